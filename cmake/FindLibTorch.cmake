@@ -1,0 +1,32 @@
+# Finds the CPU part of LibTorch inside a `torch` wheel: imported target LibTorch::cpu.
+#
+# Searched, in order: -DHOLISAFE_TORCH_DIR or the environment's HOLISAFE_TORCH_DIR (a folder with include/ and lib/, such as
+# site-packages/torch), then the virtual environment that `make setup` makes. The wheel's own CMake package is not used:
+# that of a CUDA build demands a CUDA toolkit, and nothing here compiles CUDA code.
+set(HOLISAFE_TORCH_DIR "$ENV{HOLISAFE_TORCH_DIR}" CACHE PATH "Folder of LibTorch (holds include/ and lib/)")
+file(GLOB _venv_torch "${CMAKE_SOURCE_DIR}/build/venv/lib/python3*/site-packages/torch")
+
+find_path(LibTorch_INCLUDE_DIR torch/types.h HINTS "${HOLISAFE_TORCH_DIR}/include" ${_venv_torch}
+          PATH_SUFFIXES include torch/csrc/api/include include/torch/csrc/api/include NO_DEFAULT_PATH)
+foreach(_part IN ITEMS torch torch_cpu c10)
+  find_library(LibTorch_${_part}_LIBRARY ${_part} HINTS "${HOLISAFE_TORCH_DIR}/lib" ${_venv_torch} PATH_SUFFIXES lib
+               NO_DEFAULT_PATH)
+endforeach()
+
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(LibTorch
+  REQUIRED_VARS LibTorch_torch_cpu_LIBRARY LibTorch_c10_LIBRARY LibTorch_INCLUDE_DIR
+  REASON_FAILURE_MESSAGE "run `make setup`, set HOLISAFE_TORCH_DIR, or build with -DHOLISAFE_TORCH=OFF")
+
+if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
+  get_filename_component(_root "${LibTorch_c10_LIBRARY}" DIRECTORY)
+  get_filename_component(_root "${_root}" DIRECTORY)
+  find_package(Threads REQUIRED)
+  add_library(LibTorch::cpu SHARED IMPORTED)
+  set_target_properties(LibTorch::cpu PROPERTIES
+    IMPORTED_LOCATION "${LibTorch_torch_cpu_LIBRARY}"
+    INTERFACE_INCLUDE_DIRECTORIES "${_root}/include;${_root}/include/torch/csrc/api/include"
+    INTERFACE_COMPILE_DEFINITIONS "_GLIBCXX_USE_CXX11_ABI=1"
+    INTERFACE_LINK_LIBRARIES "${LibTorch_c10_LIBRARY};Threads::Threads")
+  set(LibTorch_ROOT_DIR "${_root}")
+endif()

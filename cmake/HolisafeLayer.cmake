@@ -1,0 +1,81 @@
+# holisafe_layer(NAME [TORCH] [DEPENDS layer...] [PACKAGES target...])
+#
+# The current folder becomes the static library `holisafe_NAME` (alias holisafe::NAME): every *.cpp in it that is
+# neither *_test.cpp nor *_fuzz.cpp. Its *_test.cpp become the program NAME_test, each test a ctest of its own.
+# DEPENDS names layers below, PACKAGES imported targets of libraries. With TORCH the layer is built against LibTorch and
+# shares its precompiled header. A nested folder is a layer of its own with its own CMakeLists.txt.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(HOLISAFE_CCACHE ccache)
+if(HOLISAFE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER "${HOLISAFE_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${HOLISAFE_CCACHE}")
+endif()
+
+add_library(holisafe_options INTERFACE)
+target_compile_options(holisafe_options INTERFACE -Wall -Wextra -Wshadow -Werror -fstack-protector-strong)
+# GCC 12 warns of overlapping copies inside std::string itself (GCC bug 105651).
+target_compile_options(holisafe_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+if(HOLISAFE_SANITIZE)
+  target_compile_options(holisafe_options INTERFACE -fsanitize=${HOLISAFE_SANITIZE} -fno-omit-frame-pointer
+                         -fno-sanitize-recover=all)
+  target_link_options(holisafe_options INTERFACE -fsanitize=${HOLISAFE_SANITIZE})
+else()
+  target_compile_definitions(holisafe_options INTERFACE $<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
+endif()
+
+find_package(PkgConfig REQUIRED)
+if(HOLISAFE_TESTS)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
+
+function(holisafe_layer name)
+  cmake_parse_arguments(arg "TORCH" "" "DEPENDS;PACKAGES;TEST_PACKAGES" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cpp$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  list(TRANSFORM arg_DEPENDS PREPEND "holisafe_")
+
+  set(target "holisafe_${name}")
+  add_library(${target} STATIC ${sources})
+  add_library(holisafe::${name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} LINKER_LANGUAGE CXX)
+  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
+                             $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/holisafe>)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_link_libraries(${target} PUBLIC ${arg_DEPENDS} ${arg_PACKAGES})
+  target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:holisafe_options>)
+  if(arg_TORCH)
+    target_link_libraries(${target} PUBLIC LibTorch::cpu)
+    holisafe_torch_header(${target})
+  else()
+    target_compile_options(${target} PRIVATE -Wconversion)
+  endif()
+  set_property(GLOBAL APPEND PROPERTY HOLISAFE_LAYERS ${target})
+
+  if(HOLISAFE_TESTS AND tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE ${target} holisafe_options GTest::gmock GTest::gtest_main
+                          ${arg_TEST_PACKAGES})
+    target_compile_definitions(${name}_test PRIVATE HOLISAFE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    if(arg_TORCH)
+      holisafe_torch_header(${name}_test)
+    endif()
+    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+  endif()
+endfunction()
+
+# One precompiled header for all targets that include LibTorch; its headers take most of a compilation's time.
+function(holisafe_torch_header target)
+  target_precompile_headers(${target} PRIVATE "${PROJECT_SOURCE_DIR}/cmake/torch_pch.h")
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+endfunction()

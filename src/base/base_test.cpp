@@ -1,0 +1,89 @@
+#include <cstdint>
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/file.h"
+#include "base/result.h"
+
+namespace holisafe {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Files : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / ("holisafe_base_" + std::to_string(::getpid()));
+    fs::remove_all(folder_);
+    fs::create_directories(folder_ / "root" / "inner");
+    std::ofstream(folder_ / "secret") << "secret";
+    std::ofstream(folder_ / "root" / "inner" / "a.txt") << "hello";
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  fs::path folder_;
+};
+
+TEST(Error, MessageIsOneLine) {
+  const Error error{ErrorKind::malformed, "bad\nthing", "file.json", "expected a, found \x1b[2J"};
+  EXPECT_EQ(error.message(), "bad\\nthing: file.json: expected a, found \\x1b[2J");
+  EXPECT_EQ((Error{ErrorKind::io, "x", "", "y"}).message(), "x: y");
+  EXPECT_EQ(name(ErrorKind::outside_root), "outside_root");
+}
+
+TEST(Checked, NothingWraps) {
+  EXPECT_EQ(checked_add<std::uint64_t>(1, 2), 3U);
+  EXPECT_FALSE(checked_add<std::uint64_t>(UINT64_MAX, 1));
+  EXPECT_FALSE(checked_multiply<std::int64_t>(INT64_MAX, 2));
+  const std::int64_t huge[] = {INT64_MAX, 2, 0};
+  EXPECT_FALSE(checked_product<std::int64_t>(huge));
+  EXPECT_FALSE((checked_cast<std::uint8_t>(256)));
+  EXPECT_FALSE((checked_cast<std::uint32_t>(-1)));
+}
+
+TEST_F(Files, ReadsAndMapsTheSameBytes) {
+  const auto path = folder_ / "root" / "inner" / "a.txt";
+  EXPECT_EQ(read_file(path).value(), "hello");
+  EXPECT_EQ(MappedFile::open(path).value().text(), "hello");
+  EXPECT_EQ(read_file(path, 4).error().kind, ErrorKind::too_large);
+}
+
+TEST_F(Files, NamesWhatCannotBeRead) {
+  EXPECT_EQ(read_file(folder_ / "none").error().kind, ErrorKind::not_found);
+  EXPECT_EQ(read_file(folder_).error().kind, ErrorKind::not_a_file);
+  ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  EXPECT_EQ(read_file(folder_ / "pipe").error().kind, ErrorKind::not_a_file);
+}
+
+TEST_F(Files, AtomicWriteReplacesAndLeavesNothingBehindOnFailure) {
+  const auto path = folder_ / "out.txt";
+  ASSERT_TRUE(write_file_atomic(path, "one"));
+  ASSERT_TRUE(write_file_atomic(path, "two"));
+  EXPECT_EQ(read_file(path).value(), "two");
+  const auto failed = write_file_atomic(path, [](const WritePiece& piece) -> Result<void> {
+    HOLISAFE_CHECK(piece("half"));
+    return fail(ErrorKind::interrupted, "stopped");
+  });
+  EXPECT_EQ(failed.error().kind, ErrorKind::interrupted);
+  EXPECT_EQ(read_file(path).value(), "two");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 3);
+}
+
+TEST_F(Files, PathsStayBeneathTheirRoot) {
+  const auto root = folder_ / "root";
+  EXPECT_TRUE(resolve_beneath(root, "inner/a.txt"));
+  EXPECT_EQ(resolve_beneath(root, "../secret").error().kind, ErrorKind::outside_root);
+  EXPECT_EQ(resolve_beneath(root, "/etc/passwd").error().kind, ErrorKind::outside_root);
+  fs::create_symlink(folder_ / "secret", root / "link");
+  EXPECT_EQ(resolve_beneath(root, "link").error().kind, ErrorKind::outside_root);
+  fs::create_symlink(root / "inner", root / "folder");
+  EXPECT_TRUE(resolve_beneath(root, "folder/a.txt"));
+  EXPECT_EQ(resolve_beneath(root, "none").error().kind, ErrorKind::not_found);
+  EXPECT_EQ(resolve_beneath(root, "inner").error().kind, ErrorKind::not_a_file);
+}
+
+}  // namespace
+}  // namespace holisafe

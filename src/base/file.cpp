@@ -1,0 +1,196 @@
+#include "base/file.h"
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace holisafe {
+namespace {
+
+/// Closes a descriptor when it goes.
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  [[nodiscard]] int get() const { return number_; }
+  int release() { return std::exchange(number_, -1); }
+
+ private:
+  int number_;
+};
+
+std::string_view kind_of(mode_t mode) {
+  if (S_ISDIR(mode)) return "a directory";
+  if (S_ISFIFO(mode)) return "a pipe";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
+}
+
+/// Opens a regular file for reading and gives its size. O_NONBLOCK: a pipe must be refused, not waited for.
+Result<std::pair<int, std::size_t>> open_regular(const std::filesystem::path& path) {
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) return fail(system_error("cannot open", path, errno));
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return fail(system_error("cannot open", path, errno));
+  if (!S_ISREG(status.st_mode)) {
+    return fail(ErrorKind::not_a_file, "cannot open", path.string(),
+                fmt::format("expected a file, found {}", kind_of(status.st_mode)));
+  }
+  return std::pair{file.release(), static_cast<std::size_t>(status.st_size)};
+}
+
+Result<void> write_all(int file, std::string_view bytes, const std::filesystem::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return fail(system_error("cannot write", path, errno));
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+Result<void> sync_folder(const std::filesystem::path& path) {
+  const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0 || ::fsync(folder.get()) != 0)
+    return fail(system_error("cannot sync folder", path, errno));
+  return {};
+}
+
+}  // namespace
+
+Error system_error(std::string what, const std::filesystem::path& path, int error_number) {
+  ErrorKind kind = ErrorKind::io;
+  switch (error_number) {
+    case ENOENT:
+    case ENOTDIR:
+      kind = ErrorKind::not_found;
+      break;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      kind = ErrorKind::permission;
+      break;
+    case EISDIR:
+      kind = ErrorKind::not_a_file;
+      break;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      kind = ErrorKind::out_of_space;
+      break;
+    case ENOMEM:
+      kind = ErrorKind::out_of_memory;
+      break;
+    default:
+      break;
+  }
+  return Error{kind, std::move(what), path.string(), std::strerror(error_number)};
+}
+
+Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  HOLISAFE_TRY(const auto opened, open_regular(path));
+  const Descriptor file(opened.first);
+  if (opened.second > max_bytes) {
+    return fail(ErrorKind::too_large, "cannot read", path.string(),
+                fmt::format("expected at most {} bytes, found {}", max_bytes, opened.second));
+  }
+  std::string out(opened.second, '\0');
+  std::size_t filled = 0;
+  while (filled < out.size()) {
+    const ssize_t got = ::read(file.get(), out.data() + filled, out.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(system_error("cannot read", path, errno));
+    if (got == 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  out.resize(filled);
+  return out;
+}
+
+Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
+  HOLISAFE_TRY(const auto opened, open_regular(path));
+  const Descriptor file(opened.first);
+  MappedFile out;
+  out.path_ = path;
+  out.size_ = opened.second;
+  if (out.size_ == 0) return out;
+  void* address = ::mmap(nullptr, out.size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (address == MAP_FAILED) return fail(system_error("cannot map", path, errno));
+  const std::size_t size = out.size_;
+  out.data_ = std::shared_ptr<const std::byte>(
+      static_cast<const std::byte*>(address), [address, size](const std::byte*) { ::munmap(address, size); });
+  return out;
+}
+
+Result<void> write_file_atomic(const std::filesystem::path& path, std::string_view bytes) {
+  return write_file_atomic(path, [bytes](const WritePiece& piece) { return piece(bytes); });
+}
+
+Result<void> write_file_atomic(const std::filesystem::path& path,
+                               const std::function<Result<void>(const WritePiece&)>& write) {
+  std::filesystem::path folder = path.parent_path();
+  if (folder.empty()) folder = ".";
+  std::string name = (folder / ("." + path.filename().string() + ".XXXXXX")).string();
+  const Descriptor file(::mkostemp(name.data(), O_CLOEXEC));
+  if (file.get() < 0) return fail(system_error("cannot write", path, errno));
+
+  const auto finish = [&]() -> Result<void> {
+    HOLISAFE_CHECK(write([&](std::string_view piece) { return write_all(file.get(), piece, path); }));
+    if (::fchmod(file.get(), 0644) != 0 || ::fsync(file.get()) != 0 ||
+        ::rename(name.c_str(), path.c_str()) != 0) {
+      return fail(system_error("cannot write", path, errno));
+    }
+    return {};
+  };
+  if (auto done = finish(); !done) {
+    ::unlink(name.c_str());
+    return done;
+  }
+  return sync_folder(folder);
+}
+
+Result<void> make_folders(const std::filesystem::path& path) {
+  std::error_code code;
+  std::filesystem::create_directories(path, code);
+  if (code) return fail(system_error("cannot make folder", path, code.value()));
+  return {};
+}
+
+Result<std::filesystem::path> resolve_beneath(const std::filesystem::path& root, std::string_view relative) {
+  const std::filesystem::path wanted(relative);
+  const auto outside = [&](std::string detail) {
+    return fail(ErrorKind::outside_root, "path leaves its folder", std::string(relative), std::move(detail));
+  };
+  if (relative.empty())
+    return fail(ErrorKind::not_found, "cannot open", std::string(root), "the path is empty");
+  if (relative.find('\0') != std::string_view::npos) return outside("expected a path, found a NUL character");
+  if (wanted.is_absolute()) return outside("expected a relative path, found an absolute one");
+  for (const auto& part : wanted) {
+    if (part == "..") return outside("expected a path beneath " + root.string() + ", found \"..\"");
+  }
+  std::error_code code;
+  const auto real_root = std::filesystem::canonical(root, code);
+  if (code) return fail(system_error("cannot open", root, code.value()));
+  const auto real = std::filesystem::canonical(root / wanted, code);
+  if (code) return fail(system_error("cannot open", root / wanted, code.value()));
+  const auto inside = std::filesystem::relative(real, real_root, code);
+  if (code || inside.empty() || *inside.begin() == "..") {
+    return outside("expected a path beneath " + root.string() + ", found a link to " + real.string());
+  }
+  if (!std::filesystem::is_regular_file(real, code)) {
+    return fail(ErrorKind::not_a_file, "cannot open", (root / wanted).string(), "expected a file");
+  }
+  return real;
+}
+
+}  // namespace holisafe

@@ -1,0 +1,61 @@
+// Reading, mapping and replacing files.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace holisafe {
+
+/// The whole of a regular file. Errors: not_found, not_a_file, permission, io, too_large (over max_bytes).
+Result<std::string> read_file(const std::filesystem::path& path,
+                              std::uint64_t max_bytes = std::uint64_t{1} << 34);
+
+/// A regular file mapped read-only. Copies share the mapping; the bytes stay valid while any copy lives.
+/// Never written through. Thread-safe to read.
+class MappedFile {
+ public:
+  /// Errors: not_found, not_a_file, permission, io.
+  static Result<MappedFile> open(const std::filesystem::path& path);
+
+  [[nodiscard]] std::span<const std::byte> bytes() const { return {data_.get(), size_}; }
+  [[nodiscard]] std::string_view text() const { return {reinterpret_cast<const char*>(data_.get()), size_}; }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  /// Keeps the mapping alive; for views that outlive this object.
+  [[nodiscard]] std::shared_ptr<const std::byte> owner() const { return data_; }
+
+ private:
+  std::shared_ptr<const std::byte> data_;
+  std::size_t size_ = 0;
+  std::filesystem::path path_;
+};
+
+/// Replaces a file's content so that a reader sees the old or the new bytes, never a part, also after a
+/// crash: written beside it, fsynced, renamed, folder fsynced. Errors: not_found (folder), permission, io,
+/// out_of_space; the old file then stays.
+Result<void> write_file_atomic(const std::filesystem::path& path, std::string_view bytes);
+
+/// The same with the bytes made piece by piece: `write` calls its argument with each piece and may stop with
+/// an error.
+using WritePiece = std::function<Result<void>(std::string_view)>;
+Result<void> write_file_atomic(const std::filesystem::path& path,
+                               const std::function<Result<void>(const WritePiece&)>& write);
+
+/// Makes a folder and its parents. Errors: permission, io, not_a_file (a file is in the way).
+Result<void> make_folders(const std::filesystem::path& path);
+
+/// The file `relative` under `root`, only if it really lies beneath it (no "..", no absolute path, no link
+/// that leads out) and is a regular file. Errors: outside_root, not_found, not_a_file, permission.
+Result<std::filesystem::path> resolve_beneath(const std::filesystem::path& root, std::string_view relative);
+
+/// An Error for errno as the system set it, with the kind that fits.
+Error system_error(std::string what, const std::filesystem::path& path, int error_number);
+
+}  // namespace holisafe

@@ -1,0 +1,11 @@
+// Every command of the program: one function a file, called once by flag_table() in the order of help.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace holisafe::cli {
+
+void add_completion(CLI::App& app);  // completion.cpp
+void add_man(CLI::App& app);         // man.cpp
+
+}  // namespace holisafe::cli

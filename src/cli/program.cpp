@@ -1,0 +1,160 @@
+#include "cli/program.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+
+namespace holisafe::cli {
+namespace {
+
+/// What the chosen command returned; CLI11 callbacks have no result of their own.
+int exit_code = exit_ok;
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t substituted = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = std::exchange(row[j + 1], std::min({row[j + 1] + 1, row[j] + 1, substituted}));
+    }
+  }
+  return row.back();
+}
+
+/// The candidates nearest to what was typed, at most three.
+std::vector<std::string> nearest(const std::string& typed, const std::vector<std::string>& candidates) {
+  std::vector<std::pair<std::size_t, std::string>> ranked;
+  for (const auto& candidate : candidates) {
+    const std::size_t distance = edit_distance(typed, candidate);
+    if (distance <= std::max<std::size_t>(2, candidate.size() / 2)) ranked.emplace_back(distance, candidate);
+  }
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::string> out;
+  for (const auto& [distance, candidate] : ranked) {
+    if (out.size() < 3) out.push_back(candidate);
+  }
+  return out;
+}
+
+const CLI::App* chosen(const CLI::App& app) {
+  const auto subcommands = app.get_subcommands();
+  return subcommands.empty() ? &app : chosen(*subcommands.back());
+}
+
+std::string quoted_list(const std::vector<std::string>& words) {
+  return fmt::format("{}", fmt::join(words, ", "));
+}
+
+/// The error for a word the command does not know, naming the nearest flags or commands.
+Error unknown_word(const CLI::App& app) {
+  const CLI::App* command = chosen(app);
+  const auto remaining = app.remaining(true);
+  const std::string word = remaining.empty() ? "" : remaining.front().substr(0, remaining.front().find('='));
+  std::vector<std::string> candidates;
+  const bool flag = word.starts_with("-");
+  if (flag) {
+    for (const CLI::Option* option : command->get_options()) {
+      for (const auto& name : option->get_lnames()) candidates.push_back("--" + name);
+    }
+  } else {
+    for (const CLI::App* sub : command->get_subcommands({})) candidates.push_back(sub->get_name());
+  }
+  const auto near = nearest(word, candidates);
+  std::string detail =
+      near.empty() ? fmt::format("see `{} --help`", "holisafe") : "did you mean " + quoted_list(near) + "?";
+  return Error{ErrorKind::usage, flag ? "unknown flag" : "unexpected argument", word, std::move(detail)};
+}
+
+/// Names the nearest valid value where a flag takes one of a list; CLI11's own words otherwise.
+Error bad_value(const CLI::ParseError& error) {
+  return Error{ErrorKind::usage, "bad command line", error.get_name(), error.what()};
+}
+
+int parse_and_run(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForAllHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::CallForVersion& version) {
+    return app.exit(version);
+  } catch (const CLI::ExtrasError&) {
+    return report(unknown_word(app));
+  } catch (const CLI::ParseError& error) {
+    return report(bad_value(error));
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+CLI::App* declare(CLI::App& parent, const std::string& name, const std::string& description,
+                  const std::vector<std::string>& examples) {
+  CLI::App* command = parent.add_subcommand(name, description);
+  std::string footer = "\nExamples:";
+  for (const auto& example : examples) footer += "\n  " + example;
+  if (!examples.empty()) command->footer(footer);
+  command->option_defaults()->always_capture_default();
+  return command;
+}
+
+void on_run(CLI::App* command, Command run) {
+  command->callback([run = std::move(run)] { exit_code = run(); });
+}
+
+CLI::App* declare_group(CLI::App& parent, const std::string& name, const std::string& description) {
+  CLI::App* group = parent.add_subcommand(name, description);
+  group->require_subcommand(0, 1);
+  group->callback([group] {
+    if (!group->get_subcommands().empty()) return;
+    fmt::print(stderr, "{}", group->help());
+    exit_code = exit_error;
+  });
+  return group;
+}
+
+int report(const Error& error) {
+  fmt::print(stderr, "holisafe: error: {}\n", error.message());
+  return exit_error;
+}
+
+void warn(const std::string& message) { fmt::print(stderr, "holisafe: warning: {}\n", one_line(message)); }
+
+std::unique_ptr<CLI::App> flag_table() {
+  auto app = std::make_unique<CLI::App>("Safety of vision-language models: measure, guard, answer, make.",
+                                        "holisafe");
+  app->set_version_flag("--version", std::string("holisafe ") + HOLISAFE_VERSION);
+  app->require_subcommand(0, 1);
+  add_completion(*app);
+  add_man(*app);
+  return app;
+}
+
+int run(int argc, char** argv) {
+  try {
+    const auto app = flag_table();
+    if (argc < 2) {
+      fmt::print(stderr, "{}", app->help());
+      return exit_error;
+    }
+    return parse_and_run(*app, argc, argv);
+  } catch (const std::bad_alloc&) {
+    return report({ErrorKind::out_of_memory, "not enough memory", "", ""});
+  } catch (const std::exception& error) {
+    return report({ErrorKind::internal, "unexpected failure", "", error.what()});
+  }
+}
+
+}  // namespace holisafe::cli

@@ -1,0 +1,49 @@
+// The program: parses the command line with the one flag table (a CLI::App tree) and runs the chosen command.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "base/result.h"
+
+namespace holisafe::cli {
+
+/// Exit codes of the contract (docs/contract in the man page): an error wins over a finding.
+inline constexpr int exit_ok = 0;
+inline constexpr int exit_found = 1;
+inline constexpr int exit_error = 2;
+inline constexpr int exit_interrupted = 130;
+
+/// What a command does once its flags are parsed; gives the exit code.
+using Command = std::function<int()>;
+
+/// Declares a command: its flags bind to variables owned by a shared_ptr that `command` captures, and its
+/// help ends with `examples`, one a line. Returns the subcommand to add flags to; call on_run() with what it
+/// does.
+///
+///   struct Flags { std::string path; bool json = false; };
+///   auto flags = std::make_shared<Flags>();
+///   CLI::App* stats = declare(parent, "stats", "Counts of a data set", {"holisafe data stats DIR --json"});
+///   stats->add_option("DIR", flags->path, "Data set folder")->required();
+///   stats->add_flag("--json", flags->json, "One JSON object");
+///   on_run(stats, [flags] { return run_stats(*flags); });
+CLI::App* declare(CLI::App& parent, const std::string& name, const std::string& description,
+                  const std::vector<std::string>& examples);
+void on_run(CLI::App* command, Command run);
+
+/// Declares a group of commands, such as `data`; a group alone prints its help and exits 2.
+CLI::App* declare_group(CLI::App& parent, const std::string& name, const std::string& description);
+
+/// Prints `holisafe: error: …` on stderr; gives exit_error, so that commands can `return report(error)`.
+int report(const Error& error);
+
+/// Prints `holisafe: warning: …` on stderr.
+void warn(const std::string& message);
+
+/// The whole flag table, without parsing anything: what help, completions and the man page are made from.
+std::unique_ptr<CLI::App> flag_table();
+
+/// Parses and runs. Never throws.
+int run(int argc, char** argv);
+
+}  // namespace holisafe::cli

@@ -1,0 +1,67 @@
+#include "cli/terminal.h"
+
+#include <csignal>
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace holisafe::cli {
+namespace {
+
+StopFlag stop_flag;
+
+std::string duration(double seconds) {
+  const auto total = static_cast<long>(seconds + 0.5);
+  if (total >= 3600) return fmt::format("{}h{:02}m", total / 3600, total / 60 % 60);
+  if (total >= 60) return fmt::format("{}m{:02}s", total / 60, total % 60);
+  return fmt::format("{}s", total);
+}
+
+}  // namespace
+
+TerminalProgress::TerminalProgress(std::string label, std::string unit)
+    : label_(std::move(label)),
+      unit_(std::move(unit)),
+      animated_(::isatty(STDERR_FILENO) == 1),
+      start_(Clock::now()),
+      last_(start_) {}
+
+TerminalProgress::~TerminalProgress() {
+  if (animated_ && drawn_) std::fputs("\r\x1b[K", stderr);
+}
+
+void TerminalProgress::update(std::uint64_t done, std::uint64_t total, const std::string& note) {
+  const std::lock_guard lock(mutex_);
+  const auto now = Clock::now();
+  const std::chrono::duration<double> elapsed = now - start_;
+  const std::chrono::duration<double> since_last = now - last_;
+  const double interval = animated_ ? 0.2 : 10.0;
+  if (elapsed.count() < 2.0 || (since_last.count() < interval && drawn_)) return;
+  last_ = now;
+  drawn_ = true;
+
+  const double rate = static_cast<double>(done) / elapsed.count();
+  std::string line = total > 0 ? fmt::format("{}: {}/{} {}, {:.1f}/s", label_, done, total, unit_, rate)
+                               : fmt::format("{}: {} {}, {:.1f}/s", label_, done, unit_, rate);
+  if (total > done && rate > 0)
+    line += fmt::format(", {} left", duration(static_cast<double>(total - done) / rate));
+  if (!note.empty()) line += ", " + note;
+  fmt::print(stderr, "{}", animated_ ? "\r\x1b[K" + line : line + "\n");
+  std::fflush(stderr);
+}
+
+StopFlag& stop_on_interrupt() {
+  static const bool installed = [] {
+    struct sigaction action {};
+    action.sa_handler = [](int) { stop_flag.request(); };
+    sigemptyset(&action.sa_mask);
+    ::sigaction(SIGINT, &action, nullptr);
+    ::sigaction(SIGTERM, &action, nullptr);
+    return true;
+  }();
+  static_cast<void>(installed);
+  return stop_flag;
+}
+
+}  // namespace holisafe::cli

@@ -1,0 +1,34 @@
+// What the program shows on stderr while it works, and how it hears Ctrl-C.
+#pragma once
+
+#include <chrono>
+#include <mutex>
+#include <string>
+
+#include "base/progress.h"
+
+namespace holisafe::cli {
+
+/// Draws rate and time left on stderr: one line redrawn in place on a terminal, otherwise a plain line every
+/// ten seconds. Nothing is drawn in the first two seconds. Thread-safe.
+class TerminalProgress : public Progress {
+ public:
+  explicit TerminalProgress(std::string label, std::string unit = "items");
+  ~TerminalProgress() override;
+  void update(std::uint64_t done, std::uint64_t total, const std::string& note) override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::string label_;
+  std::string unit_;
+  bool animated_;
+  bool drawn_ = false;
+  Clock::time_point start_;
+  Clock::time_point last_;
+  std::mutex mutex_;
+};
+
+/// The flag that SIGINT and SIGTERM set; installs the handlers on first use.
+StopFlag& stop_on_interrupt();
+
+}  // namespace holisafe::cli
