@@ -137,6 +137,7 @@ std::unique_ptr<CLI::App> flag_table() {
                                         "holisafe");
   app->set_version_flag("--version", std::string("holisafe ") + HOLISAFE_VERSION);
   app->require_subcommand(0, 1);
+  add_torch_commands(*app);
   add_completion(*app);
   add_man(*app);
   return app;
