@@ -71,29 +71,34 @@ Error unknown_word(const CLI::App& app) {
     for (const CLI::App* sub : command->get_subcommands({})) candidates.push_back(sub->get_name());
   }
   const auto near = nearest(word, candidates);
-  std::string detail =
-      near.empty() ? fmt::format("see `{} --help`", "holisafe") : "did you mean " + quoted_list(near) + "?";
+  std::string detail = near.empty() ? "see `holisafe --help`" : "did you mean " + quoted_list(near) + "?";
   return Error{ErrorKind::usage, flag ? "unknown flag" : "unexpected argument", word, std::move(detail)};
 }
 
-/// Names the nearest valid value where a flag takes one of a list; CLI11's own words otherwise.
+/// The error for a flag's value. Where the flag takes one of a list (CLI11 says "x not in {a,b}"), names the
+/// nearest.
 Error bad_value(const CLI::ParseError& error) {
-  return Error{ErrorKind::usage, "bad command line", error.get_name(), error.what()};
+  std::string detail = error.what();
+  const auto list = detail.find(" not in {");
+  if (list != std::string::npos && detail.back() == '}') {
+    const auto colon = detail.find(": ");
+    const auto typed_at = colon == std::string::npos ? 0 : colon + 2;
+    const std::string typed = detail.substr(typed_at, list - typed_at);
+    const auto near =
+        nearest(typed, CLI::detail::split(detail.substr(list + 9, detail.size() - list - 10), ','));
+    if (!near.empty()) detail += "; did you mean " + quoted_list(near) + "?";
+  }
+  return Error{ErrorKind::usage, "bad command line", "", std::move(detail)};
 }
 
 int parse_and_run(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
-  } catch (const CLI::CallForAllHelp& help) {
-    return app.exit(help);
-  } catch (const CLI::CallForHelp& help) {
-    return app.exit(help);
-  } catch (const CLI::CallForVersion& version) {
-    return app.exit(version);
-  } catch (const CLI::ExtrasError&) {
-    return report(unknown_word(app));
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    return report(bad_value(error));
+    // A mistyped flag often leaves a required one unset: name the mistyped one.
+    return report(app.remaining(true).empty() ? bad_value(error) : unknown_word(app));
   }
   return exit_code;
 }

@@ -1,0 +1,54 @@
+"""The command line as a user meets it: help, unknown flags and values, exit codes, the man page."""
+
+import os
+import subprocess
+import unittest
+
+PROGRAM = os.environ["HOLISAFE_BIN"]
+
+
+def holisafe(*arguments):
+    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=60)
+
+
+class CommandLine(unittest.TestCase):
+    def assert_error(self, done, *parts):
+        self.assertEqual(done.returncode, 2, done)
+        self.assertEqual(done.stdout, "")
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertTrue(done.stderr.startswith("holisafe: error: "), done.stderr)
+        for part in parts:
+            self.assertIn(part, done.stderr)
+
+    def test_unknown_words_name_the_nearest(self):
+        self.assert_error(holisafe("gard"), "gard", "guard")
+        self.assert_error(holisafe("completion", "bash", "--hlp"), "--hlp", "--help")
+        self.assert_error(holisafe("completion", "--hlp"), "--hlp", "--help")
+        self.assert_error(holisafe("completion", "bas"), "bas", "bash")
+
+    def test_alone_prints_help_and_is_an_error(self):
+        done = holisafe()
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("completion", done.stderr)
+
+    def test_help_and_version(self):
+        self.assertEqual(holisafe("--help").returncode, 0)
+        self.assertIn("Examples:", holisafe("completion", "--help").stdout)
+        self.assertRegex(holisafe("--version").stdout, r"^holisafe \d+\.\d+\.\d+\n$")
+
+    def test_every_command_has_help(self):
+        for line in holisafe("completion", "bash").stdout.splitlines():
+            if line.startswith('    "') and not line.startswith('    "")'):
+                path = line.split('"')[1].split()
+                done = holisafe(*path, "--help")
+                self.assertEqual(done.returncode, 0, path)
+                self.assertTrue(done.stdout, path)
+
+    def test_man_page_has_every_command(self):
+        page = holisafe("man").stdout
+        self.assertIn(".TH HOLISAFE 1", page)
+        self.assertIn("holisafe completion", page)
+
+
+if __name__ == "__main__":
+    unittest.main()
