@@ -5,7 +5,6 @@
 
 namespace holisafe::cli {
 
-void add_torch_commands(CLI::App& app);  // torch/ or torchless/: guard, ask, model, train
 void add_completion(CLI::App& app);  // completion.cpp
 void add_man(CLI::App& app);         // man.cpp
 

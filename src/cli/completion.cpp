@@ -71,7 +71,7 @@ void add_completion(CLI::App& app) {
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   on_run(command, [shell] {
-    const auto table = flag_table();
+    const auto table = flag_table(TorchFlags::all);
     if (*shell == "fish") {
       std::string out;
       fish_lines(*table, "", out);

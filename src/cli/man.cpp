@@ -44,7 +44,7 @@ void describe(const CLI::App& app, const std::string& path, std::string& out) {
 void add_man(CLI::App& app) {
   CLI::App* command = declare(app, "man", "Print the manual page", {"holisafe man | man -l -"});
   on_run(command, [] {
-    const auto table = flag_table();
+    const auto table = flag_table(TorchFlags::all);
     std::string commands;
     describe(*table, "", commands);
     fmt::print(

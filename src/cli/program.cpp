@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/torch_module.h"
 
 namespace holisafe::cli {
 namespace {
@@ -137,12 +138,12 @@ int report(const Error& error) {
 
 void warn(const std::string& message) { fmt::print(stderr, "holisafe: warning: {}\n", one_line(message)); }
 
-std::unique_ptr<CLI::App> flag_table() {
+std::unique_ptr<CLI::App> flag_table(TorchFlags torch) {
   auto app = std::make_unique<CLI::App>("Safety of vision-language models: measure, guard, answer, make.",
                                         "holisafe");
   app->set_version_flag("--version", std::string("holisafe ") + HOLISAFE_VERSION);
   app->require_subcommand(0, 1);
-  add_torch_commands(*app);
+  add_torch_commands(*app, torch == TorchFlags::all);
   add_completion(*app);
   add_man(*app);
   return app;
@@ -150,7 +151,7 @@ std::unique_ptr<CLI::App> flag_table() {
 
 int run(int argc, char** argv) {
   try {
-    const auto app = flag_table();
+    const auto app = flag_table(names_torch_command(argc, argv) ? TorchFlags::all : TorchFlags::names_only);
     if (argc < 2) {
       fmt::print(stderr, "{}", app->help());
       return exit_error;

@@ -40,8 +40,12 @@ int report(const Error& error);
 /// Prints `holisafe: warning: …` on stderr.
 void warn(const std::string& message);
 
-/// The whole flag table, without parsing anything: what help, completions and the man page are made from.
-std::unique_ptr<CLI::App> flag_table();
+/// How much of the LibTorch commands the flag table holds: their names, or (loading the module) all their
+/// flags too.
+enum class TorchFlags { names_only, all };
+
+/// The flag table, without parsing anything: what help, completions and the man page are made from.
+std::unique_ptr<CLI::App> flag_table(TorchFlags torch);
 
 /// Parses and runs. Never throws.
 int run(int argc, char** argv);

@@ -1,0 +1,35 @@
+// The part of the program that needs LibTorch: holisafe_torch.so, loaded on demand, so that scoring a file
+// does not wait for LibTorch to load and a build without it has the same commands, each ending in an error
+// that says what is missing.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "base/result.h"
+
+namespace holisafe::cli {
+
+/// What the module gives; one table, made in torch/torch_commands.cpp. Static lifetime.
+struct TorchModule {
+  void (*add_commands)(
+      CLI::App& app);  ///< declares guard, ask, model, train with their flags, in the order of help
+};
+
+/// Loads the module (once; later calls give the same). OpenMP threads are told to wait passively first, which
+/// must happen before LibTorch loads: spinning ones take the cores from others on a shared machine. Not
+/// thread-safe. Errors: unsupported (a build without LibTorch), not_found (the module is not beside the
+/// program), internal (it does not load).
+Result<const TorchModule*> torch_module();
+
+/// One line on a command of the module: known without loading it, for the top-level help.
+std::string torch_description(const std::string& command);
+
+/// Declares the module's commands: with all flags if `load` (errors then become what each command reports),
+/// else by name alone.
+void add_torch_commands(CLI::App& app, bool load);
+
+/// Whether the command line needs the module's flags: one of its commands is named.
+bool names_torch_command(int argc, char** argv);
+
+}  // namespace holisafe::cli
