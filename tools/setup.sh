@@ -12,7 +12,7 @@ packages=(
   libcli11-dev libspdlog-dev libfmt-dev libexpected-dev libsimdjson-dev nlohmann-json3-dev
   libjpeg62-turbo-dev libpng-dev libwebp-dev libgif-dev libcairo2-dev
   libsentencepiece-dev libprotobuf-dev libpcre2-dev libutf8proc-dev
-  libsqlite3-dev libcurl4-openssl-dev libcpp-httplib-dev libjs-chart.js
+  libsqlite3-dev libssl-dev libcurl4-openssl-dev libcpp-httplib-dev libjs-chart.js
   libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
   clang clang-format clang-tidy libclang-rt-14-dev chromium
 )

@@ -1,0 +1,23 @@
+// SHA-256, for naming the files that figures were made from, and base64.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace holisafe {
+
+using Digest = std::array<std::byte, 32>;
+
+/// SHA-256 (FIPS 180-4) of `bytes`.
+Digest sha256(std::string_view bytes);
+
+/// Lower-case hexadecimal.
+std::string hex(std::span<const std::byte> bytes);
+
+/// Base64 (RFC 4648, section 4) with padding.
+std::string base64(std::span<const std::byte> bytes);
+
+}  // namespace holisafe

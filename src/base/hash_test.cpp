@@ -1,0 +1,25 @@
+#include "base/hash.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace holisafe {
+namespace {
+
+// FIPS 180-4 examples and RFC 4648 section 10.
+TEST(Hash, PublishedExamples) {
+  EXPECT_EQ(hex(sha256("")), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(hex(sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  const auto encoded = [](const std::string& text) {
+    return base64({reinterpret_cast<const std::byte*>(text.data()), text.size()});
+  };
+  EXPECT_EQ(encoded(""), "");
+  EXPECT_EQ(encoded("f"), "Zg==");
+  EXPECT_EQ(encoded("fo"), "Zm8=");
+  EXPECT_EQ(encoded("foo"), "Zm9v");
+  EXPECT_EQ(encoded("foobar"), "Zm9vYmFy");
+}
+
+}  // namespace
+}  // namespace holisafe

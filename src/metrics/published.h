@@ -1,0 +1,25 @@
+// The published leaderboard (published/README.md), built into the program.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace holisafe::metrics {
+
+/// One model's published scores as fractions.
+struct PublishedScore {
+  std::string_view model;
+  /// SSS: refusal rate; the others attack success rates. Order of taxonomy::Combination.
+  std::array<double, 5> types{};
+  double masr = 0;  ///< the authors' figure; mostly the sample-weighted mean
+  /// Mean of the four unsafe types, from the rounded figures.
+  [[nodiscard]] double masr_macro() const { return (types[1] + types[2] + types[3] + types[4]) / 4; }
+};
+
+/// The table that a judge's scores compare with: "string"; "openai:…", "anthropic:…" and "gemini:…" for the
+/// LLM judges of those providers. Empty for other judges. The views live as long as the program.
+std::span<const PublishedScore> published_scores(std::string_view judge);
+
+}  // namespace holisafe::metrics

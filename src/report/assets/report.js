@@ -1,0 +1,125 @@
+// Draws the charts of the page from the data in #charts, in the colours of the page's theme.
+(() => {
+  "use strict";
+  const specifications = JSON.parse(document.getElementById("charts").textContent);
+  const drawn = [];
+  const percent = (fraction) => (100 * fraction).toFixed(1) + "%";
+
+  const theme = () => {
+    const style = getComputedStyle(document.documentElement);
+    const value = (name) => style.getPropertyValue(name).trim();
+    return {ink: value("--ink"), soft: value("--soft"), line: value("--line"), muted: value("--muted"),
+            accent: value("--accent"), series: value("--series").split(",").map((colour) => colour.trim())};
+  };
+
+  // Whiskers from the low to the high end of each bar's interval.
+  const whiskers = {
+    id: "whiskers",
+    afterDatasetsDraw(chart) {
+      const horizontal = chart.options.indexAxis === "y";
+      const scale = chart.scales[horizontal ? "x" : "y"];
+      const context = chart.ctx;
+      context.save();
+      context.strokeStyle = theme().ink;
+      context.lineWidth = 1.2;
+      chart.data.datasets.forEach((dataset, index) => {
+        chart.getDatasetMeta(index).data.forEach((bar, row) => {
+          const ends = dataset.intervals && dataset.intervals[row];
+          if (!ends) return;
+          const [low, high] = ends.map((end) => scale.getPixelForValue(end));
+          const centre = horizontal ? bar.y : bar.x;
+          const cap = Math.min(5, (horizontal ? bar.height : bar.width) / 3);
+          const line = (x1, y1, x2, y2) => {
+            context.moveTo(...(horizontal ? [y1, x1] : [x1, y1]));
+            context.lineTo(...(horizontal ? [y2, x2] : [x2, y2]));
+          };
+          context.beginPath();
+          line(centre, low, centre, high);
+          line(centre - cap, low, centre + cap, low);
+          line(centre - cap, high, centre + cap, high);
+          context.stroke();
+        });
+      });
+      context.restore();
+    },
+  };
+
+  const axis = (colours, title, values) => ({
+    title: {display: Boolean(title), text: title, color: colours.soft},
+    grid: {color: values ? colours.line : "transparent", borderColor: colours.line},
+    ticks: values ? {color: colours.soft, callback: (tick) => Math.round(tick * 100) + "%"}
+                  : {color: colours.ink, autoSkip: false},
+    ...(values ? {min: 0, max: 1} : {}),
+  });
+
+  const bars = (specification, colours) => ({
+    type: "bar",
+    data: {
+      labels: specification.labels,
+      datasets: specification.series.map((series, index) => ({
+        label: series.name,
+        data: series.values,
+        intervals: series.intervals,
+        backgroundColor: specification.highlight.length === 0
+          ? colours.series[index % colours.series.length]
+          : specification.labels.map((_, row) => specification.highlight.includes(row) ? colours.accent : colours.muted),
+        maxBarThickness: 42,
+        minBarLength: 2,
+      })),
+    },
+    options: {
+      indexAxis: specification.horizontal ? "y" : "x",
+      scales: specification.horizontal
+        ? {x: axis(colours, specification.axis, true), y: axis(colours, "", false)}
+        : {y: axis(colours, specification.axis, true), x: axis(colours, "", false)},
+      plugins: {
+        legend: {display: specification.series.length > 1, position: "bottom", labels: {color: colours.ink, boxWidth: 14}},
+        tooltip: {callbacks: {label: (item) => {
+          const ends = item.dataset.intervals && item.dataset.intervals[item.dataIndex];
+          return `${item.dataset.label}: ${percent(item.raw)}` + (ends ? ` (95%: ${percent(ends[0])} to ${percent(ends[1])})` : "");
+        }}},
+      },
+    },
+    plugins: [whiskers],
+  });
+
+  const lines = (specification, colours) => ({
+    type: "line",
+    data: {
+      datasets: specification.lines.map((line, index) => ({
+        label: line.name,
+        data: line.points.map(([x, y]) => ({x, y})),
+        borderColor: line.dashed ? colours.soft : colours.series[index % colours.series.length],
+        backgroundColor: line.dashed ? colours.soft : colours.series[index % colours.series.length],
+        borderDash: line.dashed ? [5, 5] : [],
+        borderWidth: 2,
+        pointRadius: line.dashed || line.points.length > 30 ? 0 : 3,
+      })),
+    },
+    options: {
+      scales: {x: {...axis(colours, specification.x_axis, true), type: "linear"}, y: axis(colours, specification.y_axis, true)},
+      plugins: {
+        legend: {position: "bottom", labels: {color: colours.ink, boxWidth: 14}},
+        tooltip: {callbacks: {label: (item) => `${item.dataset.label}: ${percent(item.raw.x)}, ${percent(item.raw.y)}`}},
+      },
+    },
+  });
+
+  const draw = () => {
+    while (drawn.length > 0) drawn.pop().destroy();
+    const colours = theme();
+    specifications.forEach((specification, index) => {
+      const made = (specification.kind === "bars" ? bars : lines)(specification, colours);
+      Object.assign(made.options, {responsive: true, maintainAspectRatio: false, animation: false});
+      drawn.push(new Chart(document.getElementById("chart-" + index), made));
+    });
+    document.documentElement.dataset.chartsDrawn = String(drawn.length);
+  };
+
+  Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+  draw();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  // Paper is narrower than most windows.
+  addEventListener("beforeprint", () => drawn.forEach((chart) => chart.resize(680, chart.height)));
+  addEventListener("afterprint", () => drawn.forEach((chart) => chart.resize()));
+})();

@@ -1,0 +1,206 @@
+#include "report/page.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/hash.h"
+
+namespace holisafe::report {
+
+extern const std::string_view report_css;
+extern const std::string_view report_js;
+extern const std::string_view chart_min_js;
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Writes blocks one after the other; charts leave a canvas in the page and their data in `charts`.
+class Writer {
+ public:
+  std::string html;
+  Json charts = Json::array();
+
+  void write(const Block& block) {
+    std::visit([this](const auto& content) { write(content); }, block.content);
+  }
+
+ private:
+  template <class... Arguments>
+  void add(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+    fmt::format_to(std::back_inserter(html), format, std::forward<Arguments>(arguments)...);
+  }
+
+  /// An element with text, left out where the text is empty.
+  void element(std::string_view tag, std::string_view style_class, std::string_view text) {
+    if (!text.empty()) add("<{0} class=\"{1}\">{2}</{0}>", tag, style_class, escape(text));
+  }
+
+  void write(const Paragraph& paragraph) { add("<p>{}</p>\n", escape(paragraph.text)); }
+
+  void write(const Tiles& tiles) {
+    html += "<div class=\"tiles\">\n";
+    for (const Tile& tile : tiles.tiles) {
+      html += "<div class=\"tile\">";
+      element("div", "label", tile.label);
+      element("div", "figure", tile.figure);
+      element("div", "note", tile.note);
+      html += "</div>\n";
+    }
+    html += "</div>\n";
+  }
+
+  void write(const Table& table) {
+    add("<div class=\"scroll\"><table{}>\n", table.compact ? " class=\"compact\"" : "");
+    if (!table.caption.empty()) add("<caption>{}</caption>\n", escape(table.caption));
+    html += "<thead><tr>";
+    for (const Column& column : table.columns) {
+      add("<th scope=\"col\"{}{}>{}</th>", column.number ? " class=\"number\"" : "",
+          column.note.empty() ? "" : fmt::format(" title=\"{}\"", escape(column.note)), escape(column.title));
+    }
+    html += "</tr></thead>\n<tbody>\n";
+    for (const Table::Row& row : table.rows) {
+      html += row.emphasis ? "<tr class=\"emphasis\">" : "<tr>";
+      for (std::size_t i = 0; i < row.cells.size(); ++i) write(row.cells[i], i, table);
+      html += "</tr>\n";
+    }
+    html += "</tbody></table></div>\n";
+  }
+
+  void write(const Cell& cell, std::size_t column, const Table& table) {
+    const std::string_view tag = column == 0 ? "th" : "td";
+    html += column == 0 ? "<th scope=\"row\"" : "<td";
+    if (cell.shade != Shade::none) {
+      add(" class=\"{}\" style=\"--strength:{:.3f}\"", cell.shade == Shade::bad ? "bad" : "shaded",
+          cell.strength);
+    } else if (column < table.columns.size() && table.columns[column].number) {
+      html += " class=\"number\"";
+    }
+    add(">{}", escape(cell.text));
+    element("span", "note", cell.note);
+    add("</{}>", tag);
+  }
+
+  void canvas(const std::string& title, double height, Json specification) {
+    html += "<figure>";
+    if (!title.empty()) add("<figcaption>{}</figcaption>", escape(title));
+    add("<div class=\"chart\" style=\"height:{:.1f}rem\"><canvas id=\"chart-{}\" role=\"img\" "
+        "aria-label=\"{}\"></canvas></div>"
+        "</figure>\n",
+        height, charts.size(), escape(title));
+    charts.push_back(std::move(specification));
+  }
+
+  static Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+  void write(const BarChart& chart) {
+    Json series = Json::array();
+    for (const Series& one : chart.series) {
+      Json values = Json::array();
+      for (const auto& value : one.values) values.push_back(number(value));
+      Json intervals = Json::array();
+      for (const auto& ends : one.intervals) {
+        intervals.push_back(ends ? Json::array({ends->low, ends->high}) : Json(nullptr));
+      }
+      series.push_back({{"name", one.name}, {"values", values}, {"intervals", intervals}});
+    }
+    const double height =
+        chart.horizontal ? 4 + 1.45 * static_cast<double>(chart.labels.size() * chart.series.size()) : 21;
+    canvas(chart.title, height,
+           {{"kind", "bars"},
+            {"labels", chart.labels},
+            {"series", series},
+            {"horizontal", chart.horizontal},
+            {"highlight", chart.highlight},
+            {"axis", chart.axis}});
+  }
+
+  void write(const LineChart& chart) {
+    Json lines = Json::array();
+    for (const auto& line : chart.lines) {
+      lines.push_back({{"name", line.name}, {"points", line.points}, {"dashed", line.dashed}});
+    }
+    canvas(chart.title, 24,
+           {{"kind", "lines"}, {"lines", lines}, {"x_axis", chart.x_axis}, {"y_axis", chart.y_axis}});
+  }
+
+  void write(const Examples& examples) {
+    for (const Example& example : examples.examples) {
+      html += "<article>";
+      element("h4", "heading", example.heading);
+      element("p", "note", example.note);
+      for (const auto& [speaker, words] : example.quotes) {
+        add("<div class=\"quote\"><div class=\"speaker\">{}</div><div class=\"words\" "
+            "dir=\"auto\">{}</div></div>",
+            escape(speaker), escape(words));
+      }
+      html += "</article>\n";
+    }
+  }
+
+  void write(const Fold& fold) {
+    add("<details><summary>{}</summary><div class=\"inside\">\n", escape(fold.summary));
+    for (const Block& block : fold.blocks) write(block);
+    html += "</div></details>\n";
+  }
+};
+
+/// JSON inside a script element: `<` could end it. Text that is not UTF-8 is replaced, not refused.
+std::string script_json(const Json& json) {
+  const std::string text = json.dump(-1, ' ', true, Json::error_handler_t::replace);
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    if (c == '<') {
+      out += "\\u003c";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string head(const Report& report) {
+  return fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+      "img-src data:; "
+      "script-src 'sha256-{}' 'sha256-{}'\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      "<link rel=\"icon\" href=\"data:,\">\n"
+      "<title>{}</title>\n<style>\n{}</style>\n</head>\n",
+      base64(sha256(chart_min_js)), base64(sha256(report_js)), escape(report.title), report_css);
+}
+
+}  // namespace
+
+std::string page(const Report& report) {
+  Writer writer;
+  std::string links;
+  for (const Section& section : report.sections) {
+    links += fmt::format("<a href=\"#{}\">{}</a>", escape(section.id), escape(section.title));
+    writer.html +=
+        fmt::format("<section id=\"{}\">\n<h2>{}</h2>\n", escape(section.id), escape(section.title));
+    for (const Block& block : section.blocks) writer.write(block);
+    writer.html += "</section>\n";
+  }
+  std::string out = head(report);
+  out += fmt::format(
+      "<body>\n<header>\n<h1>{}</h1>\n<p class=\"subtitle\">{}</p>\n<nav>{}</nav>\n</header>\n<main>\n",
+      escape(report.title), escape(report.subtitle), links);
+  out += writer.html;
+  out += fmt::format("</main>\n<footer>{}</footer>\n", escape(report.footer));
+  out += fmt::format("<script type=\"application/json\" id=\"charts\">{}</script>\n",
+                     script_json(writer.charts));
+  for (const std::string_view script : {chart_min_js, report_js}) {
+    out += "<script>";
+    out += script;
+    out += "</script>\n";
+  }
+  return out + "</body>\n</html>\n";
+}
+
+}  // namespace holisafe::report

@@ -1,0 +1,136 @@
+// A report as data: what a page shows, in the order of the page. page() (page.h) turns it into HTML. Each
+// kind of result (scores, guard metrics, agreement of judges, a comparison, training) makes its own sections.
+//
+// All text is plain: the page escapes it, so predictions and file names may hold anything.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "metrics/interval.h"
+
+namespace holisafe::report {
+
+/// One paragraph.
+struct Paragraph {
+  std::string text;
+};
+
+/// A few large figures side by side.
+struct Tile {
+  std::string label;
+  std::string figure;  ///< for instance "12.3%"
+  std::string note;    ///< smaller, below; may be empty
+};
+struct Tiles {
+  std::vector<Tile> tiles;
+};
+
+/// What a coloured cell's colour stands for.
+enum class Shade {
+  none,
+  bad,     ///< the more, the worse (attack success, needless refusals)
+  neutral  ///< only more or less (counts of a confusion matrix)
+};
+
+struct Cell {
+  std::string text;
+  std::string note;  ///< smaller, below the text
+  Shade shade = Shade::none;
+  double strength = 0;  ///< of the shade, 0 to 1
+};
+
+struct Column {
+  std::string title;
+  bool number = false;    ///< right-aligned, tabular figures
+  std::string note = {};  ///< shown when pointed at
+};
+
+/// A table; with shaded cells also a heat map or a confusion matrix. Its first column heads the rows.
+struct Table {
+  std::string caption;
+  std::vector<Column> columns;
+  struct Row {
+    std::vector<Cell> cells;
+    bool emphasis = false;  ///< one's own result among others
+  };
+  std::vector<Row> rows;
+  bool compact = false;  ///< small cells that fill the width, for matrices
+};
+
+/// Values of one thing in a chart; a value or interval that is undefined is left out of the drawing.
+struct Series {
+  std::string name;
+  std::vector<std::optional<double>> values;
+  std::vector<std::optional<metrics::Interval>> intervals = {};  ///< drawn as whiskers; may be empty
+};
+
+/// Bars: one group a label, one bar a series. Values are fractions shown as percent.
+struct BarChart {
+  std::string title;
+  std::vector<std::string> labels;
+  std::vector<Series> series;
+  bool horizontal = false;  ///< for many labels
+  std::vector<std::size_t> highlight =
+      {};                 ///< labels drawn in the accent colour, the others muted; empty: all equal
+  std::string axis = {};  ///< what the values are
+};
+
+/// Lines over fractions on both axes, such as a reliability diagram or an ROC curve.
+struct LineChart {
+  std::string title;
+  struct Line {
+    std::string name;
+    std::vector<std::pair<double, double>> points;
+    bool dashed = false;
+  };
+  std::vector<Line> lines;
+  std::string x_axis;
+  std::string y_axis;
+};
+
+/// A row of the data with what was said about it.
+struct Example {
+  std::string heading;
+  std::string note;                                         ///< verdict, id, image
+  std::vector<std::pair<std::string, std::string>> quotes;  ///< speaker and text
+};
+struct Examples {
+  std::vector<Example> examples;
+};
+
+struct Block;
+
+/// Blocks that stay closed until asked for.
+struct Fold {
+  std::string summary;
+  std::vector<Block> blocks;
+};
+
+struct Block {
+  std::variant<Paragraph, Tiles, Table, BarChart, LineChart, Examples, Fold> content;
+};
+
+struct Section {
+  std::string id;  ///< lower-case letters and dashes, unique on the page
+  std::string title;
+  std::vector<Block> blocks;
+};
+
+struct Report {
+  std::string title;
+  std::string subtitle;
+  std::vector<Section> sections;
+  std::string
+      footer;  ///< version and the like; no time of making, so that the same results give the same bytes
+};
+
+/// "12.3%", or "–" where there is none.
+std::string percent(std::optional<double> fraction);
+/// "10.1–14.9%", or empty.
+std::string percent_range(const std::optional<metrics::Interval>& interval);
+
+}  // namespace holisafe::report
