@@ -1,0 +1,3 @@
+// Only for UnboundBuffer; see context.h.
+#pragma once
+#include <gloo/context.h>

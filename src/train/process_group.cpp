@@ -1,0 +1,223 @@
+#include "train/process_group.h"
+
+#define USE_C10D_GLOO
+#include <charconv>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace holisafe::train {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto meeting_timeout = 300s;  ///< for all processes to start
+constexpr auto hang_timeout = 24h;      ///< of one collective; the heartbeats below find the dead long before
+constexpr auto heartbeat_period = 3s;
+constexpr auto silence_limit = 30s;  ///< a process without a heartbeat for so long is taken for dead
+
+Result<int> variable(const char* name, std::optional<int> absent, int low, int high) {
+  const char* text = std::getenv(name);
+  if (text == nullptr) {
+    if (absent) return *absent;
+    return fail(ErrorKind::missing, "cannot join the other processes", name,
+                "expected this environment variable, not set");
+  }
+  int value = 0;
+  const auto [end, error] = std::from_chars(text, text + std::strlen(text), value);
+  if (error != std::errc() || *end != '\0') {
+    return fail(ErrorKind::malformed, "cannot join the other processes", name,
+                fmt::format("expected a number, found \"{}\"", text));
+  }
+  if (value < low || value > high) {
+    return fail(ErrorKind::out_of_range, "cannot join the other processes", name,
+                fmt::format("expected {} to {}, found {}", low, high, value));
+  }
+  return value;
+}
+
+/// First line of a LibTorch exception, without its stack.
+std::string first_line(const std::exception& exception) {
+  const std::string text = exception.what();
+  return text.substr(0, text.find('\n'));
+}
+
+Error lost(std::string detail) {
+  return {ErrorKind::network, "another process of this run died or cannot be reached", "", std::move(detail)};
+}
+
+class Alone final : public ProcessGroup {
+ public:
+  const Rank& rank() const override { return rank_; }
+  Result<void> all_reduce(torch::Tensor&) override { return {}; }
+
+ private:
+  Rank rank_;
+};
+
+/// Says through the store that this process lives, and watches that the others do.
+class Heartbeats {
+ public:
+  Heartbeats(c10::intrusive_ptr<c10d::Store> store, const Rank& rank)
+      : store_(std::move(store)), rank_(rank), seen_(static_cast<std::size_t>(rank.world_size)) {
+    thread_ = std::thread([this] { run(); });
+  }
+  ~Heartbeats() {
+    {
+      std::scoped_lock lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+  }
+
+  /// Names a process that has been silent for too long, if any.
+  std::optional<std::string> dead() {
+    std::scoped_lock lock(mutex_);
+    return dead_;
+  }
+
+ private:
+  struct Seen {
+    std::int64_t count = -1;
+    Clock::time_point at = Clock::now();
+  };
+
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_ && !dead_) {
+      lock.unlock();
+      std::optional<std::string> found = beat();
+      lock.lock();
+      if (!stopping_) dead_ = std::move(found);
+      wake_.wait_for(lock, heartbeat_period, [this] { return stopping_; });
+    }
+  }
+
+  std::optional<std::string> beat() {
+    try {
+      store_->add(key(rank_.rank), 1);
+      for (int other = 0; other < rank_.world_size; ++other) {
+        if (other == rank_.rank) continue;
+        const std::int64_t count = store_->add(key(other), 0);
+        Seen& seen = seen_[static_cast<std::size_t>(other)];
+        if (count != seen.count) seen = {count, Clock::now()};
+        if (Clock::now() - seen.at > silence_limit) {
+          return fmt::format("rank {} gave no sign of life for {} s", other,
+                             std::chrono::seconds(silence_limit).count());
+        }
+      }
+    } catch (const std::exception& exception) {
+      return "the store of rank 0 is gone: " + first_line(exception);
+    }
+    return std::nullopt;
+  }
+
+  static std::string key(int rank) { return fmt::format("alive/{}", rank); }
+
+  c10::intrusive_ptr<c10d::Store> store_;
+  Rank rank_;
+  std::vector<Seen> seen_;  // of the thread alone
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::optional<std::string> dead_;
+  std::thread thread_;
+};
+
+class Gloo final : public ProcessGroup {
+ public:
+  Gloo(const Rank& rank, const c10::intrusive_ptr<c10d::Store>& store) : rank_(rank) {
+    auto options = c10d::ProcessGroupGloo::Options::create(hang_timeout);
+    const bool local = rank.address == "localhost" || rank.address.starts_with("127.");
+    options->devices.push_back(local ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
+                                     : c10d::ProcessGroupGloo::createDefaultDevice());
+    group_ = c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank.rank, rank.world_size, options);
+    heartbeats_ = std::make_unique<Heartbeats>(store->clone(), rank);
+  }
+
+  const Rank& rank() const override { return rank_; }
+
+  Result<void> all_reduce(torch::Tensor& tensor) override {
+    try {
+      std::vector<torch::Tensor> tensors{tensor};
+      const auto work = group_->allreduce(tensors);
+      while (true) {
+        try {
+          work->wait(1000ms);
+          return {};
+        } catch (const std::exception& exception) {
+          if (work->isCompleted()) return abandon(first_line(exception));
+          if (auto dead = heartbeats_->dead()) return abandon(*std::move(dead));
+        }
+      }
+    } catch (const std::exception& exception) {
+      return abandon(first_line(exception));
+    }
+  }
+
+ private:
+  /// The group's threads may wait for the dead process for hours; they are left behind, as this process ends
+  /// too.
+  Result<void> abandon(std::string why) {
+    group_.release();
+    return fail(lost(std::move(why)));
+  }
+
+  Rank rank_;
+  c10::intrusive_ptr<c10d::ProcessGroupGloo> group_;
+  std::unique_ptr<Heartbeats> heartbeats_;
+};
+
+}  // namespace
+
+Result<Rank> rank_from_environment() {
+  Rank rank;
+  HOLISAFE_TRY(rank.world_size, variable("WORLD_SIZE", 1, 1, 1 << 20));
+  if (rank.world_size == 1) return rank;
+  HOLISAFE_TRY(rank.rank, variable("RANK", std::nullopt, 0, rank.world_size - 1));
+  HOLISAFE_TRY(rank.local_rank, variable("LOCAL_RANK", 0, 0, rank.world_size - 1));
+  HOLISAFE_TRY(rank.port, variable("MASTER_PORT", std::nullopt, 1, 65535));
+  const char* address = std::getenv("MASTER_ADDR");
+  if (address == nullptr) {
+    return fail(ErrorKind::missing, "cannot join the other processes", "MASTER_ADDR",
+                "expected this environment variable, not set");
+  }
+  rank.address = address;
+  return rank;
+}
+
+Result<void> ProcessGroup::barrier() {
+  torch::Tensor nothing = torch::zeros({1});
+  return all_reduce(nothing);
+}
+
+Result<std::unique_ptr<ProcessGroup>> join(const Rank& rank) {
+  if (rank.world_size == 1) return std::make_unique<Alone>();
+  try {
+    c10d::TCPStoreOptions options;
+    options.port = static_cast<std::uint16_t>(rank.port);
+    // torchrun serves a store on MASTER_PORT itself and says so; all processes are then its clients.
+    const char* agent = std::getenv("TORCHELASTIC_USE_AGENT_STORE");
+    options.isServer = rank.rank == 0 && (agent == nullptr || std::string_view(agent) != "True");
+    options.timeout = meeting_timeout;
+    options.waitWorkers = false;
+    const auto store = c10::make_intrusive<c10d::TCPStore>(rank.address, options);
+    return std::make_unique<Gloo>(rank, store);
+  } catch (const std::exception& exception) {
+    return fail(ErrorKind::network, "cannot join the other processes",
+                fmt::format("{}:{}", rank.address, rank.port), first_line(exception));
+  }
+}
+
+}  // namespace holisafe::train

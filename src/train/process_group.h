@@ -1,0 +1,46 @@
+// The processes of one training run: c10d's gloo over the sockets that RANK, WORLD_SIZE, MASTER_ADDR and
+// MASTER_PORT name, so that torchrun --no-python, Slurm and Kubernetes launchers start it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <torch/types.h>
+
+#include "base/result.h"
+
+namespace holisafe::train {
+
+/// Which process this is.
+struct Rank {
+  int rank = 0;
+  int world_size = 1;
+  int local_rank = 0;  ///< which device of this machine
+  std::string address;
+  int port = 0;
+};
+
+/// Reads RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT; one process when WORLD_SIZE is absent
+/// or 1. Errors: missing, malformed, out_of_range, each naming the variable.
+Result<Rank> rank_from_environment();
+
+/// Sums over all processes. Every process makes the same calls in the same order; from one thread.
+class ProcessGroup {
+ public:
+  virtual ~ProcessGroup() = default;
+  [[nodiscard]] virtual const Rank& rank() const = 0;
+  [[nodiscard]] bool is_main() const { return rank().rank == 0; }
+
+  /// Sums `tensor` (contiguous) over all processes in place. Error network: another process died or hung;
+  /// found within a minute.
+  virtual Result<void> all_reduce(torch::Tensor& tensor) = 0;
+
+  /// Waits until every process is here. Error network as above.
+  Result<void> barrier();
+};
+
+/// Meets the other processes and makes the group; without others a group of one that needs no sockets.
+/// Errors: network, timeout.
+Result<std::unique_ptr<ProcessGroup>> join(const Rank& rank);
+
+}  // namespace holisafe::train
