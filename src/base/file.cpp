@@ -104,7 +104,9 @@ Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t m
     return fail(ErrorKind::too_large, "cannot read", path.string(),
                 fmt::format("expected at most {} bytes, found {}", max_bytes, opened.second));
   }
-  std::string out(opened.second, '\0');
+  std::string out;
+  out.reserve(opened.second + 64);  // room for parsers that read ahead of what they parse
+  out.resize(opened.second);
   std::size_t filled = 0;
   while (filled < out.size()) {
     const ssize_t got = ::read(file.get(), out.data() + filled, out.size() - filled);

@@ -1,0 +1,208 @@
+#include "dataset/rows.h"
+
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include "base/file.h"
+#include "dataset/json_fault.h"
+
+namespace holisafe::dataset {
+
+namespace dom = simdjson::dom;
+
+struct RowFile::Content {
+  std::string name;
+  std::string text;
+  dom::parser parser;  // owns what `rows` points into
+  dom::array rows;
+};
+
+namespace {
+
+std::string_view kind_of(dom::element value) {
+  switch (value.type()) {
+    case dom::element_type::ARRAY:
+      return "an array";
+    case dom::element_type::OBJECT:
+      return "an object";
+    case dom::element_type::STRING:
+      return "a string";
+    case dom::element_type::BOOL:
+      return "a boolean";
+    case dom::element_type::NULL_VALUE:
+      return "null";
+    case dom::element_type::INT64:
+    case dom::element_type::UINT64:
+      return "an integer";
+    case dom::element_type::DOUBLE:
+      return "a number with a fraction";
+  }
+  return "something else";
+}
+
+Error json_error(const std::string& text, const std::string& name, simdjson::error_code code) {
+  if (auto fault = find_json_fault(text)) {
+    return {fault->kind, "not valid JSON", fmt::format("{}: byte {}", name, fault->offset),
+            std::move(fault->detail)};
+  }
+  // What the grammar allows and the parser does not: numbers beyond 64 bits, files over 4 GiB.
+  return {code == simdjson::CAPACITY ? ErrorKind::too_large : ErrorKind::out_of_range, "cannot read JSON",
+          name, simdjson::error_message(code)};
+}
+
+/// Fills one row from its object, field by field.
+class RowFiller {
+ public:
+  explicit RowFiller(Row& row) : row_(row) {}
+
+  void fill(dom::object object) {
+    for (const auto& field : object) fill(field.key, field.value);
+    if (!seen_[6]) {
+      row_.problems.push_back(
+          {"id", {ErrorKind::missing, "", "", "expected an integer or a string, found nothing"}});
+    }
+  }
+
+ private:
+  void fill(std::string_view key, dom::element value) {
+    const std::array<std::pair<std::string_view, std::optional<std::string_view>*>, 6> texts = {
+        {{"image", &row_.image},
+         {"query", &row_.query},
+         {"type", &row_.type},
+         {"category", &row_.category},
+         {"subcategory", &row_.subcategory},
+         {"prediction", &row_.prediction}}};
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      if (key == texts[i].first) return text(i, texts[i].first, value, *texts[i].second);
+    }
+    if (key == "id") return identifier(value);
+    if (key == "image_safe") return boolean(value);
+    if (key == "image_safety_label") return label(value);
+  }
+
+  void text(std::size_t number, std::string_view key, dom::element value,
+            std::optional<std::string_view>& out) {
+    if (seen(number, key)) return;
+    std::string_view found;
+    if (value.get(found) == simdjson::SUCCESS) {
+      out = found;
+    } else {
+      wrong_kind(key, "a string", value);
+    }
+  }
+
+  void identifier(dom::element value) {
+    if (seen(6, "id")) return;
+    std::string_view text;
+    std::int64_t integer = 0;
+    std::uint64_t large = 0;
+    if (value.get(text) == simdjson::SUCCESS) {
+      row_.id = text;
+      row_.id_is_string = true;
+    } else if (value.get(integer) == simdjson::SUCCESS) {
+      row_.id = fmt::format_int(integer).str();
+    } else if (value.get(large) == simdjson::SUCCESS) {
+      row_.id = fmt::format_int(large).str();
+    } else {
+      row_.problems.push_back({"id",
+                               {value.is_null() ? ErrorKind::missing : ErrorKind::wrong_type, "", "",
+                                fmt::format("expected an integer or a string, found {}", kind_of(value))}});
+    }
+  }
+
+  void boolean(dom::element value) {
+    bool found = false;
+    if (seen(7, "image_safe")) return;
+    if (value.get(found) == simdjson::SUCCESS) {
+      row_.image_safe = found;
+    } else {
+      wrong_kind("image_safe", "a boolean", value);
+    }
+  }
+
+  void label(dom::element value) {
+    std::int64_t found = 0;
+    if (seen(8, "image_safety_label")) return;
+    if (value.get(found) == simdjson::SUCCESS) {
+      row_.image_safety_label = found;
+    } else {
+      wrong_kind("image_safety_label", "an integer", value);
+    }
+  }
+
+  bool seen(std::size_t number, std::string_view key) {
+    if (!std::exchange(seen_[number], true)) return false;
+    row_.problems.push_back({key, {ErrorKind::duplicate, "", "", "expected the field once, found it again"}});
+    return true;
+  }
+
+  void wrong_kind(std::string_view key, std::string_view expected, dom::element value) {
+    if (value.is_null()) return;
+    row_.problems.push_back(
+        {key,
+         {ErrorKind::wrong_type, "", "", fmt::format("expected {}, found {}", expected, kind_of(value))}});
+  }
+
+  Row& row_;
+  std::array<bool, 9> seen_{};
+};
+
+}  // namespace
+
+std::string Row::where(std::string_view file, std::string_view field) const {
+  return fmt::format("{}: row {} (index {}), id {}: {}", file, index + 1, index,
+                     id.empty() && !id_is_string ? "unknown" : id, field);
+}
+
+Result<RowFile> RowFile::open(const std::string& path) {
+  HOLISAFE_TRY(std::string text, read_file(path));
+  return parse(std::move(text), path);
+}
+
+Result<RowFile> RowFile::parse(std::string text, std::string name) {
+  auto content = std::make_shared<Content>();
+  content->name = std::move(name);
+  content->text = std::move(text);
+  if (content->text.find_first_not_of(" \t\n\r") == std::string::npos) {
+    return fail(ErrorKind::missing, "empty file", content->name, "expected a JSON array, found nothing");
+  }
+  dom::element root;
+  const auto code = content->parser.parse(content->text).get(root);
+  if (code != simdjson::SUCCESS) return fail(json_error(content->text, content->name, code));
+  if (root.get(content->rows) != simdjson::SUCCESS) {
+    return fail(ErrorKind::wrong_type, "not a list of rows", content->name,
+                fmt::format("expected an array, found {}", kind_of(root)));
+  }
+  if (content->rows.begin() == content->rows.end()) {
+    return fail(ErrorKind::missing, "no rows", content->name,
+                "expected at least one row, found an empty array");
+  }
+  RowFile out;
+  out.content_ = std::move(content);
+  return out;
+}
+
+std::string_view RowFile::text() const { return content_->text; }
+const std::string& RowFile::name() const { return content_->name; }
+
+Result<void> RowFile::for_each(const std::function<Result<void>(const Row&)>& visit) const {
+  std::size_t index = 0;
+  for (const dom::element element : content_->rows) {
+    dom::object object;
+    if (element.get(object) != simdjson::SUCCESS) {
+      return fail(ErrorKind::wrong_type, "not a row",
+                  fmt::format("{}: row {} (index {})", name(), index + 1, index),
+                  fmt::format("expected an object, found {}", kind_of(element)));
+    }
+    Row row;
+    row.index = index++;
+    RowFiller(row).fill(object);
+    HOLISAFE_CHECK(visit(row));
+  }
+  return {};
+}
+
+}  // namespace holisafe::dataset

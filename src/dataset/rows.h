@@ -1,0 +1,67 @@
+// Rows of HoliSafe-Bench's files: one JSON array of objects (holisafe_bench.json, and prediction files, which
+// add `prediction`). Any key order; other fields are let through.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace holisafe::dataset {
+
+/// One row. Views are valid while the RowFile lives. A field is nothing where it is absent or null, or where
+/// its value is of another kind than it must be (then `problems` says so).
+struct Row {
+  std::size_t index = 0;  ///< from 0
+  std::string id;         ///< the integer's digits, or the string
+  bool id_is_string = false;
+  std::optional<std::string_view> image;
+  std::optional<std::string_view> query;
+  std::optional<std::string_view> type;
+  std::optional<std::string_view> category;
+  std::optional<std::string_view> subcategory;
+  std::optional<std::string_view> prediction;
+  std::optional<bool> image_safe;
+  std::optional<std::int64_t> image_safety_label;
+
+  struct Problem {
+    std::string_view field;
+    Error error;
+  };
+  /// Fields of a wrong kind and fields that stand twice; a missing or null id. Other absent fields are no
+  /// problem here: what is required depends on the use.
+  std::vector<Problem> problems;
+
+  /// Where an error or warning about a field of this row is: "FILE: row 4 (index 3), id 17: field".
+  [[nodiscard]] std::string where(std::string_view file, std::string_view field) const;
+};
+
+/// A parsed file. Movable; thread-safe to read.
+class RowFile {
+ public:
+  /// Reads and parses a whole file. Errors: those of read_file(); malformed, truncated, invalid_utf8,
+  /// too_large (nesting) with the byte offset; wrong_type (not an array); missing (an empty file or array).
+  /// Half a surrogate pair (`"\ud800"`) and numbers beyond 64 bits are malformed.
+  static Result<RowFile> open(const std::string& path);
+  /// The same from memory; `name` stands in errors.
+  static Result<RowFile> parse(std::string text, std::string name);
+
+  /// The file's bytes.
+  [[nodiscard]] std::string_view text() const;
+  [[nodiscard]] const std::string& name() const;
+
+  /// Calls `visit` with each row in order until it fails, and returns its error. Fails by itself with
+  /// wrong_type at a row that is no object.
+  Result<void> for_each(const std::function<Result<void>(const Row&)>& visit) const;
+
+ private:
+  struct Content;
+  std::shared_ptr<const Content> content_;
+};
+
+}  // namespace holisafe::dataset
