@@ -1,0 +1,108 @@
+#include "train/calibration.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include <fmt/format.h>
+
+namespace holisafe::train {
+namespace {
+
+double mean_nll(const torch::Tensor& logits, const torch::Tensor& labels, double temperature) {
+  const auto log_probabilities = at::log_softmax(logits / temperature, 1);
+  return -log_probabilities.gather(1, labels.unsqueeze(1)).mean().item<double>();
+}
+
+/// The negative log-likelihood is convex in 1 / temperature: golden-section search over its logarithm.
+double fit_temperature(const torch::Tensor& logits, const torch::Tensor& labels) {
+  const double ratio = (std::sqrt(5.0) - 1.0) / 2.0;
+  const auto value = [&](double x) { return mean_nll(logits, labels, std::exp(x)); };
+  double low = std::log(0.01);
+  double high = std::log(100.0);
+  double left = high - ratio * (high - low);
+  double right = low + ratio * (high - low);
+  double at_left = value(left);
+  double at_right = value(right);
+  while (high - low > 1e-6) {
+    if (at_left <= at_right) {
+      high = right;
+      right = left;
+      at_right = at_left;
+      left = high - ratio * (high - low);
+      at_left = value(left);
+    } else {
+      low = left;
+      left = right;
+      at_left = at_right;
+      right = low + ratio * (high - low);
+      at_right = value(right);
+    }
+  }
+  return std::exp((low + high) / 2);
+}
+
+double expected_calibration_error(const torch::Tensor& probabilities, const torch::Tensor& labels) {
+  constexpr std::int64_t bins = 15;
+  const auto [confidence, predicted] = probabilities.max(1);
+  const auto correct = predicted.eq(labels).to(torch::kFloat64);
+  const auto bin = (confidence * bins).to(torch::kLong).clamp(0, bins - 1);
+  const auto gap = torch::zeros({bins}, torch::kFloat64).index_add(0, bin, correct - confidence);
+  return gap.abs().sum().item<double>() / static_cast<double>(labels.size(0));
+}
+
+/// The threshold on `scores` that separates `positive` best by F1.
+double best_threshold(const std::vector<double>& scores, const std::vector<bool>& positive) {
+  const auto total = std::count(positive.begin(), positive.end(), true);
+  if (total == 0) return 0.5;
+  std::vector<std::size_t> order(scores.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
+  double best = -1;
+  double threshold = 0.5;
+  std::int64_t hits = 0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    hits += positive[order[i]] ? 1 : 0;
+    const double next = i + 1 < order.size() ? scores[order[i + 1]] : 0.0;
+    if (next == scores[order[i]]) continue;
+    const double f1 =
+        2.0 * static_cast<double>(hits) / static_cast<double>(static_cast<std::int64_t>(i) + 1 + total);
+    if (f1 <= best) continue;
+    best = f1;
+    threshold = (scores[order[i]] + next) / 2;
+  }
+  return threshold;
+}
+
+}  // namespace
+
+Result<Calibration> calibrate(const torch::Tensor& logits, const torch::Tensor& labels) {
+  const std::int64_t count = logits.size(0);
+  const std::int64_t classes = logits.size(1);
+  if (count == 0) return fail(ErrorKind::missing, "cannot calibrate", "", "no labelled images");
+  if (labels.min().item<std::int64_t>() < 0 || labels.max().item<std::int64_t>() >= classes) {
+    return fail(ErrorKind::out_of_range, "cannot calibrate", "image_safety_label",
+                fmt::format("expected 0 to {}", classes - 1));
+  }
+  torch::NoGradGuard no_grad;
+  const auto exact = logits.to(torch::kFloat64);
+  Calibration out;
+  out.temperature = fit_temperature(exact, labels);
+  out.nll_before = mean_nll(exact, labels, 1.0);
+  out.nll_after = mean_nll(exact, labels, out.temperature);
+  out.ece_before = expected_calibration_error(exact.softmax(1), labels);
+  const auto probabilities = (exact / out.temperature).softmax(1);
+  out.ece_after = expected_calibration_error(probabilities, labels);
+  out.accuracy = exact.argmax(1).eq(labels).to(torch::kFloat64).mean().item<double>();
+  for (std::int64_t index = 0; index < classes; ++index) {
+    const auto column = probabilities.select(1, index).contiguous();
+    std::vector<double> scores(column.data_ptr<double>(), column.data_ptr<double>() + count);
+    std::vector<bool> positive(static_cast<std::size_t>(count));
+    for (std::int64_t i = 0; i < count; ++i)
+      positive[static_cast<std::size_t>(i)] = labels[i].item<std::int64_t>() == index;
+    out.thresholds.push_back(best_threshold(scores, positive));
+  }
+  return out;
+}
+
+}  // namespace holisafe::train
