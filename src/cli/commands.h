@@ -5,6 +5,7 @@
 
 namespace holisafe::cli {
 
+void add_data_view(CLI::App& data);  // data_view.cpp
 void add_completion(CLI::App& app);  // completion.cpp
 void add_man(CLI::App& app);         // man.cpp
 

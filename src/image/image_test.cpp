@@ -1,0 +1,171 @@
+#include "image/image.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "base/file.h"
+#include "image/codec.h"
+#include "image/resize.h"
+
+namespace holisafe::image {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path testdata = fs::path(HOLISAFE_SOURCE_DIR) / "src/image/testdata";
+
+std::string fnv(const std::vector<std::uint8_t>& bytes) {
+  std::uint64_t value = 0xCBF29CE484222325U;
+  for (const std::uint8_t byte : bytes) value = (value ^ byte) * 0x100000001B3U;
+  return fmt::format("{:016x}", value);
+}
+
+/// The formula of tools/fixtures/image.py.
+Image noise(int width, int height) {
+  Image out = blank(static_cast<std::uint64_t>(width), static_cast<std::uint64_t>(height));
+  std::uint32_t state = static_cast<std::uint32_t>(width) * 65536U + static_cast<std::uint32_t>(height);
+  for (std::uint8_t& sample : out.rgb) {
+    state = state * 1664525U + 1013904223U;
+    sample = static_cast<std::uint8_t>(state >> 24);
+  }
+  return out;
+}
+
+std::string bytes_of(const char* name) { return read_file(testdata / name).value(); }
+
+Result<Image> decode_text(const std::string& bytes, const DecodeOptions& options = {}) {
+  return decode(std::as_bytes(std::span(bytes)), options, "test");
+}
+
+TEST(Resize, EqualsPillowToTheBit) {
+  const std::map<std::string, Filter> filters{{"nearest", Filter::nearest},
+                                              {"box", Filter::box},
+                                              {"bilinear", Filter::bilinear},
+                                              {"bicubic", Filter::bicubic},
+                                              {"lanczos", Filter::lanczos}};
+  std::ifstream cases(testdata / "resize.txt");
+  int width = 0, height = 0, out_width = 0, out_height = 0, count = 0;
+  std::string filter, expected;
+  while (cases >> width >> height >> out_width >> out_height >> filter >> expected) {
+    const Image out = resize(noise(width, height), out_width, out_height, filters.at(filter));
+    EXPECT_EQ(fnv(out.rgb), expected)
+        << width << "x" << height << " to " << out_width << "x" << out_height << " " << filter;
+    ++count;
+  }
+  EXPECT_EQ(count, 245);
+}
+
+TEST(Decode, EqualsPillowToTheBit) {
+  std::ifstream cases(testdata / "files.txt");
+  std::string name, expected;
+  int width = 0, height = 0, count = 0;
+  DecodeOptions options;
+  options.alpha = Alpha::drop;
+  while (cases >> name >> width >> height >> expected) {
+    const auto image = load(testdata / name, options);
+    ASSERT_TRUE(image) << image.error().message();
+    EXPECT_EQ(image->width, width) << name;
+    EXPECT_EQ(image->height, height) << name;
+    EXPECT_EQ(fnv(image->rgb), expected) << name;
+    ++count;
+  }
+  EXPECT_GT(count, 20);
+}
+
+TEST(Decode, TransparencyIsSeenOverWhite) {
+  const std::vector<std::uint8_t> white{10, 20, 30, 255, 255, 255, 132, 137, 142, 254, 254, 254};
+  const std::vector<std::uint8_t> dropped{10, 20, 30, 10, 20, 30, 10, 20, 30, 0, 0, 0};
+  for (const char* name : {"half_alpha.png", "half_alpha.webp"}) {
+    EXPECT_EQ(load(testdata / name, {}).value().rgb, white) << name;
+    EXPECT_EQ(load(testdata / name, {{}, Alpha::drop}).value().rgb, dropped) << name;
+  }
+}
+
+TEST(Decode, LimitsAreCheckedFromTheHeader) {
+  for (const char* name : {"grey.jpg", "grey.png", "lossy.webp", "interlaced.gif"}) {
+    for (const Limits& limits : {Limits{.width = 36}, Limits{.height = 22}, Limits{.pixels = 37 * 23 - 1},
+                                 Limits{.file_bytes = 10}}) {
+      const auto image = decode_text(bytes_of(name), {limits, Alpha::white});
+      ASSERT_FALSE(image);
+      EXPECT_EQ(image.error().kind, ErrorKind::too_large) << name;
+    }
+  }
+}
+
+TEST(Decode, BombsAreRefusedBeforeTheirPixelsAreMade) {
+  std::string png = bytes_of("grey.png");
+  for (const std::size_t at : {16U, 20U}) png.replace(at, 4, std::string("\x00\x00\xff\xff", 4));
+  // The header's checksum is made right again: the size alone is at fault.
+  std::uint32_t crc = 0xFFFFFFFFU;
+  for (std::size_t i = 12; i < 29; ++i) {
+    crc ^= static_cast<std::uint8_t>(png[i]);
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1U ? 0xEDB88320U : 0U);
+  }
+  crc = ~crc;
+  for (int i = 0; i < 4; ++i) png[static_cast<std::size_t>(29 + i)] = static_cast<char>(crc >> (24 - 8 * i));
+  EXPECT_EQ(decode_text(png).error().kind, ErrorKind::too_large);
+}
+
+TEST(Decode, EveryTruncationIsAnErrorOrAPicture) {
+  for (const char* name : {"orientation6.jpg", "progressive.jpg", "palette.png", "lossy.webp",
+                           "orientation6.webp", "first_frame.gif"}) {
+    const std::string whole = bytes_of(name);
+    ASSERT_TRUE(decode_text(whole)) << name;
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+      const auto image = decode_text(whole.substr(0, size));
+      EXPECT_TRUE(image || !image.error().message().empty()) << name;
+    }
+    const auto half = decode_text(whole.substr(0, whole.size() / 3));
+    EXPECT_FALSE(half) << name;
+  }
+}
+
+TEST(Decode, ErrorsNameTheFileAndTheFormats) {
+  EXPECT_EQ(decode_text("BM not one of ours").error().kind, ErrorKind::unsupported);
+  EXPECT_EQ(decode_text("").error().message(), "cannot decode image: test: the file is empty");
+  EXPECT_EQ(load(testdata / "none.png", {}).error().kind, ErrorKind::not_found);
+}
+
+TEST(Geometry, CropsPadsAndTurns) {
+  const Image image = noise(5, 3);
+  const Image inside = crop(image, 1, 1, 2, 2);
+  EXPECT_EQ(inside.pixel(0, 0)[1], image.pixel(1, 1)[1]);
+  const Image around = crop(image, -1, -2, 7, 7);
+  EXPECT_EQ(around.pixel(0, 0)[0], 0);
+  EXPECT_EQ(around.pixel(1, 2)[2], image.pixel(0, 0)[2]);
+  const Image far = crop(image, 100, 100, 2, 2);
+  EXPECT_EQ(far.rgb, std::vector<std::uint8_t>(12, 0));
+  const Image square = pad_to_square(image, {9, 8, 7});
+  EXPECT_EQ(square.height, 5);
+  EXPECT_EQ(square.pixel(4, 0)[2], 7);
+  EXPECT_EQ(square.pixel(4, 1)[0], image.pixel(4, 0)[0]);
+  EXPECT_EQ(upright(image, 0).rgb, image.rgb);
+  EXPECT_EQ(upright(upright(image, 6), 8).rgb, image.rgb);
+}
+
+TEST(Encode, PngComesBackAsItWas) {
+  const Image image = noise(19, 11);
+  const auto png = encode_png(image);
+  ASSERT_TRUE(png);
+  EXPECT_EQ(decode_text(*png).value().rgb, image.rgb);
+}
+
+TEST(Corpus, NoFuzzInputCrashes) {
+  int count = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(testdata / "corpus")) {
+    if (!entry.is_regular_file()) continue;
+    static_cast<void>(load(entry.path(), {}));
+    ++count;
+  }
+  EXPECT_GT(count, 0);
+}
+
+}  // namespace
+}  // namespace holisafe::image
