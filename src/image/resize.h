@@ -11,8 +11,8 @@ namespace holisafe::image {
 
 enum class Filter { nearest, box, bilinear, bicubic, lanczos };
 
-/// Image.resize((width, height), filter) of Pillow, to the bit. Width and height must be positive, the image
-/// not empty.
+/// Image.resize((width, height), filter) of Pillow 13, to the bit. Width and height must be positive, the
+/// image not empty.
 Image resize(const Image& image, int width, int height, Filter filter);
 
 /// Image.crop((left, top, left + width, top + height)): what lies outside the picture is black.
