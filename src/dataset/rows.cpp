@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "dataset/json_fault.h"
+#include "dataset/row_elements.h"
 
 namespace holisafe::dataset {
 
@@ -19,8 +20,6 @@ struct RowFile::Content {
   dom::parser parser;  // owns what `rows` points into
   dom::array rows;
 };
-
-namespace {
 
 std::string_view kind_of(dom::element value) {
   switch (value.type()) {
@@ -42,6 +41,8 @@ std::string_view kind_of(dom::element value) {
   }
   return "something else";
 }
+
+namespace {
 
 Error json_error(const std::string& text, const std::string& name, simdjson::error_code code) {
   if (auto fault = find_json_fault(text)) {
@@ -150,11 +151,51 @@ class RowFiller {
   std::array<bool, 9> seen_{};
 };
 
+constexpr std::string_view blanks = " \t\r\n";
+
+std::string_view without_blanks(std::string_view text) {
+  const auto start = text.find_first_not_of(blanks);
+  return start == std::string_view::npos ? std::string_view() : text.substr(start);
+}
+
+/// Bytes of the JSON value that `text`, part of a valid document, starts with.
+std::size_t value_length(std::string_view text) {
+  std::size_t depth = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '"') {
+      for (++at; at < text.size() && text[at] != '"'; ++at) at += text[at] == '\\' ? 1 : 0;
+      if (depth == 0) return at + 1;
+    } else if (c == '{' || c == '[') {
+      ++depth;
+    } else if (c == '}' || c == ']') {
+      if (depth == 0) return at;  // the end of what holds a number or word
+      if (--depth == 0) return at + 1;
+    } else if (depth == 0 && (c == ',' || blanks.find(c) != std::string_view::npos)) {
+      return at;
+    }
+  }
+  return text.size();
+}
+
+/// Cuts off the next value, before which `rest` may hold blanks, one comma or one colon.
+std::string_view take_value(std::string_view& rest) {
+  rest = without_blanks(rest);
+  if (!rest.empty() && (rest[0] == ',' || rest[0] == ':')) rest = without_blanks(rest.substr(1));
+  const std::size_t length = value_length(rest);
+  const std::string_view value = rest.substr(0, length);
+  rest.remove_prefix(length);
+  return value;
+}
+
 }  // namespace
 
+void RowElements::fill(Row& row, dom::object object) { RowFiller(row).fill(object); }
+dom::array RowElements::of(const RowFile& file) { return file.content_->rows; }
+
 std::string Row::where(std::string_view file, std::string_view field) const {
-  return fmt::format("{}: row {} (index {}), id {}: {}", file, index + 1, index,
-                     id.empty() && !id_is_string ? "unknown" : id, field);
+  return fmt::format("{}: row {} (index {}), id {}{}{}", file, index + 1, index,
+                     id.empty() && !id_is_string ? "unknown" : id, field.empty() ? "" : ": ", field);
 }
 
 Result<RowFile> RowFile::open(const std::string& path) {
@@ -183,6 +224,26 @@ Result<RowFile> RowFile::parse(std::string text, std::string name) {
   RowFile out;
   out.content_ = std::move(content);
   return out;
+}
+
+std::vector<std::string_view> RowFile::row_texts() const {
+  std::vector<std::string_view> out;
+  std::string_view rest = text().substr(text().find('[') + 1);
+  for (auto each = content_->rows.begin(); each != content_->rows.end(); ++each)
+    out.push_back(take_value(rest));
+  return out;
+}
+
+std::vector<RawField> raw_fields(std::string_view json) {
+  std::vector<RawField> out;
+  std::string_view rest = json.substr(1);
+  while (true) {
+    rest = without_blanks(rest);
+    if (rest.empty() || rest[0] == '}') return out;
+    const std::string_view key = take_value(rest);
+    const std::string_view value = take_value(rest);
+    out.push_back({key, value});
+  }
 }
 
 std::string_view RowFile::text() const { return content_->text; }

@@ -51,6 +51,9 @@ class RowFile {
   /// The same from memory; `name` stands in errors.
   static Result<RowFile> parse(std::string text, std::string name);
 
+  /// Each row's text in the file, from the first to the last byte of its value, in order.
+  [[nodiscard]] std::vector<std::string_view> row_texts() const;
+
   /// The file's bytes.
   [[nodiscard]] std::string_view text() const;
   [[nodiscard]] const std::string& name() const;
@@ -60,8 +63,19 @@ class RowFile {
   Result<void> for_each(const std::function<Result<void>(const Row&)>& visit) const;
 
  private:
+  friend struct RowElements;
   struct Content;
   std::shared_ptr<const Content> content_;
 };
+
+/// A field of a row as it stands in the file: both parts are JSON text, the key with its quotes.
+struct RawField {
+  std::string_view key;
+  std::string_view value;
+};
+
+/// The fields of an object in source order, for writing it back with the same keys in the same order. `json`
+/// must be the text of a valid object, such as one of RowFile::row_texts().
+std::vector<RawField> raw_fields(std::string_view json);
 
 }  // namespace holisafe::dataset
