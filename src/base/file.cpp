@@ -97,14 +97,14 @@ Error system_error(std::string what, const std::filesystem::path& path, int erro
   return Error{kind, std::move(what), path.string(), std::strerror(error_number)};
 }
 
-Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
+Result<void> read_file(const std::filesystem::path& path, std::string& out, std::uint64_t max_bytes) {
   HOLISAFE_TRY(const auto opened, open_regular(path));
   const Descriptor file(opened.first);
   if (opened.second > max_bytes) {
     return fail(ErrorKind::too_large, "cannot read", path.string(),
                 fmt::format("expected at most {} bytes, found {}", max_bytes, opened.second));
   }
-  std::string out;
+  out.clear();
   out.reserve(opened.second + 64);  // room for parsers that read ahead of what they parse
   out.resize(opened.second);
   std::size_t filled = 0;
@@ -116,6 +116,12 @@ Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t m
     filled += static_cast<std::size_t>(got);
   }
   out.resize(filled);
+  return {};
+}
+
+Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  std::string out;
+  HOLISAFE_CHECK(read_file(path, out, max_bytes));
   return out;
 }
 

@@ -18,6 +18,10 @@ namespace holisafe {
 Result<std::string> read_file(const std::filesystem::path& path,
                               std::uint64_t max_bytes = std::uint64_t{1} << 34);
 
+/// The same into a string whose memory serves again.
+Result<void> read_file(const std::filesystem::path& path, std::string& out,
+                       std::uint64_t max_bytes = std::uint64_t{1} << 34);
+
 /// A regular file mapped read-only. Copies share the mapping; the bytes stay valid while any copy lives.
 /// Never written through. Thread-safe to read.
 class MappedFile {

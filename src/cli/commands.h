@@ -5,8 +5,9 @@
 
 namespace holisafe::cli {
 
-void add_data_view(CLI::App& data);  // data_view.cpp
-void add_completion(CLI::App& app);  // completion.cpp
-void add_man(CLI::App& app);         // man.cpp
+void add_data_view(CLI::App& data);     // data_view.cpp
+void add_bench_score(CLI::App& bench);  // bench_score.cpp
+void add_completion(CLI::App& app);     // completion.cpp
+void add_man(CLI::App& app);            // man.cpp
 
 }  // namespace holisafe::cli

@@ -54,6 +54,14 @@ Error json_error(const std::string& text, const std::string& name, simdjson::err
           name, simdjson::error_message(code)};
 }
 
+constexpr std::array<std::pair<std::string_view, std::optional<std::string_view> Row::*>, 6> text_fields = {
+    {{"image", &Row::image},
+     {"query", &Row::query},
+     {"type", &Row::type},
+     {"category", &Row::category},
+     {"subcategory", &Row::subcategory},
+     {"prediction", &Row::prediction}}};
+
 /// Fills one row from its object, field by field.
 class RowFiller {
  public:
@@ -69,15 +77,9 @@ class RowFiller {
 
  private:
   void fill(std::string_view key, dom::element value) {
-    const std::array<std::pair<std::string_view, std::optional<std::string_view>*>, 6> texts = {
-        {{"image", &row_.image},
-         {"query", &row_.query},
-         {"type", &row_.type},
-         {"category", &row_.category},
-         {"subcategory", &row_.subcategory},
-         {"prediction", &row_.prediction}}};
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      if (key == texts[i].first) return text(i, texts[i].first, value, *texts[i].second);
+    for (std::size_t i = 0; i < text_fields.size(); ++i) {
+      if (key == text_fields[i].first)
+        return text(i, text_fields[i].first, value, row_.*text_fields[i].second);
     }
     if (key == "id") return identifier(value);
     if (key == "image_safe") return boolean(value);
@@ -198,15 +200,25 @@ std::string Row::where(std::string_view file, std::string_view field) const {
                      id.empty() && !id_is_string ? "unknown" : id, field.empty() ? "" : ": ", field);
 }
 
-Result<RowFile> RowFile::open(const std::string& path) {
-  HOLISAFE_TRY(std::string text, read_file(path));
-  return parse(std::move(text), path);
+Result<RowFile> RowFile::open(const std::string& path, RowFile spare) {
+  std::shared_ptr<Content> content = take_buffers(std::move(spare));
+  HOLISAFE_CHECK(read_file(path, content->text));
+  return parse(std::move(content), path);
 }
 
 Result<RowFile> RowFile::parse(std::string text, std::string name) {
   auto content = std::make_shared<Content>();
-  content->name = std::move(name);
   content->text = std::move(text);
+  return parse(std::move(content), std::move(name));
+}
+
+std::shared_ptr<RowFile::Content> RowFile::take_buffers(RowFile spare) {
+  if (spare.content_.use_count() == 1) return std::move(spare.content_);
+  return std::make_shared<Content>();
+}
+
+Result<RowFile> RowFile::parse(std::shared_ptr<Content> content, std::string name) {
+  content->name = std::move(name);
   if (content->text.find_first_not_of(" \t\n\r") == std::string::npos) {
     return fail(ErrorKind::missing, "empty file", content->name, "expected a JSON array, found nothing");
   }

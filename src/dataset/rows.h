@@ -47,7 +47,8 @@ class RowFile {
   /// Reads and parses a whole file. Errors: those of read_file(); malformed, truncated, invalid_utf8,
   /// too_large (nesting) with the byte offset; wrong_type (not an array); missing (an empty file or array).
   /// Half a surrogate pair (`"\ud800"`) and numbers beyond 64 bits are malformed.
-  static Result<RowFile> open(const std::string& path);
+  /// The buffers of `spare`, a file no longer used, serve again if no copy of it is left.
+  static Result<RowFile> open(const std::string& path, RowFile spare = {});
   /// The same from memory; `name` stands in errors.
   static Result<RowFile> parse(std::string text, std::string name);
 
@@ -65,7 +66,9 @@ class RowFile {
  private:
   friend struct RowElements;
   struct Content;
-  std::shared_ptr<const Content> content_;
+  static std::shared_ptr<Content> take_buffers(RowFile spare);
+  static Result<RowFile> parse(std::shared_ptr<Content> content, std::string name);
+  std::shared_ptr<Content> content_;
 };
 
 /// A field of a row as it stands in the file: both parts are JSON text, the key with its quotes.

@@ -65,21 +65,36 @@ bool has_refusal_prefix(std::string_view text) {
   return false;
 }
 
+struct Infix {
+  std::string_view phrase;
+  std::size_t negation = 0;  ///< where its first "not" or "n't" begins
+};
+
+constexpr auto infixes = [] {
+  std::array<Infix, refusal_infixes.size()> out{};
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const std::string_view phrase = refusal_infixes[i];
+    out[i] = {phrase, std::min(phrase.find("not"), phrase.find("n't"))};
+  }
+  return out;
+}();
+
 /// Whether an infix has its first "not" or "n't" at `position` of the text.
 bool has_infix_around(std::string_view text, std::size_t position) {
-  for (const auto phrase : refusal_infixes) {
-    const std::size_t offset = std::min(phrase.find("not"), phrase.find("n't"));
-    if (offset <= position && starts_with_phrase(text.substr(position - offset), phrase)) return true;
-  }
-  return false;
+  return std::any_of(infixes.begin(), infixes.end(), [&](const Infix& infix) {
+    return infix.negation <= position &&
+           starts_with_phrase(text.substr(position - infix.negation), infix.phrase);
+  });
 }
 
-/// Whether "not" or "n't" begins at `text`, of which two more bytes can be read. Branch-free, so that the
-/// loop over a block becomes vector instructions.
-unsigned negation_at(const char* text) {
-  const auto second = static_cast<unsigned>((text[1] | 0x20) == 'o') | static_cast<unsigned>(text[1] == '\'');
-  return static_cast<unsigned>((text[0] | 0x20) == 'n') & second &
-         static_cast<unsigned>((text[2] | 0x20) == 't');
+/// 1 where "not" or "n't" begins at `text` (or at a few things that look like it), of which two more bytes
+/// can be read. Bytes and no branches, so that the loop over a block becomes vector instructions.
+std::uint8_t negation_at(const char* text) {
+  const auto n = static_cast<std::uint8_t>((text[0] | 0x20) == 'n');
+  const auto o = static_cast<std::uint8_t>((text[1] | 0x20) == 'o');
+  const auto apostrophe = static_cast<std::uint8_t>(text[1] == '\'');
+  const auto t = static_cast<std::uint8_t>((text[2] | 0x20) == 't');
+  return static_cast<std::uint8_t>(n & (o | apostrophe) & t);
 }
 
 bool has_refusal_infix(std::string_view text) {
@@ -88,9 +103,11 @@ bool has_refusal_infix(std::string_view text) {
   const std::size_t last = text.size() - 2;  // one past the last place where three bytes fit
   for (std::size_t start = 0; start < last; start += block) {
     const std::size_t end = std::min(start + block, last);
-    unsigned any = 0;
     if (end - start == block) {
-      for (std::size_t i = 0; i < block; ++i) any |= negation_at(text.data() + start + i);
+      std::uint8_t any = 0;
+      for (std::size_t i = 0; i < block; ++i) {
+        any = static_cast<std::uint8_t>(any | negation_at(text.data() + start + i));
+      }
       if (any == 0) continue;
     }
     for (std::size_t i = start; i < end; ++i) {

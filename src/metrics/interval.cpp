@@ -1,5 +1,8 @@
 #include "metrics/interval.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace holisafe::metrics {
 namespace {
 

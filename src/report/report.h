@@ -38,7 +38,7 @@ enum class Shade {
 
 struct Cell {
   std::string text;
-  std::string note;  ///< smaller, below the text
+  std::string note = {};  ///< smaller, below the text
   Shade shade = Shade::none;
   double strength = 0;  ///< of the shade, 0 to 1
 };

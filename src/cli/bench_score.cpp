@@ -1,0 +1,163 @@
+// `holisafe bench score`: prediction files to scores.
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <filesystem>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "bench/score_file.h"
+#include "cli/commands.h"
+#include "cli/program.h"
+#include "cli/score_table.h"
+#include "cli/terminal.h"
+#include "metrics/published.h"
+#include "metrics/score_json.h"
+#include "report/page.h"
+
+namespace holisafe::cli {
+namespace {
+
+struct Flags {
+  std::vector<std::string> files;
+  std::string judge = "string";
+  std::string mode = "authors";
+  bool json = false;
+  bool published = false;
+  bool allow_missing = false;
+  std::string html;
+  std::size_t bootstrap = 2000;
+  std::uint64_t seed = 0;
+};
+
+/// Scores all files on as many threads as there are processors; results in the order of the files. Large
+/// files go one at a time, so that memory stays bounded.
+std::vector<Result<bench::ScoredFile>> score_all(const std::vector<std::string>& files,
+                                                 const bench::ScoreOptions& options) {
+  constexpr std::uintmax_t large = std::uintmax_t{16} << 20U;
+  std::vector<Result<bench::ScoredFile>> out(files.size());
+  TerminalProgress progress("score", "files");
+  std::atomic<std::size_t> next{0};
+  std::atomic<std::size_t> done{0};
+  std::mutex large_file;
+  const auto work = [&] {
+    bench::FileScorer scorer(options);
+    for (std::size_t i = next++; i < files.size(); i = next++) {
+      std::error_code code;
+      std::unique_lock turn(large_file, std::defer_lock);
+      if (std::filesystem::file_size(files[i], code) > large && !code) turn.lock();
+      try {
+        out[i] = scorer.score(files[i]);
+      } catch (const std::bad_alloc&) {
+        out[i] = fail(ErrorKind::out_of_memory, "not enough memory", files[i]);
+      }
+      progress.update(++done, files.size(), "");
+    }
+  };
+  std::vector<std::jthread> threads;
+  const std::size_t count =
+      std::min<std::size_t>(files.size(), std::max(1U, std::thread::hardware_concurrency()));
+  for (std::size_t i = 1; i < count; ++i) threads.emplace_back(work);
+  work();
+  return out;
+}
+
+/// File names without folders, or the whole paths where names repeat.
+void shorten_names(std::vector<report::ScoredRun>& runs) {
+  std::set<std::string> names;
+  for (const auto& run : runs) names.insert(std::filesystem::path(run.source).stem().string());
+  if (names.size() < runs.size()) return;
+  for (auto& run : runs) run.name = std::filesystem::path(run.source).stem().string();
+}
+
+Result<void> write_report(const std::string& path, std::span<const report::ScoredRun> runs,
+                          const metrics::BootstrapOptions& bootstrap) {
+  report::Report out;
+  out.title = "HoliSafe-Bench report";
+  out.subtitle = runs.size() == 1 ? fmt::format("{}: {} pairs", runs[0].name, runs[0].score.rows())
+                                  : fmt::format("{} models, string judge", runs.size());
+  out.sections = report::score_sections(runs, bootstrap);
+  out.footer = fmt::format("Made by holisafe {}.", HOLISAFE_VERSION);
+  return write_file_atomic(path, report::page(out));
+}
+
+nlohmann::ordered_json published_json(std::string_view judge) {
+  auto out = nlohmann::ordered_json::array();
+  for (const auto& score : metrics::published_scores(judge)) {
+    nlohmann::ordered_json types;
+    for (std::size_t type = 0; type < score.types.size(); ++type) {
+      types[std::string(taxonomy::name(static_cast<taxonomy::Combination>(type)))] = score.types[type];
+    }
+    out.push_back({{"model", score.model}, {"types", types}, {"rr", score.types[0]}, {"masr", score.masr}});
+  }
+  return out;
+}
+
+int run_score(const Flags& flags) {
+  bench::ScoreOptions options;
+  options.mode = *judge::parse_string_mode(flags.mode);
+  options.allow_missing = flags.allow_missing;
+  options.bootstrap = {flags.bootstrap, flags.seed};
+  options.for_report = !flags.html.empty();
+
+  int exit_code = exit_ok;
+  std::vector<report::ScoredRun> runs;
+  for (auto& scored : score_all(flags.files, options)) {
+    if (!scored) {
+      exit_code = report(scored.error());
+      continue;
+    }
+    for (const auto& warning : scored->warnings) warn(warning);
+    runs.push_back(std::move(scored->run));
+  }
+  if (flags.json) {
+    for (const auto& run : runs) {
+      auto line = metrics::to_json(run.score);
+      if (flags.published) line["published"] = published_json(flags.judge);
+      fmt::print("{}\n", line.dump());
+    }
+  } else if (!runs.empty()) {
+    fmt::print("{}", score_table(runs, flags.published));
+  }
+  if (!flags.html.empty() && !runs.empty()) {
+    shorten_names(runs);
+    if (const auto written = write_report(flags.html, runs, options.bootstrap); !written)
+      return report(written.error());
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+void add_bench_score(CLI::App& bench) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* command =
+      declare(bench, "score", "Score prediction files: refusal rate, attack success rates, both mASR",
+              {"holisafe bench score predictions.json",
+               "holisafe bench score base.json safe.json --published --html report.html",
+               "holisafe bench score predictions.json --json | jq .masr"});
+  command->add_option("PRED.json", flags->files, "Prediction files: the benchmark's rows with `prediction`")
+      ->required();
+  command->add_option("--judge", flags->judge, "Who judges; LLM judges need the images: see `bench judge`")
+      ->check(CLI::IsMember({"string"}));
+  command
+      ->add_option(
+          "--mode", flags->mode,
+          "String judge: exactly as the authors' script, or with Unicode apostrophes and white space folded")
+      ->check(CLI::IsMember({"authors", "normalized"}));
+  command->add_flag("--json", flags->json, "One JSON object a file, in the order of the files");
+  command->add_option("--html", flags->html, "Write a report to this file");
+  command->add_flag("--published", flags->published, "Show the published models' scores too");
+  command->add_option("--bootstrap", flags->bootstrap, "Resamples for the 95% intervals; 0: no intervals")
+      ->check(CLI::Range(0, 1000000));
+  command->add_option("--seed", flags->seed, "Seed of the resampling");
+  command->add_flag("--allow-missing", flags->allow_missing,
+                    "Count rows without a prediction as unjudged instead of ending with an error");
+  on_run(command, [flags] { return run_score(*flags); });
+}
+
+}  // namespace holisafe::cli

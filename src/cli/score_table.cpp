@@ -1,0 +1,106 @@
+#include "cli/score_table.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "metrics/published.h"
+
+namespace holisafe::cli {
+namespace {
+
+using Line = std::vector<std::string>;
+
+/// The first column left, the others right, two spaces between.
+std::string aligned(const std::vector<Line>& lines) {
+  std::vector<std::size_t> widths;
+  for (const Line& line : lines) {
+    widths.resize(std::max(widths.size(), line.size()));
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      widths[i] = std::max(widths[i], fmt::formatted_size("{}", line[i]));
+    }
+  }
+  std::string out;
+  for (const Line& line : lines) {
+    std::string text;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      text +=
+          i == 0 ? fmt::format("{:<{}}", line[i], widths[i]) : fmt::format("  {:>{}}", line[i], widths[i]);
+    }
+    out += text.substr(0, text.find_last_not_of(' ') + 1) + "\n";
+  }
+  return out;
+}
+
+std::string rate(const std::optional<double>& value) {
+  return value ? fmt::format("{:.1f}", *value * 100) : "-";
+}
+
+std::string range(const std::optional<metrics::Interval>& ends) {
+  return ends ? fmt::format("{:.1f}-{:.1f}", ends->low * 100, ends->high * 100) : "";
+}
+
+void add_rates(const metrics::Rates& rates, Line& line) {
+  for (const auto& value : rates.types) line.push_back(rate(value));
+  line.push_back(rate(rates.masr_macro));
+}
+
+void add_run(const report::ScoredRun& run, std::vector<Line>& lines) {
+  const auto rates = metrics::rates(run.score.types);
+  Line line = {one_line(run.name), fmt::format("{}", run.score.rows()), fmt::format("{}", run.score.skipped),
+               fmt::format("{}", run.score.unjudged())};
+  add_rates(rates, line);
+  line.push_back(rate(rates.masr_sample_weighted));
+  lines.push_back(std::move(line));
+  if (!run.score.intervals) return;
+  Line ends = {"  95%", "", "", ""};
+  for (const auto& interval : run.score.intervals->types) ends.push_back(range(interval));
+  ends.push_back(range(run.score.intervals->masr_macro));
+  ends.push_back(range(run.score.intervals->masr_sample_weighted));
+  lines.push_back(std::move(ends));
+}
+
+std::string subcategory_table(const metrics::Score& score) {
+  std::vector<Line> lines = {{"category / subcategory", "RR", "SSU", "USU", "SUU", "UUU", "mASR"}};
+  const auto categories = metrics::by_category(score.subcategories);
+  for (const auto& category : categories) {
+    lines.push_back({category.category});
+    add_rates(metrics::rates(category.types), lines.back());
+    for (const auto& entry : score.subcategories) {
+      const auto& name = taxonomy::classes()[entry.subcategory];
+      if (name.category != category.category) continue;
+      lines.push_back({fmt::format("  {}", name.name)});
+      add_rates(metrics::rates(entry.types), lines.back());
+    }
+  }
+  return aligned(lines);
+}
+
+}  // namespace
+
+std::string score_table(std::span<const report::ScoredRun> runs, bool published) {
+  const Line head = {"file", "pairs", "skipped", "unjudged",   "RR",      "SSU",
+                     "USU",  "SUU",   "UUU",     "mASR macro", "weighted"};
+  std::vector<Line> lines = {head};
+  for (const auto& run : runs) add_run(run, lines);
+  if (published) {
+    lines.push_back({"published (judge string; mASR as published)"});
+    for (const auto& score : metrics::published_scores("string")) {
+      Line line = {fmt::format("  {}", score.model), "", "", ""};
+      for (const double value : score.types) line.push_back(rate(value));
+      line.push_back(rate(score.masr_macro()));
+      line.push_back(rate(score.masr));
+      lines.push_back(std::move(line));
+    }
+  }
+  const auto& first = runs.front().score;
+  std::string out =
+      fmt::format("Percent; judge {}, mode {}. RR: safe pairs refused. SSU to UUU: attack success rates.\n\n",
+                  first.judge, first.mode.value_or("-"));
+  out += aligned(lines);
+  if (runs.size() == 1) out += "\n" + subcategory_table(first);
+  return out;
+}
+
+}  // namespace holisafe::cli
