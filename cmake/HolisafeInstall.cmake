@@ -47,6 +47,7 @@ foreach(layer IN LISTS plain_layers)
 endforeach()
 set(requires ${packages} ${modules})
 list(REMOVE_ITEM requires tl-expected)  # header-only without a .pc file
+list(TRANSFORM requires REPLACE "^OpenSSL$" "libcrypto")
 list(JOIN requires " " HOLISAFE_PC_REQUIRES)
 file(RELATIVE_PATH HOLISAFE_PC_PREFIX "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")  # so that the installed tree can be moved
 configure_file("${PROJECT_SOURCE_DIR}/cmake/holisafe.pc.in" "${PROJECT_BINARY_DIR}/holisafe.pc" @ONLY)
