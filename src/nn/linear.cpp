@@ -1,0 +1,43 @@
+#include "nn/linear.h"
+
+#include <ATen/autocast_mode.h>
+
+namespace holisafe::nn {
+namespace {
+
+/// The weight in the input's dtype; under autocast the linear op casts both itself.
+torch::Tensor in_dtype_of(const torch::Tensor& weight, const torch::Tensor& x) {
+  if (weight.scalar_type() == x.scalar_type() || at::autocast::is_autocast_enabled(x.device().type()))
+    return weight;
+  return weight.to(x.scalar_type());
+}
+
+}  // namespace
+
+torch::Tensor Linear::forward(const torch::Tensor& x) const {
+  torch::Tensor y = at::linear(x, in_dtype_of(weight, x), bias.defined() ? in_dtype_of(bias, x) : bias);
+  if (!lora) return y;
+  const torch::Tensor dropped = lora->dropout > 0 ? at::dropout(x, lora->dropout, /*train=*/true) : x;
+  const torch::Tensor low = at::linear(dropped, in_dtype_of(lora->a, x));
+  return y + at::linear(low, in_dtype_of(lora->b, x)) * lora->scale;
+}
+
+torch::Tensor merged_weight(const torch::Tensor& weight, const Lora& lora) {
+  torch::NoGradGuard no_grad;
+  const auto delta = at::mm(lora.b.to(torch::kFloat32), lora.a.to(torch::kFloat32)) * lora.scale;
+  return (weight.to(torch::kFloat32) + delta).to(weight.scalar_type());
+}
+
+void Linear::merge() {
+  if (!lora) return;
+  weight = merged_weight(weight, *lora);
+  lora.reset();
+}
+
+void Linear::visit(const std::string& name, const Visitor& visitor) {
+  if (visitor.linear) visitor.linear(name, *this, visitor.part);
+  visitor.tensor(name + ".weight", weight);
+  visitor.tensor(name + ".bias", bias);
+}
+
+}  // namespace holisafe::nn

@@ -1,0 +1,39 @@
+// A linear layer over a weight, with room for a low-rank adapter (LoRA, arXiv 2106.09685).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <torch/types.h>
+
+#include "nn/parameters.h"
+
+namespace holisafe::nn {
+
+/// A low-rank addition: scale x B(A(dropout(x))), as PEFT computes it.
+struct Lora {
+  torch::Tensor a;     ///< [rank, in]
+  torch::Tensor b;     ///< [out, rank]
+  double scale = 1.0;  ///< lora_alpha / rank
+  double dropout = 0;  ///< probability; 0 outside training
+};
+
+/// y = x W^T + bias + adapter. Thread-safe to run.
+struct Linear {
+  torch::Tensor weight;  ///< [out, in]
+  torch::Tensor bias;    ///< [out], or undefined
+  std::optional<Lora> lora;
+
+  /// x [..., in] -> [..., out]; the weight is taken in x's dtype.
+  [[nodiscard]] torch::Tensor forward(const torch::Tensor& x) const;
+
+  /// Adds the adapter to the weight (float32 arithmetic, then the weight's dtype) and drops it.
+  void merge();
+
+  void visit(const std::string& name, const Visitor& visitor);
+};
+
+/// Merged weight: weight + scale x B A, in the weight's dtype.
+torch::Tensor merged_weight(const torch::Tensor& weight, const Lora& lora);
+
+}  // namespace holisafe::nn

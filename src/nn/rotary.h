@@ -1,0 +1,33 @@
+// Rotary position embedding (arXiv 2104.09864), its scaling kinds, and Qwen2-VL's multimodal sections.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "base/result.h"
+
+namespace holisafe::nn {
+
+/// Frequencies of one kind of rotary embedding. Thread-safe to use.
+struct Rotary {
+  torch::Tensor inverse_frequencies;  ///< float32 [head_dim / 2]
+  std::vector<std::int64_t>
+      sections;  ///< Qwen's mrope_section over head_dim / 2; empty: one position a token
+
+  /// cos and sin, each float32 [B, T, head_dim], for positions i64 [1 or 3, B, T].
+  [[nodiscard]] std::pair<torch::Tensor, torch::Tensor> angles(const torch::Tensor& positions) const;
+};
+
+/// Rotary embedding with base `theta`; `scaling` is a config's `rope_scaling` (or `rope_parameters`) object,
+/// null for none: kinds default, mrope, linear, dynamic (within the trained length), llama3. Errors:
+/// unsupported (another kind), missing (a number the kind needs).
+Result<Rotary> make_rotary(std::int64_t head_dim, double theta, const nlohmann::json& scaling);
+
+/// x [B, heads, T, D] turned by cos, sin [B, T, D]; halves pair up as in Llama's checkpoints on the hub.
+torch::Tensor rotate(const torch::Tensor& x, const torch::Tensor& cos, const torch::Tensor& sin);
+
+}  // namespace holisafe::nn
