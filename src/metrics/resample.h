@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "metrics/random.h"
+#include "base/random.h"
 
 namespace holisafe::metrics {
 

@@ -1,4 +1,4 @@
-// The random numbers of resampling: the same on every machine and compiler, which <random> does not promise.
+// Random numbers that are the same on every machine and compiler, which <random> does not promise.
 #pragma once
 
 #include <array>
@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace holisafe::metrics {
+namespace holisafe {
 
 /// xoshiro256++ (Blackman and Vigna, 2019), seeded through SplitMix64.
 class Random {
@@ -42,4 +42,4 @@ inline std::size_t scale(std::uint32_t bits, std::size_t size) {
   return static_cast<std::size_t>((static_cast<std::uint64_t>(bits) * size) >> 32U);
 }
 
-}  // namespace holisafe::metrics
+}  // namespace holisafe
