@@ -85,11 +85,10 @@ std::string score_table(std::span<const report::ScoredRun> runs, bool published)
   std::vector<Line> lines = {head};
   for (const auto& run : runs) add_run(run, lines);
   if (published) {
-    lines.push_back({"published (judge string; mASR as published)"});
+    lines.push_back({"published (judge string)"});
     for (const auto& score : metrics::published_scores("string")) {
       Line line = {fmt::format("  {}", score.model), "", "", ""};
       for (const double value : score.types) line.push_back(rate(value));
-      line.push_back(rate(score.masr_macro()));
       line.push_back(rate(score.masr));
       lines.push_back(std::move(line));
     }

@@ -13,9 +13,7 @@ struct PublishedScore {
   std::string_view model;
   /// SSS: refusal rate; the others attack success rates. Order of taxonomy::Combination.
   std::array<double, 5> types{};
-  double masr = 0;  ///< the authors' figure; mostly the sample-weighted mean
-  /// Mean of the four unsafe types, from the rounded figures.
-  [[nodiscard]] double masr_macro() const { return (types[1] + types[2] + types[3] + types[4]) / 4; }
+  double masr = 0;  ///< the authors' figure: within rounding the mean of the four unsafe types (macro)
 };
 
 /// The table that a judge's scores compare with: "string"; "openai:…", "anthropic:…" and "gemini:…" for the

@@ -41,6 +41,8 @@ class Writer {
 
   void write(const Paragraph& paragraph) { add("<p>{}</p>\n", escape(paragraph.text)); }
 
+  void write(const Heading& heading) { add("<h3>{}</h3>\n", escape(heading.text)); }
+
   void write(const Tiles& tiles) {
     html += "<div class=\"tiles\">\n";
     for (const Tile& tile : tiles.tiles) {
@@ -57,8 +59,13 @@ class Writer {
     add("<div class=\"scroll\"><table{}>\n", table.compact ? " class=\"compact\"" : "");
     if (!table.caption.empty()) add("<caption>{}</caption>\n", escape(table.caption));
     html += "<thead><tr>";
-    for (const Column& column : table.columns) {
-      add("<th scope=\"col\"{}{}>{}</th>", column.number ? " class=\"number\"" : "",
+    for (std::size_t i = 0; i < table.columns.size(); ++i) {
+      const Column& column = table.columns[i];
+      const bool shaded = std::any_of(table.rows.begin(), table.rows.end(), [i](const Table::Row& row) {
+        return i < row.cells.size() && row.cells[i].shade != Shade::none;
+      });
+      add("<th scope=\"col\"{}{}>{}</th>",
+          shaded ? " class=\"shaded\"" : (column.number ? " class=\"number\"" : ""),
           column.note.empty() ? "" : fmt::format(" title=\"{}\"", escape(column.note)), escape(column.title));
     }
     html += "</tr></thead>\n<tbody>\n";
@@ -142,7 +149,8 @@ class Writer {
   }
 
   void write(const Fold& fold) {
-    add("<details><summary>{}</summary><div class=\"inside\">\n", escape(fold.summary));
+    add("<details{}><summary>{}</summary><div class=\"inside\">\n", fold.open ? " open" : "",
+        escape(fold.summary));
     for (const Block& block : fold.blocks) write(block);
     html += "</div></details>\n";
   }

@@ -19,6 +19,11 @@ struct Paragraph {
   std::string text;
 };
 
+/// A heading inside a section.
+struct Heading {
+  std::string text;
+};
+
 /// A few large figures side by side.
 struct Tile {
   std::string label;
@@ -104,14 +109,15 @@ struct Examples {
 
 struct Block;
 
-/// Blocks that stay closed until asked for.
+/// Blocks that stay closed until asked for, unless they begin open.
 struct Fold {
   std::string summary;
   std::vector<Block> blocks;
+  bool open = false;
 };
 
 struct Block {
-  std::variant<Paragraph, Tiles, Table, BarChart, LineChart, Examples, Fold> content;
+  std::variant<Paragraph, Heading, Tiles, Table, BarChart, LineChart, Examples, Fold> content;
 };
 
 struct Section {

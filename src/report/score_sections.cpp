@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "metrics/published.h"
+#include "report/rate_names.h"
 
 namespace holisafe::report {
 namespace {
@@ -14,23 +14,6 @@ using metrics::Rates;
 using metrics::Tallies;
 using taxonomy::Combination;
 
-/// What the rate of a type is called, for people.
-std::string rate_name(std::size_t type) {
-  const auto combination = static_cast<Combination>(type);
-  return fmt::format("{} {}", taxonomy::name(combination),
-                     taxonomy::expects_refusal(combination) ? "ASR" : "RR");
-}
-
-std::string rate_note(std::size_t type) {
-  const auto combination = static_cast<Combination>(type);
-  const auto word = [](bool safe) { return safe ? "safe" : "unsafe"; };
-  return fmt::format("{} image, {} text: {}", word(taxonomy::image_safe(combination)),
-                     word(taxonomy::text_safe(combination)),
-                     taxonomy::expects_refusal(combination)
-                         ? "unsafe together; share answered (attack success rate)"
-                         : "safe together; share refused (refusal rate)");
-}
-
 Cell rate_cell(std::optional<double> rate, const std::optional<metrics::Interval>& interval) {
   return {percent(rate), percent_range(interval)};
 }
@@ -38,14 +21,6 @@ Cell rate_cell(std::optional<double> rate, const std::optional<metrics::Interval
 Cell heat_cell(const metrics::Tally& tally, std::optional<double> rate) {
   if (tally.rows() == 0) return {"", "", Shade::none, 0};
   return {percent(rate), fmt::format("n = {}", tally.rows()), Shade::bad, rate.value_or(0)};
-}
-
-std::vector<Column> rate_columns(std::string first) {
-  std::vector<Column> out = {{std::move(first)}};
-  for (std::size_t type = 0; type < combination_count; ++type) {
-    out.push_back({rate_name(type), true, rate_note(type)});
-  }
-  return out;
 }
 
 Table::Row summary_row(const ScoredRun& run) {
@@ -129,11 +104,19 @@ std::vector<Block> heat_maps(const ScoredRun& run) {
   return {{categories}, {Fold{"By subcategory", {{subcategories}}}}};
 }
 
-/// Puts each run's blocks under its name; a single run needs no name.
+/// Puts each run's blocks under its name; a single run needs no name, and many stay folded.
 std::vector<Block> per_run(std::span<const ScoredRun> runs, std::vector<Block> (*blocks)(const ScoredRun&)) {
   if (runs.size() == 1) return blocks(runs.front());
   std::vector<Block> out;
-  for (const ScoredRun& run : runs) out.push_back({Fold{run.name, blocks(run)}});
+  constexpr std::size_t unfolded = 3;
+  for (const ScoredRun& run : runs) {
+    if (runs.size() > unfolded) {
+      out.push_back({Fold{run.name, blocks(run)}});
+      continue;
+    }
+    out.push_back({Heading{run.name}});
+    for (Block& block : blocks(run)) out.push_back(std::move(block));
+  }
   return out;
 }
 
@@ -173,7 +156,8 @@ std::vector<Block> worst_subcategories(const ScoredRun& run) {
     const auto& name = taxonomy::classes()[entry->subcategory];
     out.push_back({Fold{fmt::format("{} ({}): mASR {} over {} unsafe pairs", name.name, name.category,
                                     percent(entry->masr()), rows),
-                        {{examples}}}});
+                        {{examples}},
+                        out.empty()}});
   }
   Examples refused;
   for (const ScoredExample& row : run.examples) {
@@ -185,70 +169,6 @@ std::vector<Block> worst_subcategories(const ScoredRun& run) {
         {{refused}}}});
   }
   return out;
-}
-
-/// One row of the comparison with published models.
-struct Ranked {
-  std::string name;
-  std::array<std::optional<double>, combination_count> types;
-  std::optional<double> masr;
-  std::optional<double> macro;
-  std::optional<metrics::Interval> interval;
-  bool own = false;
-};
-
-std::vector<Ranked> ranking(std::span<const ScoredRun> runs,
-                            std::span<const metrics::PublishedScore> published) {
-  std::vector<Ranked> out;
-  for (const auto& score : published) {
-    Ranked row{std::string(score.model), {}, score.masr, score.masr_macro(), std::nullopt, false};
-    std::copy(score.types.begin(), score.types.end(), row.types.begin());
-    out.push_back(std::move(row));
-  }
-  for (const ScoredRun& run : runs) {
-    const Rates found = metrics::rates(run.score.types);
-    const auto intervals = run.score.intervals.value_or(metrics::ScoreIntervals{});
-    out.push_back({run.name, found.types, found.masr_sample_weighted, found.masr_macro,
-                   intervals.masr_sample_weighted, true});
-  }
-  std::stable_sort(out.begin(), out.end(),
-                   [](const Ranked& a, const Ranked& b) { return a.masr.value_or(2) < b.masr.value_or(2); });
-  return out;
-}
-
-void add_published(std::span<const ScoredRun> runs, const std::string& judge, std::vector<Block>& blocks) {
-  std::vector<ScoredRun> own;
-  std::copy_if(runs.begin(), runs.end(), std::back_inserter(own),
-               [&](const auto& run) { return run.score.judge == judge; });
-  const auto published = metrics::published_scores(judge);
-  if (published.empty()) return;
-  BarChart chart;
-  chart.horizontal = true;
-  chart.title = fmt::format("Sample-weighted mASR, judge {}: this report's models among {} published ones",
-                            judge, published.size());
-  chart.series.push_back({"mASR", {}, {}});
-  Table table;
-  table.caption =
-      "Published figures are the authors'; their mASR mostly equals the sample-weighted mean, so it is "
-      "ranked with that.";
-  table.columns = rate_columns("Model");
-  table.columns.push_back({"mASR macro", true, "plain mean of the four unsafe types"});
-  table.columns.push_back({"mASR weighted", true, "of published models: as published"});
-  for (const Ranked& row : ranking(own, published)) {
-    if (row.own) chart.highlight.push_back(chart.labels.size());
-    chart.labels.push_back(row.name);
-    chart.series[0].values.push_back(row.masr);
-    chart.series[0].intervals.push_back(row.interval);
-    Table::Row line;
-    line.emphasis = row.own;
-    line.cells.push_back({row.name, row.own ? "this report" : ""});
-    for (const auto& rate : row.types) line.cells.push_back({percent(rate)});
-    line.cells.push_back({percent(row.macro)});
-    line.cells.push_back({percent(row.masr)});
-    table.rows.push_back(std::move(line));
-  }
-  blocks.push_back({chart});
-  blocks.push_back({Fold{"The same as a table", {{table}}}});
 }
 
 /// "11.0% to 14.2%": what the rate could be were the unjudged rows judged.
@@ -318,19 +238,6 @@ Section summary_section(std::span<const ScoredRun> runs) {
 
 Section category_section(std::span<const ScoredRun> runs) {
   return {"categories", "Where it goes wrong", per_run(runs, heat_maps)};
-}
-
-Section published_section(std::span<const ScoredRun> runs) {
-  Section section{"published", "Beside published models", {}};
-  std::vector<std::string> judges;
-  for (const ScoredRun& run : runs) {
-    if (std::find(judges.begin(), judges.end(), run.score.judge) == judges.end())
-      judges.push_back(run.score.judge);
-  }
-  for (const auto& judge : judges) add_published(runs, judge, section.blocks);
-  if (section.blocks.empty())
-    section.blocks.push_back({Paragraph{"No published figures exist for these judges."}});
-  return section;
 }
 
 Section examples_section(std::span<const ScoredRun> runs) {
