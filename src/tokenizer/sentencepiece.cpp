@@ -1,0 +1,98 @@
+// tokenizer.model, through the SentencePiece library, with the tokens that Hugging Face's slow tokenizers add
+// around it.
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sentencepiece_processor.h>
+
+#include "base/file.h"
+#include "checkpoint/checkpoint.h"
+#include "tokenizer/vocabulary.h"
+
+namespace holisafe::tokenizer {
+namespace {
+
+constexpr std::string_view blank_mark = "\xe2\x96\x81";  // U+2581
+
+using Processor = sentencepiece::SentencePieceProcessor;
+
+std::optional<Decoded> decode_piece(const Processor& processor, std::int64_t id) {
+  if (id < 0 || id >= processor.GetPieceSize()) return std::nullopt;
+  const int piece = static_cast<int>(id);
+  if (processor.IsControl(piece)) return Decoded{};
+  std::string text = processor.IdToPiece(piece);
+  if (processor.IsByte(piece))
+    return Decoded{std::string(1, static_cast<char>(std::stoi(text.substr(3, 2), nullptr, 16))), true};
+  for (std::size_t hit = text.find(blank_mark); hit != std::string::npos;
+       hit = text.find(blank_mark, hit + 1))
+    text.replace(hit, blank_mark.size(), " ");
+  return Decoded{std::move(text), false};
+}
+
+void encode_text(const Processor& processor, const AlignedText& text, Encoding& out) {
+  const auto encoded = processor.EncodeAsImmutableProto(text.text);
+  for (std::size_t i = 0; i < encoded.pieces_size(); ++i) {
+    const auto piece = encoded.pieces(static_cast<int>(i));
+    const auto origin = [&](std::uint32_t at, bool end) -> std::size_t {
+      if (text.origin.empty()) return 0;
+      if (end) return at == 0 ? text.origin.front().begin : text.origin[at - 1].end;
+      return at < text.origin.size() ? text.origin[at].begin : text.origin.back().end;
+    };
+    out.ids.push_back(static_cast<std::int64_t>(piece.id()));
+    out.offsets.push_back({origin(piece.begin(), false), origin(piece.end(), true)});
+  }
+}
+
+/// {"<image>": 32000, …}
+Result<void> read_added_tokens(const std::filesystem::path& folder, Vocabulary& vocabulary) {
+  HOLISAFE_TRY(const auto json, checkpoint::read_json_if_there(folder / "added_tokens.json"));
+  if (!json) return {};
+  for (const auto& [content, id] : json->items()) {
+    if (!id.is_number_unsigned() || content.empty()) {
+      return fail(ErrorKind::wrong_type, "bad tokenizer",
+                  (folder / "added_tokens.json").string() + ": " + content, "expected an id from 0");
+    }
+    vocabulary.add({id.get<std::int64_t>(), content, true});
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Vocabulary>> Vocabulary::from_sentencepiece(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / "tokenizer.model";
+  HOLISAFE_TRY(const std::string bytes, read_file(path, std::uint64_t{1} << 28));
+  const auto processor = std::make_shared<Processor>();
+  if (const auto status = processor->LoadFromSerializedProto(bytes); !status.ok()) {
+    return fail(ErrorKind::malformed, "bad tokenizer.model", path.string(), status.ToString());
+  }
+  auto out = std::make_shared<Vocabulary>();
+  out->size = processor->GetPieceSize();
+  out->normalize = [](AlignedText text) { return text; };
+  out->encode_model = [processor](const AlignedText& text, bool, Encoding& encoding) {
+    encode_text(*processor, text, encoding);
+  };
+  out->model_id = [processor](std::string_view token) -> std::optional<std::int64_t> {
+    const int id = processor->PieceToId(token);
+    return id == processor->unk_id() && processor->IdToPiece(id) != token ? std::nullopt
+                                                                          : std::optional<std::int64_t>(id);
+  };
+  out->decode_model = [processor](std::int64_t id) { return decode_piece(*processor, id); };
+  // The dummy prefix that encoding adds is taken away again.
+  Encoding probe;
+  encode_text(*processor, AlignedText{"a", {{0, 1}}}, probe);
+  out->strips_first_space =
+      !probe.ids.empty() && processor->IdToPiece(static_cast<int>(probe.ids[0])).starts_with(blank_mark);
+  for (const int id : {processor->bos_id(), processor->eos_id(), processor->pad_id(), processor->unk_id()}) {
+    if (id >= 0) out->add({id, processor->IdToPiece(id), true});
+  }
+  if (processor->bos_id() >= 0) out->bos = processor->bos_id();
+  if (processor->eos_id() >= 0) out->eos = processor->eos_id();
+  HOLISAFE_CHECK(read_added_tokens(folder, *out));
+  HOLISAFE_CHECK(read_tokenizer_config(folder, *out));
+  return out;
+}
+
+}  // namespace holisafe::tokenizer
