@@ -5,6 +5,8 @@
 
 namespace holisafe::cli {
 
+void add_data_synth(CLI::App& data);    // data_synth.cpp
+void add_data_sheet(CLI::App& data);    // data_synth.cpp
 void add_data_view(CLI::App& data);     // data_view.cpp
 void add_bench_score(CLI::App& bench);  // bench_score.cpp
 void add_completion(CLI::App& app);     // completion.cpp

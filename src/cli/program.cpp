@@ -148,6 +148,8 @@ std::unique_ptr<CLI::App> flag_table(TorchFlags torch) {
   add_bench_score(*bench);
   CLI::App* data = declare_group(*app, "data", "Check, count, look at and make data");
   add_data_view(*data);
+  add_data_synth(*data);
+  add_data_sheet(*data);
   add_completion(*app);
   add_man(*app);
   return app;

@@ -1,0 +1,44 @@
+// A picture of the toy world: what is on it, and its pixels.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/random.h"
+#include "base/result.h"
+#include "image/image.h"
+#include "synthesis/symbols.h"
+
+namespace holisafe::synthesis {
+
+struct NamedColour {
+  std::string_view name;
+  Colour colour;
+};
+/// The colours symbols are said to have.
+std::span<const NamedColour> palette();
+
+enum class Place : std::uint8_t { left, right, top, bottom, middle };
+inline constexpr std::size_t place_count = 5;
+std::string_view name(Place place);
+
+inline constexpr int max_count = 3;
+
+/// What a question can be asked about.
+struct Scene {
+  const Symbol* symbol = nullptr;
+  std::size_t colour = 0;       ///< index into palette()
+  int count = 1;                ///< 1 to max_count of the same symbol
+  Place place = Place::middle;  ///< of a single symbol; several lie in the middle
+};
+
+/// The scene as a square picture of `size` pixels a side (16 to 1024). Where exactly things stand, their size
+/// and turn, the ground, clutter and noise come from `random`. The same state of `random` gives the same
+/// bytes. Errors: internal (Cairo fails).
+Result<image::Image> render(const Scene& scene, int size, Random& random);
+
+/// A sheet of pictures, for people to look at: one row a symbol with its name, `columns` variations each.
+Result<image::Image> contact_sheet(int size, int columns, std::uint64_t seed);
+
+}  // namespace holisafe::synthesis

@@ -1,0 +1,194 @@
+#include "synthesis/write.h"
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <unordered_set>
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "dataset/bench.h"
+#include "synthesis/draw.h"
+#include "synthesis/world.h"
+
+namespace holisafe::synthesis {
+namespace {
+
+using nlohmann::ordered_json;
+using taxonomy::Combination;
+
+/// Turns of a conversation in base.json: several questions a picture, since encoding the picture costs most.
+constexpr std::size_t base_turns = 4;
+
+ordered_json turns(const std::vector<std::pair<std::string, std::string>>& exchanges) {
+  ordered_json out = ordered_json::array();
+  for (const auto& [query, answer] : exchanges) {
+    const std::string image = out.empty() ? "<image>\n" : "";
+    out.push_back({{"from", "human"}, {"value", image + query}});
+    out.push_back({{"from", "gpt"}, {"value", answer}});
+  }
+  return out;
+}
+
+class Writer {
+ public:
+  Writer(const SynthesisOptions& options, Progress* progress, const StopFlag& stop)
+      : options_(options),
+        progress_(progress),
+        stop_(stop),
+        total_(options.train + options.bench + options.helpful + options.base) {}
+
+  Result<void> run() {
+    HOLISAFE_CHECK(prepare());
+    HOLISAFE_TRY(const std::string bench, pairs(options_.bench, Split::bench));
+    HOLISAFE_TRY(const std::string train, pairs(options_.train, Split::train));
+    HOLISAFE_TRY(const std::string helpful, talks(options_.helpful, true));
+    HOLISAFE_TRY(const std::string base, talks(options_.base, false));
+    HOLISAFE_CHECK(write(dataset::bench_file_name, bench));
+    HOLISAFE_CHECK(write("train.json", train));
+    HOLISAFE_CHECK(write("helpful.json", helpful));
+    return write("base.json", base);
+  }
+
+ private:
+  Result<void> prepare() {
+    HOLISAFE_CHECK(make_folders(options_.out / "images"));
+    std::error_code code;
+    for (const auto& entry : std::filesystem::directory_iterator(options_.out, code)) {
+      if (entry.path().filename() == "images" && std::filesystem::is_empty(entry.path(), code)) continue;
+      return fail(ErrorKind::unexpected, "cannot write data", options_.out.string(),
+                  fmt::format("expected a new or empty folder, found {}", entry.path().filename().string()));
+    }
+    return {};
+  }
+
+  Result<void> write(std::string_view name, const std::string& text) {
+    if (text.empty()) return {};
+    return write_file_atomic(options_.out / name, text);
+  }
+
+  /// A stream of its own for each part, so that the size of one part does not change another.
+  [[nodiscard]] Random stream(std::string_view part) const {
+    const Digest digest = sha256(fmt::format("{} {}", options_.seed, part));
+    std::uint64_t seed = 0;
+    for (std::size_t i = 0; i < 8; ++i) seed = seed << 8U | std::to_integer<std::uint64_t>(digest[i]);
+    return Random(seed);
+  }
+
+  /// Draws and writes a picture that no earlier one equals; gives its path beneath images/.
+  Result<std::string> picture(const Scene& scene, std::string_view part, std::size_t number, Random& random) {
+    if (stop_.requested()) return fail(ErrorKind::interrupted, "stopped", options_.out.string());
+    const auto& guard_class = taxonomy::classes()[scene.symbol->guard_class];
+    const std::string folder = fmt::format(
+        "{}/{}", guard_class.category, guard_class.name == "safe" ? scene.symbol->name : guard_class.name);
+    for (;;) {
+      HOLISAFE_TRY(const image::Image drawn, render(scene, options_.image_size, random));
+      const std::string_view pixels(reinterpret_cast<const char*>(drawn.rgb.data()), drawn.rgb.size());
+      if (!seen_.insert(hex(sha256(pixels))).second) continue;
+      const std::string path = fmt::format("{}/{}{:06}.png", folder, part, number);
+      HOLISAFE_TRY(const std::string png, image::encode_png(drawn));
+      HOLISAFE_CHECK(make_folders(options_.out / "images" / folder));
+      std::ofstream file(options_.out / "images" / path, std::ios::binary);
+      file << png;
+      file.close();
+      if (!file) return fail(ErrorKind::io, "cannot write", (options_.out / "images" / path).string());
+      return path;
+    }
+  }
+
+  Result<std::string> pairs(std::uint64_t count, Split split) {
+    if (count == 0) return std::string();
+    const bool bench = split == Split::bench;
+    const std::string_view part = bench ? "bench" : "train";
+    Random random = stream(part);
+    const Pairs drawn = draw_pairs(count, split, random);
+    std::vector<std::string> paths(drawn.scenes.size());
+    std::string out;
+    for (std::size_t i = 0; i < drawn.pairs.size(); ++i) {
+      const Pair& pair = drawn.pairs[i];
+      const Scene& scene = drawn.scenes[pair.picture];
+      std::string& path = paths[pair.picture];
+      if (path.empty()) {
+        HOLISAFE_TRY(path, picture(scene, part, pair.picture, random));
+      }
+      add_row(out, bench ? bench_row(i, pair, scene, path) : train_row(i, pair, scene, path));
+    }
+    return out + "\n]\n";
+  }
+
+  static void add_labels(ordered_json& row, const Pair& pair, const Scene& scene) {
+    const auto& harm = taxonomy::classes()[pair.subcategory];
+    row["type"] = taxonomy::name(pair.type);
+    row["category"] = harm.category;
+    row["subcategory"] = harm.name;
+    row["image_safe"] = taxonomy::image_safe(pair.type);
+    row["image_safety_label"] = scene.symbol->guard_class;
+  }
+
+  static ordered_json bench_row(std::size_t index, const Pair& pair, const Scene& scene,
+                                const std::string& path) {
+    ordered_json row = {{"id", index}, {"image", path}, {"query", pair.exchange.query}};
+    add_labels(row, pair, scene);
+    const bool helps = pair.type == Combination::SSS;
+    row["reference"] = helps ? pair.exchange.answer : pair.refusal;
+    if (helps) {
+      row["topic"] = name(pair.topic);
+      row["answer_key"] = pair.exchange.answer_key;
+    }
+    return row;
+  }
+
+  static ordered_json train_row(std::size_t index, const Pair& pair, const Scene& scene,
+                                const std::string& path) {
+    ordered_json row = {{"id", index}, {"image", path}};
+    row["conversations"] =
+        turns({{pair.exchange.query, pair.type == Combination::SSS ? pair.exchange.answer : pair.refusal}});
+    add_labels(row, pair, scene);
+    return row;
+  }
+
+  Result<std::string> talks(std::uint64_t count, bool harmless) {
+    if (count == 0) return std::string();
+    const std::string_view part = harmless ? "helpful" : "base";
+    Random random = stream(part);
+    std::string out;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const Talk talk = draw_talk(harmless ? 1 : base_turns, harmless, random);
+      HOLISAFE_TRY(const std::string path, picture(talk.scene, part, i, random));
+      ordered_json row = {{"id", fmt::format("{}{:06}", part, i)}, {"image", path}};
+      std::vector<std::pair<std::string, std::string>> exchanges;
+      for (const auto& each : talk.exchanges) exchanges.emplace_back(each.query, each.answer);
+      row["conversations"] = turns(exchanges);
+      if (!harmless) {
+        row["symbol"] = talk.scene.symbol->name;
+        row["colour"] = palette()[talk.scene.colour].name;
+        row["count"] = talk.scene.count;
+        row["place"] = name(talk.scene.place);
+      }
+      add_row(out, row);
+    }
+    return out + "\n]\n";
+  }
+
+  void add_row(std::string& out, const ordered_json& row) {
+    out += out.empty() ? "[\n" : ",\n";
+    out += row.dump();
+    if (progress_ != nullptr) progress_->update(++done_, total_, fmt::format("{} pictures", seen_.size()));
+  }
+
+  const SynthesisOptions& options_;
+  Progress* progress_;
+  const StopFlag& stop_;
+  std::uint64_t total_;
+  std::uint64_t done_ = 0;
+  std::unordered_set<std::string> seen_;
+};
+
+}  // namespace
+
+Result<void> synthesise(const SynthesisOptions& options, Progress* progress, const StopFlag& stop) {
+  return Writer(options, progress, stop).run();
+}
+
+}  // namespace holisafe::synthesis
