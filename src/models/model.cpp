@@ -1,0 +1,100 @@
+#include "models/model.h"
+
+#include <numeric>
+#include <utility>
+
+#include "models/weights.h"
+
+namespace holisafe::models {
+
+std::int64_t ProcessedImage::tokens() const {
+  return std::accumulate(piece_tokens.begin(), piece_tokens.end(), std::int64_t{0});
+}
+
+Model::Model(ModelInfo info, tokenizer::Tokenizer tokenizer, nn::DecoderConfig decoder)
+    : info_(std::move(info)), tokenizer_(std::move(tokenizer)), decoder_(std::move(decoder)) {}
+
+Model::~Model() = default;
+
+void Model::visit(nn::Visitor visitor) {
+  visit_vision(visitor);
+  visitor.part = nn::Part::language;
+  decoder_.visit(visitor);
+}
+
+std::string Model::file_name(const std::string& canonical) const {
+  const auto found = file_names_.find(canonical);
+  return found == file_names_.end() ? canonical : found->second;
+}
+
+std::vector<torch::Tensor> Model::encode_images(std::span<const ProcessedImage> images) const {
+  std::vector<torch::Tensor> features;
+  for (const ProcessedImage& image : images) features.push_back(encode_image(image));
+  return features;
+}
+
+torch::Tensor Model::embed(const Prompt& prompt, std::span<const torch::Tensor> image_features) const {
+  auto ids = torch::tensor(prompt.input_ids, torch::kInt64);
+  for (const ImageSpan& span : prompt.spans) ids.slice(0, span.begin, span.end).zero_();
+  auto embeddings = decoder_.embed(ids.to(device()));
+  if (prompt.spans.empty()) return embeddings.unsqueeze(0);
+
+  std::vector<torch::Tensor> parts;
+  std::int64_t position = 0;
+  std::int64_t image = -1;
+  std::int64_t taken = 0;
+  for (const ImageSpan& span : prompt.spans) {
+    if (span.image != image) taken = 0;
+    image = span.image;
+    const std::int64_t tokens = span.end - span.begin;
+    parts.push_back(embeddings.slice(0, position, span.begin));
+    parts.push_back(image_features[static_cast<std::size_t>(image)]
+                        .slice(0, taken, taken + tokens)
+                        .to(embeddings.scalar_type()));
+    taken += tokens;
+    position = span.end;
+  }
+  parts.push_back(embeddings.slice(0, position));
+  return at::cat(parts, 0).unsqueeze(0);
+}
+
+Result<void> Model::load_weights(const std::map<std::string, checkpoint::TensorView>& tensors,
+                                 const checkpoint::NameRules& rules, const std::string& where,
+                                 const LoadOptions& options) {
+  auto specs = tensor_specs([this](const nn::Visitor& visitor) { visit(visitor); });
+  const nn::DecoderConfig& text = decoder_.config();
+  // Some writers store a tied output projection all the same; the embedding is what counts.
+  if (text.tie_embeddings) specs.push_back({"lm_head.weight", {text.vocab_size, text.hidden_size}, true});
+  auto own = tensors;
+  std::erase_if(own,
+                [](const auto& entry) { return entry.first.find("img_safety_head.") != std::string::npos; });
+  HOLISAFE_TRY(const auto matched, checkpoint::match(specs, own, rules, where));
+  Result<void> outcome;
+  nn::Visitor visitor;
+  visitor.parameter = [&](const nn::Parameter& parameter) {
+    if (!outcome) return;
+    const checkpoint::TensorView& view = matched.at(parameter.name);
+    auto tensor = weight(view, options);
+    if (!tensor) {
+      outcome = fail(tensor.error());
+      return;
+    }
+    *parameter.tensor = *std::move(tensor);
+    file_names_[parameter.name] = view.name;
+  };
+  visit(visitor);
+  HOLISAFE_CHECK(outcome);
+  options_ = options;
+  return {};
+}
+
+void Model::randomize(std::uint64_t seed, torch::ScalarType dtype) {
+  nn::Visitor visitor;
+  visitor.parameter = [&](const nn::Parameter& parameter) {
+    *parameter.tensor = random_weight(parameter, seed, dtype);
+  };
+  visit(visitor);
+  options_.dtype = dtype;
+}
+
+}  // namespace holisafe::models

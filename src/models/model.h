@@ -1,0 +1,182 @@
+// A vision-language model as everything above sees it: images and a conversation in, embeddings and positions
+// for the decoder out. One family is one folder under models/; models/registry/ holds the table.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "base/result.h"
+#include "checkpoint/match.h"
+#include "image/image.h"
+#include "nn/decoder.h"
+#include "tokenizer/tokenizer.h"
+
+namespace holisafe::models {
+
+/// What a guard pools (guard/guard.h).
+enum class GuardPooling {
+  last_hidden,  ///< the decoder's hidden states after its final norm, at image positions
+  projector,    ///< the projector's output, an image at a time
+};
+
+struct ModelInfo {
+  std::string family;      ///< as the registry names it
+  std::string model_type;  ///< as config.json does
+  std::string layout;      ///< which layout of the family the files follow, in words
+  std::int64_t hidden_size = 0;
+  std::int64_t num_layers = 0;
+  std::int64_t vocab_size = 0;
+  std::int64_t context_length = 0;  ///< longest trained sequence; 0: not said
+  std::int64_t image_token_id = 0;  ///< stands at image positions of input_ids
+  std::vector<std::int64_t> stop_token_ids;
+  GuardPooling guard_pooling = GuardPooling::last_hidden;  ///< where a checkpoint does not say
+  bool bidirectional_images = false;  ///< an image's positions see each other in prefill (Gemma 3)
+};
+
+/// An image as the family's processor makes it.
+struct ProcessedImage {
+  torch::Tensor pixel_values;              ///< f32: [pieces, 3, H, W], or Qwen's [patches, values]
+  torch::Tensor grid_thw;                  ///< i64 [1, 3] (Qwen), else undefined
+  std::vector<std::int64_t> piece_tokens;  ///< soft tokens of each piece: the image, then its crops
+
+  [[nodiscard]] std::int64_t tokens() const;
+};
+
+enum class Role { user, assistant };
+
+struct Turn {
+  Role role = Role::user;
+  std::string text;
+};
+
+/// Turns alternate, beginning with the user's; all images stand before the first turn's text. A conversation
+/// that ends with the user's turn is opened for an answer.
+struct Conversation {
+  std::optional<std::string> system;  ///< nothing: the template's default
+  std::vector<Turn> turns;
+};
+
+/// Positions [begin, end) that hold one piece of an image.
+struct ImageSpan {
+  std::int64_t image = 0;
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+};
+
+/// A conversation as the model sees it.
+struct Prompt {
+  std::vector<std::int64_t> input_ids;   ///< image placeholders expanded
+  std::vector<ImageSpan> spans;          ///< in order
+  torch::Tensor positions;               ///< i64 [1 or 3, T]
+  std::int64_t next_position = 0;        ///< of the first token after the prompt
+  std::vector<std::uint8_t> supervised;  ///< [T], 1 at the assistant's text and its end token
+
+  [[nodiscard]] std::int64_t length() const { return static_cast<std::int64_t>(input_ids.size()); }
+};
+
+/// How to load.
+struct LoadOptions {
+  torch::ScalarType dtype = torch::kFloat32;
+  torch::Device device = torch::kCPU;
+  bool writable = false;  ///< weights are copied from the files, for training
+  std::filesystem::path
+      vision_tower;             ///< LLaVA's original layout: a CLIP checkpoint, where the tower is not inside
+  std::string prompt_template;  ///< of families with several; empty: the default
+  std::string image_aspect;     ///< "pad", "crop" or empty: as the checkpoint says (LLaVA)
+};
+
+/// A loaded model. process_image, render and encode_image are thread-safe as long as nobody changes weights.
+class Model {
+ public:
+  Model(ModelInfo info, tokenizer::Tokenizer tokenizer, nn::DecoderConfig decoder);
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+  virtual ~Model();
+
+  [[nodiscard]] const ModelInfo& info() const { return info_; }
+  [[nodiscard]] const tokenizer::Tokenizer& tokenizer() const { return tokenizer_; }
+  [[nodiscard]] nn::Decoder& decoder() { return decoder_; }
+  [[nodiscard]] const nn::Decoder& decoder() const { return decoder_; }
+  /// Where the weights are and the type activations have.
+  [[nodiscard]] torch::Device device() const { return options_.device; }
+  [[nodiscard]] torch::ScalarType dtype() const { return options_.dtype; }
+
+  /// Resize, crop, normalise. Errors: those of the family's processor (an image it cannot take).
+  virtual Result<ProcessedImage> process_image(const image::Image& image) const = 0;
+
+  /// The projector's output for one image, [image.tokens(), hidden_size], on the model's device.
+  virtual torch::Tensor encode_image(const ProcessedImage& image) const = 0;
+
+  /// The same for several images, each its own tensor; a family whose images have one size runs them as one
+  /// batch.
+  [[nodiscard]] virtual std::vector<torch::Tensor> encode_images(
+      std::span<const ProcessedImage> images) const;
+
+  /// The family's template. Errors: usage (turns that do not alternate), and the tokenizer's.
+  virtual Result<Prompt> render(const Conversation& conversation,
+                                std::span<const ProcessedImage> images) const = 0;
+
+  /// Every weight and linear layer by canonical name, Part::vision, projector, then language.
+  void visit(nn::Visitor visitor);
+
+  /// Name of a canonical tensor in the files it came from; the canonical one if it came from none.
+  [[nodiscard]] std::string file_name(const std::string& canonical) const;
+
+  /// The decoder's inputs for a prompt's embeddings [1, T, hidden_size] with features of all its images in
+  /// order.
+  [[nodiscard]] torch::Tensor embed(const Prompt& prompt,
+                                    std::span<const torch::Tensor> image_features) const;
+
+  /// Binds weights from a checkpoint. Errors: those of checkpoint::match, and unsupported (a dtype that holds
+  /// no weights).
+  Result<void> load_weights(const std::map<std::string, checkpoint::TensorView>& tensors,
+                            const checkpoint::NameRules& rules, const std::string& where,
+                            const LoadOptions& options);
+
+  /// Fills all weights with random numbers, the same for the same seed.
+  void randomize(std::uint64_t seed, torch::ScalarType dtype);
+
+ protected:
+  /// Vision tower and projector; sets visitor.part.
+  virtual void visit_vision(nn::Visitor visitor) = 0;
+
+  ModelInfo info_;
+
+ private:
+  tokenizer::Tokenizer tokenizer_;
+  nn::Decoder decoder_;
+  LoadOptions options_;
+  std::map<std::string, std::string> file_names_;
+};
+
+/// A model of random weights to write: config.json, tokenizer and processor files, and weights by file name.
+struct SynthRequest {
+  std::string preset;  ///< "tiny", "7b", …
+  std::uint64_t seed = 0;
+  std::filesystem::path out;
+  bool guard = false;
+};
+
+/// A line of the registry.
+struct Family {
+  std::string name;
+  /// Whether a config.json is this family's.
+  bool (*recognise)(const nlohmann::json& config);
+  /// Opens a checkpoint directory. Errors: those of Checkpoint::open, Tokenizer::open, config fields,
+  /// load_weights.
+  Result<std::unique_ptr<Model>> (*load)(const std::filesystem::path& folder, const LoadOptions& options);
+  std::vector<std::string> presets;
+  /// Writes a random checkpoint. Errors: usage (an unknown preset), those of writing.
+  Result<void> (*synth)(const SynthRequest& request);
+};
+
+}  // namespace holisafe::models

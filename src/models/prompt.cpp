@@ -1,0 +1,96 @@
+#include "models/prompt.h"
+
+#include <algorithm>
+#include <array>
+
+namespace holisafe::models {
+namespace {
+
+Result<std::vector<ImageSpan>> find_spans(const std::vector<std::int64_t>& ids, std::int64_t image_token_id,
+                                          std::span<const ProcessedImage> images) {
+  std::vector<ImageSpan> spans;
+  auto next = ids.begin();
+  for (std::size_t image = 0; image < images.size(); ++image) {
+    for (const std::int64_t tokens : images[image].piece_tokens) {
+      next = std::find(next, ids.end(), image_token_id);
+      const auto end = std::find_if(next, ids.end(), [&](std::int64_t id) { return id != image_token_id; });
+      if (end - next != tokens) {
+        return fail(ErrorKind::mismatch, "cannot place images in the prompt",
+                    "image " + std::to_string(image + 1),
+                    "expected " + std::to_string(tokens) + " positions, found " + std::to_string(end - next));
+      }
+      spans.push_back({static_cast<std::int64_t>(image), next - ids.begin(), end - ids.begin()});
+      next = end;
+    }
+  }
+  if (const auto more = std::find(next, ids.end(), image_token_id); more != ids.end()) {
+    return fail(ErrorKind::mismatch, "cannot place images in the prompt",
+                "position " + std::to_string(more - ids.begin()), "more image positions than images");
+  }
+  return spans;
+}
+
+}  // namespace
+
+Result<Prompt> PromptText::encode(const tokenizer::Tokenizer& tokenizer, std::int64_t image_token_id,
+                                  std::span<const ProcessedImage> images) const {
+  std::vector<tokenizer::Piece> pieces;
+  std::vector<std::uint8_t> supervised_bytes;
+  for (const Part& part : parts_) {
+    pieces.push_back({part.text, part.markup});
+    supervised_bytes.insert(supervised_bytes.end(), part.text.size(), part.supervised ? 1 : 0);
+  }
+  HOLISAFE_TRY(auto encoding, tokenizer.encode(pieces));
+  Prompt prompt;
+  prompt.input_ids = std::move(encoding.ids);
+  for (const tokenizer::Offsets& range : encoding.offsets) {
+    const auto begin = supervised_bytes.begin() + static_cast<std::ptrdiff_t>(range.begin);
+    const auto end = supervised_bytes.begin() + static_cast<std::ptrdiff_t>(range.end);
+    prompt.supervised.push_back(std::find(begin, end, 1) != end ? 1 : 0);
+  }
+  HOLISAFE_TRY(prompt.spans, find_spans(prompt.input_ids, image_token_id, images));
+  prompt.positions = at::arange(prompt.length(), torch::kInt64).unsqueeze(0);
+  prompt.next_position = prompt.length();
+  return prompt;
+}
+
+Result<void> check_turns(const Conversation& conversation) {
+  if (conversation.turns.empty())
+    return fail(ErrorKind::usage, "cannot render a conversation", "", "it has no turn");
+  Role expected = Role::user;
+  for (std::size_t i = 0; i < conversation.turns.size(); ++i) {
+    if (conversation.turns[i].role != expected) {
+      return fail(ErrorKind::usage, "cannot render a conversation", "turn " + std::to_string(i + 1),
+                  "user and assistant must alternate, beginning with the user");
+    }
+    expected = expected == Role::user ? Role::assistant : Role::user;
+  }
+  return {};
+}
+
+std::string strip(std::string_view text) {
+  static constexpr std::array<std::string_view, 29> kSpaces{
+      "\t",           "\n",           "\v",           "\f",           "\r",
+      "\x1c",         "\x1d",         "\x1e",         "\x1f",         " ",
+      "\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\x80", "\xE2\x80\x81",
+      "\xE2\x80\x82", "\xE2\x80\x83", "\xE2\x80\x84", "\xE2\x80\x85", "\xE2\x80\x86",
+      "\xE2\x80\x87", "\xE2\x80\x88", "\xE2\x80\x89", "\xE2\x80\x8A", "\xE2\x80\xA8",
+      "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"};
+  bool changed = true;
+  while (changed) {
+    changed = false;
+    for (const std::string_view space : kSpaces) {
+      if (text.starts_with(space)) {
+        text.remove_prefix(space.size());
+        changed = true;
+      }
+      if (text.ends_with(space)) {
+        text.remove_suffix(space.size());
+        changed = true;
+      }
+    }
+  }
+  return std::string(text);
+}
+
+}  // namespace holisafe::models

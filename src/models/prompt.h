@@ -1,0 +1,53 @@
+// A template being filled: pieces of markup and of what people wrote, then token ids.
+#pragma once
+
+#include <deque>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "models/model.h"
+#include "tokenizer/tokenizer.h"
+
+namespace holisafe::models {
+
+/// Collects a conversation's text piece by piece. All pieces together are tokenised as one text, but only
+/// markup may hold special tokens: what people typed stays text.
+class PromptText {
+ public:
+  void markup(std::string text) { add(std::move(text), true, false); }
+  void typed(std::string text) { add(std::move(text), false, false); }
+  /// The assistant's words and the token that ends them: what training supervises.
+  void answer(std::string text, std::string end) {
+    add(std::move(text), false, true);
+    add(std::move(end), true, true);
+  }
+
+  /// Ids and supervised positions; spans are the runs of `image_token_id`, which must be as long as the
+  /// pieces of the images, in order. Positions count from 0. Errors: the tokenizer's, mismatch (another
+  /// number of image positions).
+  [[nodiscard]] Result<Prompt> encode(const tokenizer::Tokenizer& tokenizer, std::int64_t image_token_id,
+                                      std::span<const ProcessedImage> images) const;
+
+ private:
+  struct Part {
+    std::string text;
+    bool markup;
+    bool supervised;
+  };
+  void add(std::string text, bool markup, bool supervised) {
+    parts_.push_back({std::move(text), markup, supervised});
+  }
+
+  std::deque<Part> parts_;
+};
+
+/// Errors: usage (no turn, or turns that do not alternate beginning with the user's).
+Result<void> check_turns(const Conversation& conversation);
+
+/// Without white space at both ends, as Python's str.strip() and so the templates' trim: Unicode's white
+/// space and the separators U+001C to U+001F.
+std::string strip(std::string_view text);
+
+}  // namespace holisafe::models

@@ -1,0 +1,120 @@
+#include "models/weights.h"
+
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+namespace holisafe::models {
+namespace {
+
+constexpr std::int64_t kPieceBytes = std::int64_t{1} << 24;
+
+Result<checkpoint::DType> file_type(const std::string& name, torch::ScalarType type) {
+  switch (type) {
+    case torch::kFloat32:
+      return checkpoint::DType::f32;
+    case torch::kFloat16:
+      return checkpoint::DType::f16;
+    case torch::kBFloat16:
+      return checkpoint::DType::bf16;
+    case torch::kInt64:
+      return checkpoint::DType::i64;
+    default:
+      return fail(ErrorKind::unsupported, "cannot write tensor", name,
+                  std::string("of type ") + c10::toString(type));
+  }
+}
+
+// FNV-1a: the same everywhere, unlike std::hash.
+std::uint64_t hash(const std::string& text) {
+  std::uint64_t out = 14695981039346656037ULL;
+  for (const char c : text) out = (out ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  return out;
+}
+
+}  // namespace
+
+Result<torch::ScalarType> scalar_type(const checkpoint::TensorView& view) {
+  switch (view.dtype) {
+    case checkpoint::DType::f32:
+      return torch::kFloat32;
+    case checkpoint::DType::f16:
+      return torch::kFloat16;
+    case checkpoint::DType::bf16:
+      return torch::kBFloat16;
+    case checkpoint::DType::f64:
+      return torch::kFloat64;
+    default:
+      break;
+  }
+  return fail(ErrorKind::unsupported, "cannot load tensor", view.name,
+              "expected F32, F16, BF16 or F64, found " + std::string(checkpoint::name(view.dtype)));
+}
+
+Result<torch::Tensor> weight(const checkpoint::TensorView& view, const LoadOptions& options) {
+  HOLISAFE_TRY(const torch::ScalarType type, scalar_type(view));
+  const auto address = reinterpret_cast<std::uintptr_t>(view.bytes.data());
+  const std::size_t element = checkpoint::size_of(view.dtype);
+  const auto here = torch::TensorOptions().dtype(type);
+  torch::Tensor tensor;
+  if (view.bytes.empty()) {
+    tensor = at::empty(view.shape, here);
+  } else if (address % element == 0) {
+    // Read-only memory: nothing writes to a weight that was not loaded as writable.
+    tensor = at::from_blob(
+        const_cast<std::byte*>(view.bytes.data()), view.shape,
+        [owner = view.owner](void*) mutable { owner.reset(); }, here);
+  } else {
+    tensor = at::empty(view.shape, here);
+    std::memcpy(tensor.data_ptr(), view.bytes.data(), view.bytes.size());
+  }
+  const auto converted = tensor.to(options.device, options.dtype);
+  return options.writable && converted.is_same(tensor) ? converted.clone() : converted;
+}
+
+torch::Tensor random_weight(const nn::Parameter& parameter, std::uint64_t seed, torch::ScalarType dtype) {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed ^ hash(parameter.name));
+  const auto sizes = parameter.tensor->sizes();
+  const bool bias = parameter.name.ends_with("bias");
+  const bool norm = sizes.size() == 1 && !bias;
+  const bool embedding = parameter.name.ends_with("embed_tokens.weight");
+  const std::int64_t inputs = sizes.size() < 2 ? 1 : parameter.tensor->numel() / sizes[0];
+  const double scale = sizes.size() < 2 ? 0.1
+                       : embedding      ? 1.0
+                                        : 1.0 / std::sqrt(static_cast<double>(inputs));
+  auto out = at::randn(sizes, generator, torch::TensorOptions().dtype(torch::kFloat32)).mul_(scale);
+  if (norm) out.add_(1.0);
+  return out.to(dtype);
+}
+
+std::vector<checkpoint::TensorSpec> tensor_specs(const std::function<void(const nn::Visitor&)>& visit) {
+  std::vector<checkpoint::TensorSpec> specs;
+  nn::Visitor visitor;
+  visitor.parameter = [&specs](const nn::Parameter& parameter) {
+    specs.push_back({parameter.name, parameter.tensor->sizes().vec(), false});
+  };
+  visit(visitor);
+  return specs;
+}
+
+checkpoint::TensorSource source_of(const std::string& name, const torch::Tensor& tensor) {
+  checkpoint::TensorSource source;
+  source.name = name;
+  source.shape = tensor.sizes().vec();
+  const auto type = file_type(name, tensor.scalar_type());
+  if (type) source.dtype = *type;
+  source.write = [tensor, type](const WritePiece& write) -> Result<void> {
+    if (!type) return fail(type.error());
+    const auto bytes = tensor.detach().cpu().contiguous();
+    const auto* data = static_cast<const char*>(bytes.const_data_ptr());
+    const auto size = static_cast<std::int64_t>(bytes.nbytes());
+    for (std::int64_t begin = 0; begin < size; begin += kPieceBytes) {
+      const auto length = static_cast<std::size_t>(std::min(kPieceBytes, size - begin));
+      HOLISAFE_CHECK(write(std::string_view(data + begin, length)));
+    }
+    return {};
+  };
+  return source;
+}
+
+}  // namespace holisafe::models

@@ -1,0 +1,34 @@
+// Tensors from and to safetensors views.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "base/result.h"
+#include "checkpoint/safetensors.h"
+#include "models/model.h"
+
+namespace holisafe::models {
+
+/// LibTorch's type of a file's. Errors: unsupported (no floating-point type), naming the tensor.
+Result<torch::ScalarType> scalar_type(const checkpoint::TensorView& view);
+
+/// A weight in the type and on the device of the options. On the CPU, where the type is the file's and
+/// nothing will be written, it is a view of the mapped file, which it keeps open. Errors: unsupported.
+Result<torch::Tensor> weight(const checkpoint::TensorView& view, const LoadOptions& options);
+
+/// A random weight of a parameter's shape: matrices scaled by their inputs, norms near their identity, drawn
+/// from seed and name alone.
+torch::Tensor random_weight(const nn::Parameter& parameter, std::uint64_t seed, torch::ScalarType dtype);
+
+/// The tensors that a visit() names, with their shapes.
+std::vector<checkpoint::TensorSpec> tensor_specs(const std::function<void(const nn::Visitor&)>& visit);
+
+/// A tensor to write under `name`; holds the tensor. On the CPU or not, contiguous or not.
+checkpoint::TensorSource source_of(const std::string& name, const torch::Tensor& tensor);
+
+}  // namespace holisafe::models
