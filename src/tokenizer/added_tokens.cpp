@@ -6,7 +6,7 @@ namespace holisafe::tokenizer {
 
 void AddedTokenFinder::add(const AddedToken* token) {
   std::uint32_t node = 0;
-  for (const char c : token->content) {
+  for (const char c : token->pattern) {
     const auto found = nodes_[node].next.find(c);
     if (found != nodes_[node].next.end()) {
       node = found->second;

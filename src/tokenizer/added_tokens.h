@@ -19,6 +19,7 @@ struct AddedToken {
   bool normalized = false;  ///< looked for in normalized text
   bool strip_left = false;  ///< takes the white space before it
   bool strip_right = false;
+  std::string pattern = {};  ///< what is looked for: the content, normalized where the token is
 };
 
 /// Finds the longest token at a position: a trie over bytes.

@@ -80,6 +80,7 @@ Result<std::shared_ptr<Vocabulary>> Vocabulary::from_sentencepiece(const std::fi
                                                                           : std::optional<std::int64_t>(id);
   };
   out->decode_model = [processor](std::int64_t id) { return decode_piece(*processor, id); };
+  out->decode_added = [](std::string content) { return Decoded{std::move(content), false}; };
   // The dummy prefix that encoding adds is taken away again.
   Encoding probe;
   encode_text(*processor, AlignedText{"a", {{0, 1}}}, probe);

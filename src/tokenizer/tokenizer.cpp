@@ -73,7 +73,7 @@ class Run {
     for (std::size_t at = 0; at < text.text.size();) {
       const AddedToken* found = nullptr;
       for (const AddedToken* token : finder.at(text.text, at)) {
-        if (allowed(*token, text.origin[at].begin, text.origin[at + token->content.size() - 1].end)) {
+        if (allowed(*token, text.origin[at].begin, text.origin[at + token->pattern.size() - 1].end)) {
           found = token;
           break;
         }
@@ -85,7 +85,7 @@ class Run {
       auto [begin, end] = stripped(text.text, *found, at, done);
       if (begin > done) rest(text.slice(done, begin - done));
       out_.ids.push_back(found->id);
-      out_.offsets.push_back({text.origin[at].begin, text.origin[at + found->content.size() - 1].end});
+      out_.offsets.push_back({text.origin[at].begin, text.origin[at + found->pattern.size() - 1].end});
       done = end;
       at = end;
     }
@@ -95,7 +95,7 @@ class Run {
   static std::pair<std::size_t, std::size_t> stripped(std::string_view text, const AddedToken& token,
                                                       std::size_t at, std::size_t done) {
     std::size_t begin = at;
-    std::size_t end = at + token.content.size();
+    std::size_t end = at + token.pattern.size();
     std::size_t size = 0;
     while (token.strip_right && end < text.size() && is_blank(text, end, size)) end += size;
     while (token.strip_left && begin > done) {
@@ -167,6 +167,12 @@ void Vocabulary::add(AddedToken token) {
   if (const auto found = added_by_id.find(token.id);
       found != added_by_id.end() && found->second->content == token.content)
     return;
+  token.pattern = token.content;
+  if (token.normalized) {
+    AlignedText content;
+    content.append(token.content, {0, 0});
+    token.pattern = normalize(std::move(content)).text;
+  }
   const AddedToken* stored = &added.emplace_back(std::move(token));
   (stored->normalized ? after_normalizer : before_normalizer).add(stored);
   added_by_id.insert_or_assign(stored->id, stored);
@@ -246,6 +252,7 @@ Tokenizer Tokenizer::also_special(std::span<const std::int64_t> ids) const {
   copy->encode_model = vocabulary_->encode_model;
   copy->model_id = vocabulary_->model_id;
   copy->decode_model = vocabulary_->decode_model;
+  copy->decode_added = vocabulary_->decode_added;
   copy->strips_first_space = vocabulary_->strips_first_space;
   copy->size = vocabulary_->size;
   copy->bos = vocabulary_->bos;
@@ -272,7 +279,7 @@ std::string StreamDecoder::push(std::int64_t id) {
   if (skip_special_ && vocabulary.is_special(id)) return {};
   std::optional<Decoded> decoded;
   if (const auto added = vocabulary.added_by_id.find(id); added != vocabulary.added_by_id.end())
-    decoded = Decoded{added->second->content, false};
+    decoded = vocabulary.decode_added(added->second->content);
   else
     decoded = vocabulary.decode_model(id);
   if (!decoded) return {};

@@ -160,6 +160,7 @@ Result<void> build(simdjson::dom::element json, Vocabulary& vocabulary) {
       return std::nullopt;
     return decode_token(*(*tokens)[static_cast<std::size_t>(id)], steps);
   };
+  vocabulary.decode_added = [steps](std::string content) { return decode_token(std::move(content), steps); };
   return read_added_tokens(json, vocabulary);
 }
 

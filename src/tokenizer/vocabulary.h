@@ -43,14 +43,16 @@ class Vocabulary {
   std::function<std::optional<std::int64_t>(std::string_view)> model_id;
   /// Content of a token of the model; nothing if there is none.
   std::function<std::optional<Decoded>(std::int64_t)> decode_model;
+  /// Content of an added token as it is decoded.
+  std::function<Decoded(std::string)> decode_added;
   bool strips_first_space = false;  ///< decoding takes one leading space away
   std::int64_t size = 0;
   std::optional<std::int64_t> bos;
   std::optional<std::int64_t> eos;
 
   [[nodiscard]] bool is_special(std::int64_t id) const;
-  /// Adds a token: in `added`, the finders and the index. One whose content is there already replaces its
-  /// marks.
+  /// Adds a token (normalize must be set): in `added`, the finders and the index. One whose content is there
+  /// already replaces its marks.
   void add(AddedToken token);
 };
 

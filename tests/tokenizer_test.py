@@ -1,0 +1,126 @@
+"""Token ids and decoded text against the tokenizers library and SentencePiece: nasty strings and thousands of random ones."""
+
+import json
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import sentencepiece
+from tokenizers import Tokenizer
+
+SOURCE = pathlib.Path(os.environ["HOLISAFE_SOURCE_DIR"])
+PROGRAM = os.environ["HOLISAFE_TOKENIZE"]
+sys.path.insert(0, str(SOURCE / "tools/fixtures"))
+import tokenizer as fixtures  # noqa: E402
+
+NASTY = [
+    "", " ", "  ", "\n", "\n\n\n", "\t \t", "a", " a", "a ", "  leading and trailing  ", "double  space   triple", "\r\n\r\n", "\x00", "\x01\x1f\x7f",
+    "don't I'LL we'Ve they'D it'S", "ſ'ſ 'ſ", "Zwölf Boxkämpfer", "e\u0301 vs é, A\u030a, \u1100\u1161\u11a8", "한국어 텍스트", "日本語テキスト", "العربية", "हिन्दी में",
+    "👩‍👩‍👧‍👦👍🏽🏳️‍🌈", "🇩🇪🇫🇷", "𝕌𝕟𝕚𝕔𝕠𝕕𝕖", "\u200b\ufeff\u180e\u00a0\u2028\u2029\u3000\x85", "\ufffd", "a\u0300\u0301\u0302\u0303", "١٢٣ ௧௨ Ⅷ ½ 1234567890",
+    "<", "<s", "<s>x", "</s>", "<image", "< image >", "<|im_start|", "<tool_call>{}</tool_call>", "<unused3><unused33>", "▁▁▁ ▁", "[loud] x[loud]", "<plain>  <plain>",
+    "x" * 2000, "ab" * 1500, "ü" * 700, "https://example.org/?q=a%20b&c=d#e", "if (x) {\n\treturn y;\n}\n", "....!!!???---", "¿Qué? ¡Sí!", "\u0344 \u212b \u2126 \ufb01",
+]
+SPECIALS = {"llama": ["<s>", "</s>", "<image>", "<pad>"], "llama_metaspace": ["<s>", "</s>", "<image>"],
+            "qwen2_5": ["<|im_start|>", "<|im_end|>", "<|image_pad|>"], "gemma3": ["<bos>", "<start_of_turn>", "<end_of_turn>", "<start_of_image>"]}
+
+
+def random_text(rng):
+    alphabets = ["abcdefghij ", "  \n\t\r", "0123456789.,", "äöüéñß", "日本語中文한글", "👍😀🏽‍", "'sdtremvl ", "<>|/_imageunsd[]", "▁ a", "\u0301\u0308e", "АБВгд ", "\x00\x01\u200b\u00a0"]
+    return "".join(rng.choice(rng.choice(alphabets)) for _ in range(rng.randint(0, 60)))
+
+
+class Tokenizers(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.work = tempfile.TemporaryDirectory(prefix="holisafe_tokenizers_")
+        cls.folders = {name: make(pathlib.Path(cls.work.name) / name) for name, make in fixtures.KINDS.items()}
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.work.cleanup()
+
+    def ours(self, name, inputs):
+        lines = "".join(json.dumps({"pieces": pieces}) + "\n" for pieces in inputs)
+        done = subprocess.run([PROGRAM, str(self.folders[name])], input=lines, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return [json.loads(line) for line in done.stdout.split("\n") if line]
+
+    def texts(self, name):
+        rng = random.Random(name)
+        texts = NASTY + [random_text(rng) for _ in range(3000)]
+        return [text for text in texts if not any(special in text for special in SPECIALS.get(name, []))]
+
+    def check(self, name, texts, expected, decoded):
+        results = self.ours(name, [[[text, False]] for text in texts])
+        for text, result, ids in zip(texts, results, expected, strict=True):
+            self.assertEqual(result["ids"], ids, f"{name}: {text!r}")
+            self.assertEqual(result["text"], decoded(ids), f"{name}: {text!r}")
+            self.assertEqual(result["streamed"], result["text"], f"{name}: {text!r}")
+
+    def test_text_against_the_tokenizers_library(self):
+        for name in SPECIALS:
+            with self.subTest(name):
+                reference = Tokenizer.from_file(str(self.folders[name] / "tokenizer.json"))
+                texts = self.texts(name)
+                self.check(name, texts, [reference.encode(text, add_special_tokens=False).ids for text in texts],
+                           lambda ids: reference.decode(ids, skip_special_tokens=False))
+
+    def test_text_against_sentencepiece(self):
+        reference = sentencepiece.SentencePieceProcessor(model_file=str(self.folders["vicuna_spm"] / "tokenizer.model"))
+        texts = [text for text in self.texts("vicuna_spm") if "\x00" not in text]
+        results = self.ours("vicuna_spm", [[[text, False]] for text in texts])
+        for text, result in zip(texts, results, strict=True):
+            self.assertEqual(result["ids"], reference.encode(text), repr(text))
+            self.assertEqual(result["streamed"], result["text"], repr(text))
+            self.assertEqual(result["text"], reference.decode(result["ids"]), repr(text))
+
+    def test_templates_against_the_tokenizers_library(self):
+        for name, specials in SPECIALS.items():
+            with self.subTest(name):
+                reference = Tokenizer.from_file(str(self.folders[name] / "tokenizer.json"))
+                rng = random.Random(3)
+                inputs = []
+                for _ in range(800):
+                    text = random_text(rng)
+                    if any(special in text for special in specials):
+                        continue
+                    inputs.append([[f"{specials[0]}USER: {specials[-1]}\n", True], [text, False], [f" ASSISTANT:{specials[1]}\n", True]])
+                for pieces, result in zip(inputs, self.ours(name, inputs), strict=True):
+                    whole = "".join(text for text, _ in pieces)
+                    self.assertEqual(result["ids"], reference.encode(whole, add_special_tokens=False).ids, repr(pieces))
+
+    def test_typed_special_tokens_stay_text(self):
+        for name, specials in SPECIALS.items():
+            reference = Tokenizer.from_file(str(self.folders[name] / "tokenizer.json"))
+            ids = {reference.token_to_id(special) for special in specials}
+            for special in specials:
+                result = self.ours(name, [[["x ", True], [f"a{special}b", False]], [[special[:2], True], [special[2:], False]], [["x ", True], [special, True]]])
+                self.assertFalse(ids & set(result[0]["ids"]), (name, special))
+                self.assertTrue(result[0]["text"].endswith(f"a{special}b"), (name, result[0]["text"]))
+                self.assertFalse(ids & set(result[1]["ids"]), (name, special))
+                self.assertEqual(result[2]["ids"][-1], reference.token_to_id(special))
+
+    def test_offsets_cover_the_text(self):
+        for name in SPECIALS:
+            for text in ("USER: hello wörld 👍", "a  b\n\nc"):
+                result = self.ours(name, [[[text, False]]])[0]
+                covered = set()
+                for begin, end in result["offsets"]:
+                    covered.update(range(begin, end))
+                self.assertEqual(covered, set(range(len(text.encode()))), (name, text))
+
+    def test_a_megabyte_without_a_space_is_linear(self):
+        for name in fixtures.KINDS:
+            text = "abcdefghij" * 100_000
+            start = time.monotonic()
+            self.ours(name, [[[text, False]]])
+            self.assertLess(time.monotonic() - start, 20, name)  # quadratic time would take minutes
+
+
+if __name__ == "__main__":
+    unittest.main()
