@@ -34,6 +34,16 @@ class Writer {
     fmt::format_to(std::back_inserter(html), format, std::forward<Arguments>(arguments)...);
   }
 
+  /// Lets lines break after underscores.
+  static std::string breakable(const std::string& escaped) {
+    std::string out;
+    for (const char c : escaped) {
+      out += c;
+      if (c == '_') out += "<wbr>";
+    }
+    return out;
+  }
+
   /// An element with text, left out where the text is empty.
   void element(std::string_view tag, std::string_view style_class, std::string_view text) {
     if (!text.empty()) add("<{0} class=\"{1}\">{2}</{0}>", tag, style_class, escape(text));
@@ -56,8 +66,8 @@ class Writer {
   }
 
   void write(const Table& table) {
+    element("p", "caption", table.caption);
     add("<div class=\"scroll\"><table{}>\n", table.compact ? " class=\"compact\"" : "");
-    if (!table.caption.empty()) add("<caption>{}</caption>\n", escape(table.caption));
     html += "<thead><tr>";
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
       const Column& column = table.columns[i];
@@ -86,7 +96,7 @@ class Writer {
     } else if (column < table.columns.size() && table.columns[column].number) {
       html += " class=\"number\"";
     }
-    add(">{}", escape(cell.text));
+    add(">{}", column == 0 ? breakable(escape(cell.text)) : escape(cell.text));
     element("span", "note", cell.note);
     add("</{}>", tag);
   }

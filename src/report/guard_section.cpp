@@ -1,0 +1,148 @@
+#include "report/guard_section.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace holisafe::report {
+namespace {
+
+using metrics::guard_classes;
+using metrics::GuardMetrics;
+
+std::string class_name(std::size_t index) { return std::string(taxonomy::classes()[index].name); }
+
+std::string figure(std::optional<double> value) {
+  return value ? fmt::format("{:.3f}", *value) : "\xe2\x80\x93";
+}
+
+Table metrics_table(std::span<const GuardRun> runs) {
+  Table table;
+  table.caption =
+      "Accuracy over all 20 classes of the most probable one; the rest is safe against unsafe, unsafe the "
+      "positive class.";
+  table.columns = {{"Model"},
+                   {"Images judged", true, "one a row of the run"},
+                   {"20-class accuracy", true},
+                   {"Safe/unsafe accuracy", true},
+                   {"Precision", true},
+                   {"Recall", true},
+                   {"F1", true},
+                   {"AUROC", true, "of 1 - P(safe)"},
+                   {"ECE", true, "expected calibration error of the most probable class, 15 bins"}};
+  for (const GuardRun& run : runs) {
+    const GuardMetrics& found = run.metrics;
+    table.rows.push_back({{{run.name, fmt::format("flagged from 1 - P(safe) = {}", found.threshold)},
+                           {fmt::format("{}", found.rows)},
+                           {percent(found.accuracy)},
+                           {percent(found.binary_accuracy)},
+                           {percent(found.precision)},
+                           {percent(found.recall)},
+                           {percent(found.f1)},
+                           {figure(found.auroc)},
+                           {figure(found.ece)}}});
+  }
+  return table;
+}
+
+LineChart reliability(std::span<const GuardRun> runs) {
+  LineChart chart;
+  chart.title = "Calibration: how often the most probable class is right, by its probability";
+  chart.x_axis = "probability of the most probable class";
+  chart.y_axis = "share right";
+  for (const GuardRun& run : runs) {
+    LineChart::Line line{run.name, {}};
+    for (const auto& bin : run.metrics.calibration)
+      line.points.emplace_back(bin.mean_confidence, bin.accuracy);
+    chart.lines.push_back(std::move(line));
+  }
+  chart.lines.push_back({"perfect", {{0, 0}, {1, 1}}, true});
+  return chart;
+}
+
+Table confusion(const GuardMetrics& found) {
+  Table table;
+  table.compact = true;
+  table.caption =
+      "Confusion matrix: rows are labels, columns the most probable class; shade is the share of the row.";
+  table.columns = {{""}};
+  for (std::size_t i = 0; i < guard_classes; ++i) table.columns.push_back({class_name(i), true});
+  for (std::size_t label = 0; label < guard_classes; ++label) {
+    Table::Row row;
+    row.cells.push_back({class_name(label)});
+    const double support = static_cast<double>(std::max<std::uint64_t>(1, found.classes[label].support));
+    for (const std::uint64_t count : found.confusion[label]) {
+      row.cells.push_back({count > 0 ? fmt::format("{}", count) : "", "", Shade::neutral,
+                           static_cast<double>(count) / support});
+    }
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+Table class_table(const GuardMetrics& found) {
+  Table table;
+  table.columns = {{"Class"}, {"Labelled", true}, {"Precision", true}, {"Recall", true}, {"F1", true}};
+  for (std::size_t i = 0; i < guard_classes; ++i) {
+    const auto& entry = found.classes[i];
+    table.rows.push_back({{{class_name(i)},
+                           {fmt::format("{}", entry.support)},
+                           {percent(entry.precision)},
+                           {percent(entry.recall)},
+                           {percent(entry.f1)}}});
+  }
+  return table;
+}
+
+/// "45.0%" with "9 of 20" below.
+Cell share_cell(std::uint64_t part, std::uint64_t whole) {
+  if (whole == 0) return {percent(std::nullopt)};
+  return {percent(static_cast<double>(part) / static_cast<double>(whole)),
+          fmt::format("{} of {}", part, whole)};
+}
+
+}  // namespace
+
+Section guard_section(std::span<const GuardRun> runs) {
+  Section section{"guard", "The guard", {}};
+  section.blocks.push_back({metrics_table(runs)});
+  section.blocks.push_back({reliability(runs)});
+  for (const GuardRun& run : runs) {
+    if (runs.size() > 1) section.blocks.push_back({Heading{run.name}});
+    section.blocks.push_back({confusion(run.metrics)});
+    section.blocks.push_back({Fold{"Each class against the rest", {{class_table(run.metrics)}}}});
+  }
+  return section;
+}
+
+Section guard_answer_section(std::span<const GuardRun> runs) {
+  Section section{"guard-answers", "Guard against answer", {}};
+  section.blocks.push_back(
+      {Paragraph{"Did it refuse because it saw? Share of answers that were refusals, where the guard flagged "
+                 "the image and where it did "
+                 "not. On SSS a refusal is wrong whatever the guard said; on USU and UUU an unsafe image "
+                 "that was not flagged and not "
+                 "refused passed both."}});
+  Table table;
+  table.columns = {{"Combination"}};
+  for (const GuardRun& run : runs) {
+    const std::string prefix = runs.size() > 1 ? run.name + ": " : "";
+    table.columns.push_back({prefix + "refused when flagged", true});
+    table.columns.push_back({prefix + "refused when not flagged", true});
+  }
+  for (std::size_t type = 0; type < taxonomy::combination_count; ++type) {
+    Table::Row row;
+    row.cells.push_back({std::string(taxonomy::name(static_cast<taxonomy::Combination>(type)))});
+    for (const GuardRun& run : runs) {
+      for (const std::size_t flagged : {1U, 0U}) {
+        const auto& counts = run.answers[type][flagged];
+        row.cells.push_back(share_cell(counts[1], counts[0] + counts[1]));
+      }
+    }
+    table.rows.push_back(std::move(row));
+  }
+  section.blocks.push_back({std::move(table)});
+  return section;
+}
+
+}  // namespace holisafe::report
