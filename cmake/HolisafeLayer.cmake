@@ -90,8 +90,17 @@ function(holisafe_layer name)
   endif()
 endfunction()
 
-# One precompiled header for all targets that include LibTorch; its headers take most of a compilation's time.
+# One precompiled header for all targets that include LibTorch: its headers take most of a compilation's time. It is built once,
+# by the target holisafe_torch_header; programs are compiled as position-independent as libraries, so that it fits them too.
 function(holisafe_torch_header target)
-  target_precompile_headers(${target} PRIVATE "${PROJECT_SOURCE_DIR}/cmake/torch_pch.h")
-  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+  if(NOT TARGET holisafe_torch_header)
+    file(WRITE "${CMAKE_BINARY_DIR}/torch_header.cpp" "")
+    add_library(holisafe_torch_header OBJECT "${CMAKE_BINARY_DIR}/torch_header.cpp")
+    target_link_libraries(holisafe_torch_header PRIVATE holisafe_options LibTorch::cpu)
+    target_precompile_headers(holisafe_torch_header PRIVATE "${PROJECT_SOURCE_DIR}/cmake/torch_pch.h")
+    target_compile_options(holisafe_torch_header PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+  endif()
+  target_precompile_headers(${target} REUSE_FROM holisafe_torch_header)
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess> -fPIC)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
 endfunction()
