@@ -38,6 +38,17 @@ Levels levels(const Normalization& normalization) {
   return out;
 }
 
+torch::Tensor to_tensor(const image::Image& image, const Levels& levels) {
+  auto out = at::empty({3, image.height, image.width}, torch::kFloat32);
+  auto* const values = out.mutable_data_ptr<float>();
+  const auto pixels = static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height);
+  for (std::size_t i = 0; i < pixels; ++i) {
+    for (std::size_t channel = 0; channel < 3; ++channel)
+      values[channel * pixels + i] = levels[channel][image.rgb[3 * i + channel]];
+  }
+  return out;
+}
+
 Normalization parse_normalization(const ConfigFields& fields, Normalization fallback) {
   Normalization out = fallback;
   if (!fields.flag("do_resize", true)) fields.reject(ErrorKind::unsupported, "do_resize", "expected true");

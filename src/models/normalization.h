@@ -4,6 +4,9 @@
 
 #include <array>
 
+#include <torch/types.h>
+
+#include "image/image.h"
 #include "image/resize.h"
 #include "models/config_fields.h"
 
@@ -21,6 +24,9 @@ struct Normalization {
 /// float64 rounded to float32, the rest in float32.
 using Levels = std::array<std::array<float, 256>, 3>;
 Levels levels(const Normalization& normalization);
+
+/// A picture's values by these levels, f32 [3, height, width].
+torch::Tensor to_tensor(const image::Image& image, const Levels& levels);
 
 /// rescale_factor, image_mean, image_std, resample, and do_resize, do_rescale, do_normalize where they change
 /// these. Problems kept in the fields: wrong_type, unsupported (do_resize false, an unknown filter),
