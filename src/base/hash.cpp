@@ -1,7 +1,17 @@
 #include "base/hash.h"
 
+#include <cerrno>
+#include <memory>
+#include <vector>
+
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
 
 namespace holisafe {
 
@@ -9,6 +19,37 @@ Digest sha256(std::string_view bytes) {
   Digest out{};
   ::SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
            reinterpret_cast<unsigned char*>(out.data()));
+  return out;
+}
+
+Result<Digest> sha256_file(const std::filesystem::path& path) {
+  struct Descriptor {
+    int number;
+    ~Descriptor() {
+      if (number >= 0) ::close(number);
+    }
+  };
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  struct stat status {};
+  if (file.number < 0 || ::fstat(file.number, &status) != 0)
+    return fail(system_error("cannot read", path, errno));
+  if (!S_ISREG(status.st_mode))
+    return fail(ErrorKind::not_a_file, "cannot read", path.string(), "expected a regular file");
+  const std::unique_ptr<EVP_MD_CTX, decltype(&::EVP_MD_CTX_free)> context(::EVP_MD_CTX_new(),
+                                                                          &::EVP_MD_CTX_free);
+  std::vector<char> buffer(std::size_t{64} << 10U);
+  bool fine = context != nullptr && ::EVP_DigestInit_ex(context.get(), ::EVP_sha256(), nullptr) == 1;
+  while (fine) {
+    const ssize_t got = ::read(file.number, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(system_error("cannot read", path, errno));
+    if (got == 0) break;
+    fine = ::EVP_DigestUpdate(context.get(), buffer.data(), static_cast<std::size_t>(got)) == 1;
+  }
+  Digest out{};
+  fine =
+      fine && ::EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(out.data()), nullptr) == 1;
+  if (!fine) return fail(ErrorKind::internal, "cannot hash", path.string());
   return out;
 }
 

@@ -3,9 +3,12 @@
 
 #include <array>
 #include <cstddef>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "base/result.h"
 
 namespace holisafe {
 
@@ -13,6 +16,9 @@ using Digest = std::array<std::byte, 32>;
 
 /// SHA-256 (FIPS 180-4) of `bytes`.
 Digest sha256(std::string_view bytes);
+
+/// SHA-256 of a regular file, read piece by piece. Errors: not_found, not_a_file, permission, io.
+Result<Digest> sha256_file(const std::filesystem::path& path);
 
 /// Lower-case hexadecimal.
 std::string hex(std::span<const std::byte> bytes);

@@ -1,0 +1,169 @@
+#include "store/database.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+namespace holisafe::store {
+namespace {
+
+constexpr int busy_wait_ms = 10'000;
+
+ErrorKind kind_of(int code) {
+  switch (code & 0xff) {
+    case SQLITE_FULL:
+      return ErrorKind::out_of_space;
+    case SQLITE_NOMEM:
+      return ErrorKind::out_of_memory;
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_READONLY:
+      return ErrorKind::permission;
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+      return ErrorKind::malformed;
+    case SQLITE_CONSTRAINT:
+      return ErrorKind::duplicate;
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return ErrorKind::io;
+    default:
+      return ErrorKind::internal;
+  }
+}
+
+Error database_error(int code, const std::string& where, const char* said) {
+  return {kind_of(code), "run store", where, said != nullptr ? said : ::sqlite3_errstr(code)};
+}
+
+/// A path as a URI of SQLite, of a database that nobody changes: needs no file beside it, so that a run in a
+/// folder without write permission can be read.
+std::string immutable_uri(const std::string& path) {
+  std::string out = "file:";
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') {
+      out += fmt::format("%{:02x}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + "?immutable=1";
+}
+
+}  // namespace
+
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const { ::sqlite3_finalize(statement); }
+void Database::Close::operator()(sqlite3* connection) const { ::sqlite3_close_v2(connection); }
+
+void Statement::note(int code) {
+  if (code != SQLITE_OK && failed_ == SQLITE_OK) failed_ = code;
+}
+
+Statement& Statement::bind(std::int64_t value) {
+  note(::sqlite3_bind_int64(statement_.get(), next_++, value));
+  return *this;
+}
+
+Statement& Statement::bind(std::string_view text) {
+  const char* data = text.data() != nullptr ? text.data() : "";
+  note(::sqlite3_bind_text64(statement_.get(), next_++, data, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
+  return *this;
+}
+
+Statement& Statement::bind_or_null(const std::optional<std::string>& text) {
+  if (text) return bind(std::string_view(*text));
+  note(::sqlite3_bind_null(statement_.get(), next_++));
+  return *this;
+}
+
+Result<bool> Statement::step() {
+  if (failed_ != SQLITE_OK) return fail(database_error(failed_, where_, nullptr));
+  const int code = ::sqlite3_step(statement_.get());
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  return fail(database_error(code, where_, ::sqlite3_errmsg(::sqlite3_db_handle(statement_.get()))));
+}
+
+Result<void> Statement::run() {
+  auto stepped = step();
+  while (stepped && *stepped) stepped = step();
+  ::sqlite3_reset(statement_.get());
+  next_ = 1;
+  failed_ = SQLITE_OK;
+  if (!stepped) return fail(stepped.error());
+  return {};
+}
+
+bool Statement::is_null(int column) const {
+  return ::sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+}
+std::int64_t Statement::integer(int column) const { return ::sqlite3_column_int64(statement_.get(), column); }
+std::string_view Statement::text(int column) const {
+  const auto* text = reinterpret_cast<const char*>(::sqlite3_column_text(statement_.get(), column));
+  const int bytes = ::sqlite3_column_bytes(statement_.get(), column);
+  return text == nullptr ? std::string_view() : std::string_view(text, static_cast<std::size_t>(bytes));
+}
+
+Result<Database> Database::open(const std::filesystem::path& path, Access access) {
+  Database out;
+  out.where_ = path.string();
+  std::error_code code;
+  if (access == Access::read && !std::filesystem::exists(path, code)) {
+    return fail(ErrorKind::not_found, "no run", out.where_, "expected a run's database, found none");
+  }
+  const bool sealed = access == Access::read && ::access(path.parent_path().c_str(), W_OK) != 0 &&
+                      !std::filesystem::exists(out.where_ + "-wal", code);
+  const std::string name = sealed ? immutable_uri(out.where_) : out.where_;
+  // A reader opens for writing too: only such a connection can tidy up the log that a killed run left.
+  const int flags = sealed ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+                           : SQLITE_OPEN_READWRITE | (access == Access::write ? SQLITE_OPEN_CREATE : 0);
+  sqlite3* connection = nullptr;
+  const int opened = ::sqlite3_open_v2(name.c_str(), &connection, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  out.connection_.reset(connection);
+  if (opened != SQLITE_OK) {
+    return fail(
+        database_error(opened, out.where_, connection != nullptr ? ::sqlite3_errmsg(connection) : nullptr));
+  }
+  ::sqlite3_extended_result_codes(connection, 1);
+  ::sqlite3_busy_timeout(connection, busy_wait_ms);
+  if (access == Access::write)
+    HOLISAFE_CHECK(out.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"));
+  return out;
+}
+
+Result<Statement> Database::prepare(std::string_view sql) const {
+  Statement out;
+  out.where_ = where_;
+  sqlite3_stmt* statement = nullptr;
+  const int code =
+      ::sqlite3_prepare_v2(connection_.get(), sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
+  out.statement_.reset(statement);
+  if (code != SQLITE_OK) return fail(database_error(code, where_, ::sqlite3_errmsg(connection_.get())));
+  return out;
+}
+
+Result<void> Database::run(const char* sql) const {
+  const int code = ::sqlite3_exec(connection_.get(), sql, nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) return fail(database_error(code, where_, ::sqlite3_errmsg(connection_.get())));
+  return {};
+}
+
+Result<Transaction> Transaction::begin(const Database& database) {
+  HOLISAFE_CHECK(database.run("BEGIN IMMEDIATE"));
+  return Transaction(database);
+}
+
+Transaction::~Transaction() {
+  // A failed rollback leaves nothing behind either: the next opening finds no commit.
+  if (database_ != nullptr) static_cast<void>(database_->run("ROLLBACK"));
+}
+
+Result<void> Transaction::commit() {
+  HOLISAFE_CHECK(database_->run("COMMIT"));
+  database_ = nullptr;
+  return {};
+}
+
+}  // namespace holisafe::store
