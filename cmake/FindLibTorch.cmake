@@ -1,16 +1,17 @@
 # Finds the CPU part of LibTorch inside a `torch` wheel: imported target LibTorch::cpu.
 #
 # Searched, in order: -DHOLISAFE_TORCH_DIR or the environment's HOLISAFE_TORCH_DIR (a folder with include/ and lib/, such as
-# site-packages/torch), then the virtual environment that `make setup` makes. The wheel's own CMake package is not used:
+# site-packages/torch), then the virtual environment that `make setup` makes, then HOLISAFE_BUILT_WITH_TORCH, which an installed
+# package sets. The wheel's own CMake package is not used:
 # that of a CUDA build demands a CUDA toolkit, and nothing here compiles CUDA code.
 set(HOLISAFE_TORCH_DIR "$ENV{HOLISAFE_TORCH_DIR}" CACHE PATH "Folder of LibTorch (holds include/ and lib/)")
 file(GLOB _venv_torch "${CMAKE_SOURCE_DIR}/build/venv/lib/python3*/site-packages/torch")
 
-find_path(LibTorch_INCLUDE_DIR torch/types.h HINTS "${HOLISAFE_TORCH_DIR}/include" ${_venv_torch}
+find_path(LibTorch_INCLUDE_DIR torch/types.h HINTS "${HOLISAFE_TORCH_DIR}/include" ${_venv_torch} "${HOLISAFE_BUILT_WITH_TORCH}"
           PATH_SUFFIXES include torch/csrc/api/include include/torch/csrc/api/include NO_DEFAULT_PATH)
 foreach(_part IN ITEMS torch torch_cpu c10)
-  find_library(LibTorch_${_part}_LIBRARY ${_part} HINTS "${HOLISAFE_TORCH_DIR}/lib" ${_venv_torch} PATH_SUFFIXES lib
-               NO_DEFAULT_PATH)
+  find_library(LibTorch_${_part}_LIBRARY ${_part} HINTS "${HOLISAFE_TORCH_DIR}/lib" ${_venv_torch} "${HOLISAFE_BUILT_WITH_TORCH}"
+               PATH_SUFFIXES lib NO_DEFAULT_PATH)
 endforeach()
 
 include(FindPackageHandleStandardArgs)

@@ -30,6 +30,9 @@ foreach(module IN LISTS modules)
   string(APPEND HOLISAFE_FIND_DEPENDENCIES "pkg_check_modules(${module} REQUIRED QUIET IMPORTED_TARGET ${module})\n")
 endforeach()
 if(HOLISAFE_TORCH)
+  # Users of the package get the LibTorch that the program loads, if they name no other.
+  get_filename_component(HOLISAFE_BUILT_WITH_TORCH "${LibTorch_c10_LIBRARY}" DIRECTORY)
+  get_filename_component(HOLISAFE_BUILT_WITH_TORCH "${HOLISAFE_BUILT_WITH_TORCH}" DIRECTORY)
   string(APPEND HOLISAFE_FIND_DEPENDENCIES
          "list(APPEND CMAKE_MODULE_PATH \"\${CMAKE_CURRENT_LIST_DIR}\")\nfind_dependency(LibTorch)\n")
   install(FILES "${PROJECT_SOURCE_DIR}/cmake/FindLibTorch.cmake" DESTINATION "${package_folder}")

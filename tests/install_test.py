@@ -35,6 +35,12 @@ class Install(unittest.TestCase):
         words = run("bash", "-c", f'source {completions}; COMP_WORDS=(holisafe comp); COMP_CWORD=1; _holisafe; echo "${{COMPREPLY[@]}}"')
         self.assertEqual(words.strip(), "completion")
 
+    @unittest.skipUnless((BUILD / "holisafe_torch.so").exists(), "a build without LibTorch")
+    def test_commands_that_need_libtorch_load_it(self):
+        done = subprocess.run([self.prefix / "bin/holisafe", "model", "info", "/nowhere"], capture_output=True, text=True)
+        for words in ("cannot load", "needs LibTorch"):
+            self.assertNotIn(words, done.stderr)
+
     def test_cmake_package(self):
         build = self.folder / "cmake"
         run("/usr/bin/cmake", "-S", SOURCE / "tests/consumer", "-B", build, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={self.prefix}",

@@ -84,8 +84,11 @@ class BenchReading {
     if ((row.id_is_string || !row.id.empty()) && !ids_.insert(key).second)
       problem(row, "id", ErrorKind::duplicate, "expected an id of its own, found that of an earlier row");
     if (row.image) {
-      if (auto detail = path_fault(*row.image); !detail.empty())
+      if (auto detail = path_fault(*row.image); !detail.empty()) {
         problem(row, "image", ErrorKind::outside_root, std::move(detail));
+      } else if (images_.insert(*row.image).second) {
+        bench_.named_images.push_back({row.index, row.id, row.id_is_string, *row.image});
+      }
     }
     const auto label = row.image_safety_label.value_or(0);
     if (label < 0 || label >= static_cast<std::int64_t>(taxonomy::class_count)) {
@@ -124,10 +127,11 @@ class BenchReading {
 
   BenchData& bench_;
   std::unordered_set<std::string> ids_;
+  std::unordered_set<std::string_view> images_;
 };
 
 BenchData from_rows(RowFile file, const std::filesystem::path& path) {
-  BenchData bench{path.parent_path(), file, {}, Problems(file.name()), Problems(file.name())};
+  BenchData bench{path.parent_path(), file, {}, {}, Problems(file.name()), Problems(file.name())};
   BenchReading reading(bench);
   const auto texts = file.row_texts();
   std::size_t index = 0;
@@ -162,25 +166,21 @@ Result<BenchData> parse_bench(std::string text, const std::filesystem::path& fil
 
 Result<void> check_images(const BenchData& bench, const CheckImage& check_image, Problems& problems,
                           Progress* progress, const StopFlag& stop) {
-  std::unordered_set<std::string_view> seen;
   std::uint64_t done = 0;
-  for (const Sample& sample : bench.samples) {
+  for (const NamedImage& named : bench.named_images) {
     if (stop.requested()) return fail(ErrorKind::interrupted, "stopped", bench.file.name());
-    ++done;
-    if (!seen.insert(sample.image).second) continue;
-    const auto path = resolve_beneath(bench.images(), sample.image);
+    const auto path = resolve_beneath(bench.images(), named.image);
     const auto checked = path ? check_image(*path) : Result<void>(fail(path.error()));
     if (!checked) {
       Row row;
-      row.index = sample.row;
-      row.id = sample.id;
-      row.id_is_string = sample.id_is_string;
+      row.index = named.row;
+      row.id = named.id;
+      row.id_is_string = named.id_is_string;
       const Error& error = checked.error();
       problems.add(row, "image", error.kind, error.what,
-                   fmt::format("{}{}{}", sample.image, error.detail.empty() ? "" : ": ", error.detail));
+                   fmt::format("{}{}{}", named.image, error.detail.empty() ? "" : ": ", error.detail));
     }
-    if (progress != nullptr)
-      progress->update(done, bench.samples.size(), fmt::format("{} images", seen.size()));
+    if (progress != nullptr) progress->update(++done, bench.named_images.size(), "");
   }
   return {};
 }

@@ -35,10 +35,20 @@ struct Sample {
   std::string_view json;  ///< the row's text in the file, with all its fields in their order (raw_fields)
 };
 
+/// An image of the data set, at the first row that names it. The view lives as long as the BenchData.
+struct NamedImage {
+  std::size_t row = 0;
+  std::string id;
+  bool id_is_string = false;
+  std::string_view image;
+};
+
 struct BenchData {
   std::filesystem::path root;  ///< folder of the JSON file; images lie in root/images
   RowFile file;
   std::vector<Sample> samples;  ///< sound rows, in file order
+  /// Every image once, also of rows that are not sound, but for paths that leave the images folder.
+  std::vector<NamedImage> named_images;
   /// What keeps a row from being used: a missing field, another kind, an unknown type, a second row with an
   /// id, a path that leaves the images folder.
   Problems problems;
@@ -62,9 +72,9 @@ Result<BenchData> parse_bench(std::string text, const std::filesystem::path& fil
 /// Checks one image file; dataset knows no decoder.
 using CheckImage = std::function<Result<void>(const std::filesystem::path&)>;
 
-/// Looks at every image of `bench` once and notes in `problems` those that are missing, lead out of the
-/// images folder (by path or link), are no regular files, or that `check_image` refuses, at the first row
-/// that names them. Errors: interrupted.
+/// Looks at every named image of `bench` once and notes in `problems` those that are missing, lead out of the
+/// images folder by a link, are no regular files, or that `check_image` refuses, at the first row that names
+/// them. Errors: interrupted.
 Result<void> check_images(const BenchData& bench, const CheckImage& check_image, Problems& problems,
                           Progress* progress, const StopFlag& stop);
 

@@ -125,6 +125,7 @@ TEST_F(BenchFolder, EachImageFaultIsItsOwnError) {
   std::vector<std::string> rows;
   for (const std::string image : {"good.png", "good.png", "bad.png", "link.png", "folder", "none.png"})
     rows.push_back(replaced(row("", std::to_string(rows.size())), "hate/race/a.png", image));
+  rows.push_back(replaced(replaced(row("", "6"), "hate/race/a.png", "gone.png"), "\"USU\"", "\"USS\""));
   std::ofstream(folder_ / bench_file_name) << fmt::format("[{}]", fmt::join(rows, ","));
   const auto bench = read_bench(folder_).value();
   Problems problems(bench.file.name());
@@ -138,10 +139,10 @@ TEST_F(BenchFolder, EachImageFaultIsItsOwnError) {
   StopFlag stop;
   ASSERT_TRUE(check_images(bench, check, problems, nullptr, stop));
   EXPECT_EQ(looked, 2);
-  ASSERT_EQ(problems.count(), 4U);
+  ASSERT_EQ(problems.count(), 5U);
   const ErrorKind kinds[] = {ErrorKind::malformed, ErrorKind::outside_root, ErrorKind::not_a_file,
-                             ErrorKind::not_found};
-  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(name(problems.kept()[i].kind), name(kinds[i]));
+                             ErrorKind::not_found, ErrorKind::not_found};
+  for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(name(problems.kept()[i].kind), name(kinds[i]));
   EXPECT_THAT(problems.kept()[0].message(), testing::HasSubstr("row 3 (index 2), id 2: image: bad.png: no"));
   stop.request();
   EXPECT_EQ(check_images(bench, check, problems, nullptr, stop).error().kind, ErrorKind::interrupted);

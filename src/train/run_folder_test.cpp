@@ -1,8 +1,10 @@
 #include "train/run_folder.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
+#include <unistd.h>
 
 #include "base/file.h"
 
@@ -15,6 +17,7 @@ using ::testing::HasSubstr;
 class RunFolderTest : public testing::Test {
  protected:
   void SetUp() override { fs::remove_all(path_); }
+  void TearDown() override { fs::remove_all(path_); }
   RunState state(std::int64_t step) {
     const auto value = torch::full({2, 2}, static_cast<double>(step), torch::kFloat32);
     return {step,
@@ -22,7 +25,8 @@ class RunFolderTest : public testing::Test {
             {{"w.exp_avg", value * 0.5}, {"w.step", torch::scalar_tensor(step, torch::kFloat32)}}};
   }
   nlohmann::ordered_json identity_{{"model", "aa"}, {"data", "bb"}, {"flags", {{"lr", 0.1}, {"seed", 1}}}};
-  fs::path path_ = fs::path(testing::TempDir()) / "run_folder";
+  // Tests run in processes of their own, side by side.
+  fs::path path_ = fs::path(testing::TempDir()) / fmt::format("holisafe_run_folder_{}", ::getpid());
 };
 
 TEST_F(RunFolderTest, KeepsTheNewestAndReadsThemBack) {
