@@ -8,7 +8,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,6 +15,7 @@
 
 #include "nn/attention.h"
 #include "nn/kv_cache.h"
+#include "nn/layer_hook.h"
 #include "nn/linear.h"
 #include "nn/mlp.h"
 #include "nn/norm.h"
@@ -56,10 +56,6 @@ struct DecoderInputs {
   torch::Tensor
       image_group;  ///< i64 [B, T], -1 text, else an image whose positions see each other; undefined: none
 };
-
-/// Runs a layer: `part` on its input. The place for activation checkpointing.
-using LayerHook = std::function<torch::Tensor(const std::function<torch::Tensor(const torch::Tensor&)>& part,
-                                              const torch::Tensor&)>;
 
 /// Weights and forward pass. Running it is thread-safe as long as nobody changes weights.
 class Decoder {

@@ -1,5 +1,7 @@
 #include "nn/rotary.h"
 
+#include <algorithm>
+#include <cmath>
 #include <numbers>
 #include <string>
 
@@ -12,6 +14,56 @@ Result<double> number(const nlohmann::json& scaling, const char* key) {
     return fail(ErrorKind::missing, "cannot use rope_scaling", key, "expected a number");
   }
   return found->get<double>();
+}
+
+torch::Tensor exponents(std::int64_t head_dim) {
+  return at::arange(0, head_dim, 2, torch::kInt64).to(torch::kFloat32) / static_cast<double>(head_dim);
+}
+
+torch::Tensor plain_frequencies(std::int64_t head_dim, double theta) {
+  return 1.0 / at::pow(theta, exponents(head_dim));
+}
+
+double number_or(const nlohmann::json& scaling, const char* key, double fallback) {
+  const auto found = scaling.find(key);
+  return found != scaling.end() && found->is_number() && found->get<double>() != 0 ? found->get<double>()
+                                                                                   : fallback;
+}
+
+/// YaRN: low frequencies interpolated, high ones kept, a ramp over the dimensions between, and attention
+/// scaled.
+Result<void> yarn(Rotary& rotary, std::int64_t head_dim, double theta, const nlohmann::json& scaling,
+                  std::int64_t max_positions) {
+  HOLISAFE_TRY(const double factor, number(scaling, "factor"));
+  const double trained =
+      number_or(scaling, "original_max_position_embeddings", static_cast<double>(max_positions));
+  if (trained <= 0) {
+    return fail(ErrorKind::missing, "cannot use rope_scaling", "original_max_position_embeddings",
+                "expected a number");
+  }
+  const auto dimension = [&](double rotations) {
+    return static_cast<double>(head_dim) * std::log(trained / (rotations * 2 * std::numbers::pi)) /
+           (2 * std::log(theta));
+  };
+  double low = dimension(number_or(scaling, "beta_fast", 32));
+  double high = dimension(number_or(scaling, "beta_slow", 1));
+  const auto truncate = scaling.find("truncate");
+  if (truncate == scaling.end() || !truncate->is_boolean() || truncate->get<bool>()) {
+    low = std::floor(low);
+    high = std::ceil(high);
+  }
+  low = std::max(low, 0.0);
+  high = std::min(high, static_cast<double>(head_dim - 1));
+  if (low == high) high += 0.001;
+  const auto ramp = ((at::arange(head_dim / 2, torch::kFloat32) - low) / (high - low)).clamp(0, 1);
+  const auto slow = at::pow(theta, exponents(head_dim));
+  rotary.inverse_frequencies = (1.0 / (slow * factor)) * ramp + (1.0 / slow) * (1 - ramp);
+  const auto strength = [&](double scale) { return factor <= 1 ? 1.0 : 0.1 * scale * std::log(factor) + 1; };
+  const double one = number_or(scaling, "mscale", 0);
+  const double all = number_or(scaling, "mscale_all_dim", 0);
+  const double paper = one != 0 && all != 0 ? strength(one) / strength(all) : strength(1);
+  rotary.attention_factor = number_or(scaling, "attention_factor", paper);
+  return {};
 }
 
 /// Llama 3's scaling: low frequencies divided by the factor, high ones kept, a ramp between.
@@ -31,7 +83,18 @@ Result<torch::Tensor> llama3(const torch::Tensor& plain, const nlohmann::json& s
 }  // namespace
 
 std::pair<torch::Tensor, torch::Tensor> Rotary::angles(const torch::Tensor& positions) const {
-  const auto frequencies = inverse_frequencies.to(positions.device());
+  auto frequencies = inverse_frequencies;
+  if (dynamic) {
+    const auto length = static_cast<double>(positions.max().item<std::int64_t>() + 1);
+    const auto trained = static_cast<double>(dynamic->trained);
+    const auto size = static_cast<double>(2 * frequencies.size(0));
+    if (length > trained) {
+      const double stretch = dynamic->factor * length / trained - (dynamic->factor - 1);
+      frequencies =
+          plain_frequencies(2 * frequencies.size(0), dynamic->theta * std::pow(stretch, size / (size - 2)));
+    }
+  }
+  frequencies = frequencies.to(positions.device());
   auto angles = positions.to(torch::kFloat32).unsqueeze(-1) * frequencies;  // [1|3, B, T, D/2]
   if (angles.size(0) == 1) {
     angles = angles[0];
@@ -45,14 +108,14 @@ std::pair<torch::Tensor, torch::Tensor> Rotary::angles(const torch::Tensor& posi
     angles = at::cat(parts, -1);
   }
   angles = at::cat({angles, angles}, -1);  // [B, T, D]
-  return {angles.cos(), angles.sin()};
+  if (attention_factor == 1) return {angles.cos(), angles.sin()};
+  return {angles.cos() * attention_factor, angles.sin() * attention_factor};
 }
 
-Result<Rotary> make_rotary(std::int64_t head_dim, double theta, const nlohmann::json& scaling) {
+Result<Rotary> make_rotary(std::int64_t head_dim, double theta, const nlohmann::json& scaling,
+                           std::int64_t trained) {
   Rotary rotary;
-  const auto exponent =
-      at::arange(0, head_dim, 2, torch::kInt64).to(torch::kFloat32) / static_cast<double>(head_dim);
-  rotary.inverse_frequencies = 1.0 / at::pow(theta, exponent);
+  rotary.inverse_frequencies = plain_frequencies(head_dim, theta);
   if (!scaling.is_object()) return rotary;
   if (const auto sections = scaling.find("mrope_section");
       sections != scaling.end() && sections->is_array()) {
@@ -67,10 +130,23 @@ Result<Rotary> make_rotary(std::int64_t head_dim, double theta, const nlohmann::
     if (const auto found = scaling.find(key); found != scaling.end() && found->is_string())
       kind = found->get<std::string>();
   }
-  if (kind == "default" || kind == "mrope" || kind == "dynamic") return rotary;
+  if (kind == "default" || kind == "mrope") return rotary;
   if (kind == "linear") {
     HOLISAFE_TRY(const double factor, number(scaling, "factor"));
     rotary.inverse_frequencies = rotary.inverse_frequencies / factor;
+    return rotary;
+  }
+  if (kind == "dynamic") {
+    HOLISAFE_TRY(const double factor, number(scaling, "factor"));
+    if (trained <= 0) {
+      return fail(ErrorKind::missing, "cannot use rope_scaling", "max_position_embeddings",
+                  "expected a number");
+    }
+    rotary.dynamic = DynamicScaling{theta, factor, trained};
+    return rotary;
+  }
+  if (kind == "yarn") {
+    HOLISAFE_CHECK(yarn(rotary, head_dim, theta, scaling, trained));
     return rotary;
   }
   if (kind == "llama3") {
@@ -78,7 +154,7 @@ Result<Rotary> make_rotary(std::int64_t head_dim, double theta, const nlohmann::
     return rotary;
   }
   return fail(ErrorKind::unsupported, "cannot use rope_scaling", "rope_type",
-              "expected default, mrope, linear, dynamic or llama3, found " + kind);
+              "expected default, mrope, linear, dynamic, yarn or llama3, found " + kind);
 }
 
 torch::Tensor rotate(const torch::Tensor& x, const torch::Tensor& cos, const torch::Tensor& sin) {
