@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
+#include "models/llava/llava.h"
 
 namespace holisafe::models {
 namespace {
@@ -16,7 +17,7 @@ std::string known() {
 }  // namespace
 
 std::span<const Family> families() {
-  static const std::vector<Family> table{};
+  static const std::vector<Family> table{llava_family()};
   return table;
 }
 

@@ -1,0 +1,121 @@
+#include "models/llava/image_processor.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "image/resize.h"
+
+namespace holisafe::models {
+namespace {
+
+constexpr std::int64_t kMostEdge = 16384;
+/// Pixels of a resized picture: over this a short edge of 336 means an aspect ratio beyond 1 : 1500.
+constexpr std::int64_t kMostPixels = std::int64_t{178'956'970};
+
+// The mean and deviation of CLIP's training data.
+constexpr std::array<float, 3> kClipMean{0.48145466F, 0.4578275F, 0.40821073F};
+constexpr std::array<float, 3> kClipStd{0.26862954F, 0.26130258F, 0.27577711F};
+
+/// A pair {"height", "width"}, or one number for both.
+std::pair<std::int64_t, std::int64_t> sides(const ConfigFields& fields, const std::string& key,
+                                            std::int64_t fallback) {
+  if (fields.value(key).is_number()) {
+    const std::int64_t side = fields.integer(key, fallback, 1, kMostEdge);
+    return {side, side};
+  }
+  const ConfigFields size = fields.object(key);
+  return {size.integer("height", fallback, 1, kMostEdge), size.integer("width", fallback, 1, kMostEdge)};
+}
+
+/// int(255 x mean), in Python's float64.
+std::array<std::uint8_t, 3> mean_colour(const ConfigFields& fields) {
+  std::array<std::uint8_t, 3> colour{};
+  const auto means = fields.value("image_mean");
+  for (std::size_t i = 0; i < 3; ++i) {
+    const bool given = means.is_array() && means.size() == 3 && means[i].is_number();
+    const double mean = given ? means[i].get<double>() : static_cast<double>(kClipMean[i]);
+    colour[i] = static_cast<std::uint8_t>(std::clamp(mean * 255, 0.0, 255.0));
+  }
+  return colour;
+}
+
+/// numpy's // 2.
+int floor_half(std::int64_t value) { return static_cast<int>(value < 0 ? (value - 1) / 2 : value / 2); }
+
+}  // namespace
+
+Result<LlavaImageProcessor> LlavaImageProcessor::make(const ConfigFields& fields, const std::string& aspect,
+                                                      std::int64_t image_size) {
+  LlavaImageProcessor out;
+  const auto size = fields.value("size");
+  const bool exact = size.is_object() && !size.contains("shortest_edge") && size.contains("height");
+  if (exact) {
+    out.resize_to_ = sides(fields, "size", image_size);
+  } else if (size.is_number()) {
+    out.shortest_edge_ = fields.integer("size", image_size, 1, kMostEdge);
+  } else {
+    out.shortest_edge_ = fields.object("size").integer("shortest_edge", image_size, 1, kMostEdge);
+  }
+  if (fields.flag("do_center_crop", true)) out.crop_ = sides(fields, "crop_size", image_size);
+  const bool pads = aspect.empty() ? fields.flag("do_pad", false) : aspect == "pad";
+  if (pads) out.pad_colour_ = mean_colour(fields);
+  Normalization clip;
+  clip.mean = kClipMean;
+  clip.std = kClipStd;
+  const Normalization normalization = parse_normalization(fields, clip);
+  out.filter_ = normalization.filter;
+  out.levels_ = levels(normalization);
+  const auto made = out.crop_ ? *out.crop_
+                    : exact   ? out.resize_to_
+                    : pads    ? std::pair(out.shortest_edge_, out.shortest_edge_)
+                              : std::pair<std::int64_t, std::int64_t>(0, 0);
+  if (made != std::pair(image_size, image_size)) {
+    fields.reject(ErrorKind::mismatch, out.crop_ ? "crop_size" : "size",
+                  "expected pictures of " + std::to_string(image_size) + " x " + std::to_string(image_size) +
+                      " as the vision tower takes them, found " +
+                      (made.first == 0 ? "any width"
+                                       : std::to_string(made.first) + " x " + std::to_string(made.second)));
+  }
+  HOLISAFE_CHECK(fields.check());
+  return out;
+}
+
+Result<image::Image> LlavaImageProcessor::resized(const image::Image& image) const {
+  std::int64_t height = resize_to_.first;
+  std::int64_t width = resize_to_.second;
+  if (shortest_edge_ > 0) {
+    const std::int64_t shorter = std::min(image.width, image.height);
+    const std::int64_t longer = std::max(image.width, image.height);
+    // The long edge is truncated: int(size * long / short).
+    const std::int64_t other = shortest_edge_ * longer / shorter;
+    height = image.width <= image.height ? other : shortest_edge_;
+    width = image.width <= image.height ? shortest_edge_ : other;
+  }
+  if (height * width > kMostPixels) {
+    return fail(ErrorKind::too_large, "cannot resize image",
+                std::to_string(image.width) + " x " + std::to_string(image.height),
+                "expected at most " + std::to_string(kMostPixels) + " pixels, found " +
+                    std::to_string(width) + " x " + std::to_string(height));
+  }
+  return image::resize(image, static_cast<int>(width), static_cast<int>(height), filter_);
+}
+
+Result<torch::Tensor> LlavaImageProcessor::pixel_values(const image::Image& image) const {
+  HOLISAFE_TRY(image::Image picture,
+               resized(pad_colour_ ? image::pad_to_square(image, *pad_colour_) : image));
+  if (crop_) {
+    const auto [height, width] = *crop_;
+    picture = image::crop(picture, floor_half(picture.width - width), floor_half(picture.height - height),
+                          static_cast<int>(width), static_cast<int>(height));
+  }
+  auto pixels = at::empty({1, 3, picture.height, picture.width}, torch::kFloat32);
+  auto* out = pixels.data_ptr<float>();
+  const std::size_t count =
+      static_cast<std::size_t>(picture.height) * static_cast<std::size_t>(picture.width);
+  for (std::size_t channel = 0; channel < 3; ++channel) {
+    for (std::size_t i = 0; i < count; ++i) *out++ = levels_[channel][picture.rgb[3 * i + channel]];
+  }
+  return pixels;
+}
+
+}  // namespace holisafe::models

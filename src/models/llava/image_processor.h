@@ -1,0 +1,46 @@
+// Pictures as LLaVA's CLIP tower takes them: CLIPImageProcessor's steps, optionally after padding to a
+// square.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <torch/types.h>
+
+#include "base/result.h"
+#include "image/image.h"
+#include "models/config_fields.h"
+#include "models/normalization.h"
+
+namespace holisafe::models {
+
+/// Immutable; thread-safe.
+class LlavaImageProcessor {
+ public:
+  /// `fields` are those of preprocessor_config.json; absent ones have CLIP's defaults at the tower's
+  /// `image_size`. `aspect` is the config's image_aspect_ratio or what the user says: "pad" pads to a square
+  /// of int(255 x mean), any other value crops, empty leaves it to the fields' do_pad. Errors: wrong_type,
+  /// out_of_range, unsupported, mismatch (pictures of another size than the tower takes).
+  static Result<LlavaImageProcessor> make(const ConfigFields& fields, const std::string& aspect,
+                                          std::int64_t image_size);
+
+  /// f32 [1, 3, image_size, image_size]. Errors: too_large (a picture so narrow that resizing its short edge
+  /// makes it enormous).
+  [[nodiscard]] Result<torch::Tensor> pixel_values(const image::Image& image) const;
+
+ private:
+  LlavaImageProcessor() = default;
+  [[nodiscard]] Result<image::Image> resized(const image::Image& image) const;
+
+  std::optional<std::array<std::uint8_t, 3>> pad_colour_;
+  std::int64_t shortest_edge_ = 0;                             ///< 0: to exactly resize_to_
+  std::pair<std::int64_t, std::int64_t> resize_to_{0, 0};      ///< height, width
+  std::optional<std::pair<std::int64_t, std::int64_t>> crop_;  ///< height, width
+  image::Filter filter_ = image::Filter::bicubic;
+  Levels levels_{};
+};
+
+}  // namespace holisafe::models

@@ -1,0 +1,196 @@
+#include "models/llava/llava.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "checkpoint/checkpoint.h"
+#include "models/llava/names.h"
+#include "models/llava/synth.h"
+#include "models/side_files.h"
+
+namespace holisafe::models {
+namespace {
+
+using Tensors = std::map<std::string, checkpoint::TensorView>;
+
+/// Images of one batch through the tower: enough to fill the cores, few enough to keep memory flat.
+constexpr std::size_t kMostImages = 8;
+
+nn::Linear linear(std::int64_t in, std::int64_t out, bool bias) {
+  const auto meta = torch::TensorOptions().device(torch::kMeta).dtype(torch::kFloat32);
+  return {at::empty({out, in}, meta), bias ? at::empty({out}, meta) : torch::Tensor(), std::nullopt};
+}
+
+bool has_tower(const Tensors& tensors) {
+  return std::any_of(tensors.begin(), tensors.end(), [](const auto& entry) {
+    return checkpoint::canonical_name(entry.first, llava_names()).starts_with("vision_tower.");
+  });
+}
+
+/// The vision tower of a CLIP checkpoint (the whole model or its tower alone), named as if the original
+/// layout held it.
+Tensors tower_tensors(const checkpoint::Checkpoint& clip) {
+  Tensors out;
+  for (const auto& [name, view] : clip.tensors()) {
+    std::string_view rest = name;
+    for (const std::string_view prefix : {"vision_tower.", "vision_model."}) {
+      if (rest.starts_with(prefix)) rest.remove_prefix(prefix.size());
+    }
+    const bool text = name.starts_with("text_model.");
+    const bool belongs = rest.starts_with("embeddings.") || rest.starts_with("pre_layrnorm.") ||
+                         rest.starts_with("encoder.") || rest.starts_with("post_layernorm.");
+    if (text || !belongs) continue;
+    checkpoint::TensorView own = view;
+    own.name = original_llava_name("vision_tower." + std::string(rest));
+    out.emplace(own.name, std::move(own));
+  }
+  return out;
+}
+
+/// The vision tower that is given besides the checkpoint, if there is one. Errors: see LlavaModel::load.
+Result<std::optional<checkpoint::Checkpoint>> open_tower(const checkpoint::Checkpoint& main,
+                                                         const LoadOptions& options) {
+  const bool own = has_tower(main.tensors());
+  if (own && !options.vision_tower.empty()) {
+    return fail(ErrorKind::usage, "cannot use --vision-tower", main.folder().string(),
+                "the checkpoint has a vision tower of its own");
+  }
+  if (own || !is_original_llava(main.config())) {
+    if (options.vision_tower.empty()) return std::optional<checkpoint::Checkpoint>();
+    return fail(ErrorKind::usage, "cannot use --vision-tower", main.folder().string(),
+                "it is for checkpoints in the original LLaVA layout");
+  }
+  if (options.vision_tower.empty()) {
+    const ConfigFields fields(main.config(), "config.json");
+    const std::string name = fields.text("mm_vision_tower", "a CLIP checkpoint");
+    return fail(ErrorKind::missing, "checkpoint has no vision tower", main.folder().string(),
+                "give the folder of " + name + " with --vision-tower DIR");
+  }
+  HOLISAFE_TRY(auto clip, checkpoint::Checkpoint::open(options.vision_tower));
+  return std::optional<checkpoint::Checkpoint>(std::move(clip));
+}
+
+/// preprocessor_config.json of the checkpoint. The original layout may leave it to the CLIP model it names:
+/// then that of the tower given besides, else that model's values, which are the defaults.
+Result<ConfigFields> processor_fields(const std::filesystem::path& folder, const LlavaConfig& config,
+                                      const std::filesystem::path& tower) {
+  auto own = image_processor_fields(folder);
+  const bool optional = config.layout == LlavaLayout::original;
+  if (own || !optional || own.error().kind != ErrorKind::not_found) return own;
+  if (!tower.empty()) {
+    auto given = image_processor_fields(tower);
+    if (given || given.error().kind != ErrorKind::not_found) return given;
+  }
+  return ConfigFields(nlohmann::json::object(), "preprocessor_config.json");
+}
+
+std::string layout_words(const LlavaConfig& config, const Tensors& tensors) {
+  if (config.layout == LlavaLayout::original) return "original LLaVA";
+  const bool old = std::any_of(tensors.begin(), tensors.end(), [](const auto& entry) {
+    return entry.first.find("vision_tower.vision_model.") != std::string::npos;
+  });
+  return old ? "llava-hf, names of transformers 4" : "llava-hf, names of transformers 5";
+}
+
+}  // namespace
+
+ModelInfo llava_info(const LlavaConfig& config) {
+  ModelInfo info;
+  info.family = "llava";
+  info.model_type = config.model_type;
+  info.hidden_size = config.text.hidden_size;
+  info.num_layers = config.text.num_layers;
+  info.vocab_size = config.text.vocab_size;
+  info.context_length = config.context_length;
+  info.image_token_id = config.image_token_id;
+  info.stop_token_ids = config.eos_token_ids;
+  info.guard_pooling = GuardPooling::last_hidden;
+  return info;
+}
+
+LlavaModel::LlavaModel(const LlavaConfig& config, ModelInfo info, tokenizer::Tokenizer tokenizer,
+                       LlavaImageProcessor processor, LlavaTemplate format)
+    : Model(std::move(info), std::move(tokenizer), config.text),
+      config_(config),
+      processor_(std::move(processor)),
+      format_(std::move(format)),
+      tower_(config.vision),
+      projector_in_(
+          linear(config.vision.hidden_size * static_cast<std::int64_t>(config.feature_layers.size()),
+                 config.text.hidden_size, config.projector_bias)),
+      projector_out_(linear(config.text.hidden_size, config.text.hidden_size, config.projector_bias)) {}
+
+Result<std::unique_ptr<Model>> LlavaModel::load(const std::filesystem::path& folder,
+                                                const LoadOptions& options) {
+  HOLISAFE_TRY(const auto main, checkpoint::Checkpoint::open(folder));
+  HOLISAFE_TRY(const auto tower, open_tower(main, options));
+  HOLISAFE_TRY(const auto config, parse_llava_config(main.config(), (folder / "config.json").string(),
+                                                     tower ? tower->config() : nlohmann::json()));
+  HOLISAFE_TRY(auto tokenizer, tokenizer::Tokenizer::open(folder));
+  if (config.layout == LlavaLayout::hf) {
+    HOLISAFE_CHECK(expect_token(tokenizer, "<image>", config.image_token_id, "image_token_index"));
+    tokenizer = tokenizer.also_special(std::array{config.image_token_id});
+  }
+  HOLISAFE_TRY(const auto fields, processor_fields(folder, config, options.vision_tower));
+  const std::string& aspect = options.image_aspect.empty() ? config.image_aspect : options.image_aspect;
+  HOLISAFE_TRY(auto processor, LlavaImageProcessor::make(fields, aspect, config.vision.image_size));
+  HOLISAFE_TRY(auto format, llava_template(config, options.prompt_template));
+  ModelInfo info = llava_info(config);
+  HOLISAFE_TRY(info.stop_token_ids, stop_token_ids(folder, config.eos_token_ids));
+  info.layout = layout_words(config, main.tensors());
+  auto model = std::make_unique<LlavaModel>(config, std::move(info), std::move(tokenizer),
+                                            std::move(processor), std::move(format));
+  Tensors tensors = main.tensors();
+  if (tower) tensors.merge(tower_tensors(*tower));
+  HOLISAFE_CHECK(model->load_weights(tensors, llava_names(), folder.string(), options));
+  return model;
+}
+
+Result<ProcessedImage> LlavaModel::process_image(const image::Image& image) const {
+  ProcessedImage out;
+  HOLISAFE_TRY(out.pixel_values, processor_.pixel_values(image));
+  out.piece_tokens = {config_.image_tokens()};
+  return out;
+}
+
+torch::Tensor LlavaModel::features(const torch::Tensor& pixels) const {
+  auto layers = tower_.hidden_states(pixels.to(device()), config_.feature_layers);
+  for (torch::Tensor& hidden : layers) {
+    if (!config_.keeps_class_token) hidden = hidden.slice(1, 1);
+  }
+  const auto selected = layers.size() == 1 ? layers.front() : at::cat(layers, -1);
+  return projector_out_.forward(nn::activate(config_.projector_activation, projector_in_.forward(selected)));
+}
+
+torch::Tensor LlavaModel::encode_image(const ProcessedImage& image) const {
+  return features(image.pixel_values)[0];
+}
+
+std::vector<torch::Tensor> LlavaModel::encode_images(std::span<const ProcessedImage> images) const {
+  std::vector<torch::Tensor> out;
+  for (std::size_t begin = 0; begin < images.size(); begin += kMostImages) {
+    std::vector<torch::Tensor> pixels;
+    for (const ProcessedImage& image : images.subspan(begin, std::min(kMostImages, images.size() - begin)))
+      pixels.push_back(image.pixel_values);
+    const auto batch = features(at::cat(pixels, 0));
+    for (std::int64_t i = 0; i < batch.size(0); ++i) out.push_back(batch[i]);
+  }
+  return out;
+}
+
+Result<Prompt> LlavaModel::render(const Conversation& conversation,
+                                  std::span<const ProcessedImage> images) const {
+  return render_llava(format_, tokenizer(), conversation, images);
+}
+
+void LlavaModel::visit_vision(nn::Visitor visitor) {
+  visitor.part = nn::Part::vision;
+  tower_.visit("vision_tower", visitor);
+  visitor.part = nn::Part::projector;
+  projector_in_.visit("multi_modal_projector.linear_1", visitor);
+  projector_out_.visit("multi_modal_projector.linear_2", visitor);
+}
+
+Family llava_family() { return {"llava", is_llava, LlavaModel::load, llava_presets(), synth_llava}; }
+
+}  // namespace holisafe::models

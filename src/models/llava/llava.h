@@ -1,0 +1,58 @@
+// LLaVA-1.5 (arXiv 2310.03744), the model under SafeLLaVA.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "models/llava/config.h"
+#include "models/llava/image_processor.h"
+#include "models/llava/template.h"
+#include "models/model.h"
+#include "nn/linear.h"
+#include "nn/vision_encoder.h"
+
+namespace holisafe::models {
+
+/// Thread-safe as Model is.
+class LlavaModel final : public Model {
+ public:
+  /// Weights have shapes but no storage until load_weights() or randomize().
+  LlavaModel(const LlavaConfig& config, ModelInfo info, tokenizer::Tokenizer tokenizer,
+             LlavaImageProcessor processor, LlavaTemplate format);
+
+  /// Errors: those of Checkpoint::open, parse_llava_config, Tokenizer::open, LlavaImageProcessor::make and
+  /// load_weights; missing (the original layout without its vision tower), usage (a vision tower given to a
+  /// checkpoint that has its own).
+  static Result<std::unique_ptr<Model>> load(const std::filesystem::path& folder, const LoadOptions& options);
+
+  [[nodiscard]] const LlavaConfig& config() const { return config_; }
+
+  Result<ProcessedImage> process_image(const image::Image& image) const override;
+  torch::Tensor encode_image(const ProcessedImage& image) const override;
+  [[nodiscard]] std::vector<torch::Tensor> encode_images(
+      std::span<const ProcessedImage> images) const override;
+  Result<Prompt> render(const Conversation& conversation,
+                        std::span<const ProcessedImage> images) const override;
+
+ protected:
+  void visit_vision(nn::Visitor visitor) override;
+
+ private:
+  [[nodiscard]] torch::Tensor features(const torch::Tensor& pixels) const;
+
+  LlavaConfig config_;
+  LlavaImageProcessor processor_;
+  LlavaTemplate format_;
+  nn::VisionEncoder tower_;
+  nn::Linear projector_in_;   ///< linear_1
+  nn::Linear projector_out_;  ///< linear_2
+};
+
+/// What a config says, as Model shows it.
+ModelInfo llava_info(const LlavaConfig& config);
+
+/// The family's line in the registry.
+Family llava_family();
+
+}  // namespace holisafe::models

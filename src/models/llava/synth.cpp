@@ -1,0 +1,227 @@
+#include "models/llava/synth.h"
+
+#include <array>
+#include <utility>
+
+#include "base/file.h"
+#include "checkpoint/checkpoint.h"
+#include "models/llava/llava.h"
+#include "models/llava/names.h"
+#include "models/synth_files.h"
+
+namespace holisafe::models {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Preset {
+  std::string name;
+  bool original;
+  bool half;  ///< float16 as the released files, else float32
+  std::int64_t hidden_size, intermediate_size, num_layers, num_heads, num_key_value_heads;
+  std::int64_t vocab_size;      ///< of the tokenizer's model; the embedding has more in the hf layout
+  std::int64_t embedding_size;  ///< rows of the embedding
+  std::int64_t context_length;
+  std::int64_t vision_size, vision_intermediate, vision_layers, vision_heads, image_size;
+};
+
+const std::array<Preset, 4>& presets() {
+  static const std::array<Preset, 4> table{{
+      {"tiny", false, false, 64, 128, 3, 4, 2, 1000, 1064, 2048, 32, 64, 3, 4, 56},
+      {"7b", false, true, 4096, 11008, 32, 32, 32, 32000, 32064, 4096, 1024, 4096, 24, 16, 336},
+      {"13b", false, true, 5120, 13824, 40, 40, 40, 32000, 32064, 4096, 1024, 4096, 24, 16, 336},
+      {"tiny-original", true, false, 64, 128, 3, 4, 2, 1000, 1000, 2048, 32, 64, 3, 4, 56},
+  }};
+  return table;
+}
+
+Json vision_config(const Preset& preset) {
+  return {{"model_type", "clip_vision_model"},
+          {"hidden_size", preset.vision_size},
+          {"intermediate_size", preset.vision_intermediate},
+          {"num_hidden_layers", preset.vision_layers},
+          {"num_attention_heads", preset.vision_heads},
+          {"image_size", preset.image_size},
+          {"patch_size", 14},
+          {"projection_dim", 768},
+          {"hidden_act", "quick_gelu"},
+          {"layer_norm_eps", 1e-5}};
+}
+
+Json text_config(const Preset& preset) {
+  return {{"hidden_size", preset.hidden_size},
+          {"intermediate_size", preset.intermediate_size},
+          {"num_hidden_layers", preset.num_layers},
+          {"num_attention_heads", preset.num_heads},
+          {"num_key_value_heads", preset.num_key_value_heads},
+          {"vocab_size", preset.embedding_size},
+          {"max_position_embeddings", preset.context_length},
+          {"rms_norm_eps", 1e-5},
+          {"rope_theta", 10000.0},
+          {"hidden_act", "silu"},
+          {"bos_token_id", 1},
+          {"eos_token_id", 2},
+          {"tie_word_embeddings", false}};
+}
+
+Json config_of(const Preset& preset, bool guard) {
+  const char* const dtype = preset.half ? "float16" : "float32";
+  Json config;
+  if (preset.original) {
+    config = text_config(preset);
+    config["architectures"] = {"LlavaLlamaForCausalLM"};
+    config["model_type"] = "llava_llama";
+    config["image_aspect_ratio"] = "pad";
+    config["mm_vision_tower"] = "openai/clip-vit-large-patch14-336";
+    config["mm_projector_type"] = "mlp2x_gelu";
+    config["mm_hidden_size"] = preset.vision_size;
+    config["mm_vision_select_layer"] = -2;
+    config["mm_vision_select_feature"] = "patch";
+    config["mm_use_im_start_end"] = false;
+    config["mm_use_im_patch_token"] = false;
+  } else {
+    config = {{"architectures", {"LlavaForConditionalGeneration"}},
+              {"model_type", "llava"},
+              {"image_token_index", preset.vocab_size},
+              {"image_seq_length", (preset.image_size / 14) * (preset.image_size / 14)},
+              {"pad_token_id", preset.vocab_size + 1},
+              {"projector_hidden_act", "gelu"},
+              {"vision_feature_layer", -2},
+              {"vision_feature_select_strategy", "default"},
+              {"tie_word_embeddings", false},
+              {"text_config", text_config(preset)}};
+    config["text_config"]["model_type"] = "llama";
+  }
+  config["vision_config"] = vision_config(preset);
+  config["torch_dtype"] = dtype;
+  if (guard) add_guard_keys(config);
+  return config;
+}
+
+/// Llama's tokenizer.json: blanks become U+2581, one is put before the text, ids of a text begin with <s>.
+Json tokenizer_of(const Preset& preset) {
+  SynthTokenizer request{ByteTokens::fallback, {"<unk>", "<s>", "</s>"}, preset.vocab_size, {}};
+  if (!preset.original) request.added = {"<image>", "<pad>"};
+  Json out = synth_tokenizer(request);
+  out["pre_tokenizer"] = {
+      {"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "first"}, {"split", false}};
+  const Json begin{{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}};
+  const auto text = [](const char* id, int type) {
+    return Json{{"Sequence", {{"id", id}, {"type_id", type}}}};
+  };
+  out["post_processor"] = {
+      {"type", "TemplateProcessing"},
+      {"single", Json::array({begin, text("A", 0)})},
+      {"pair", Json::array({begin, text("A", 0), begin, text("B", 1)})},
+      {"special_tokens",
+       {{"<s>", {{"id", "<s>"}, {"ids", Json::array({1})}, {"tokens", Json::array({"<s>"})}}}}}};
+  out["decoder"] = {
+      {"type", "Sequence"},
+      {"decoders", Json::array({{{"type", "Replace"}, {"pattern", {{"String", "▁"}}}, {"content", " "}},
+                                {{"type", "ByteFallback"}},
+                                {{"type", "Fuse"}},
+                                {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}})}};
+  return out;
+}
+
+Json preprocessor_of(const Preset& preset) {
+  const Json square{{"height", preset.image_size}, {"width", preset.image_size}};
+  Json out{{"image_processor_type", "CLIPImageProcessor"},
+           {"do_resize", true},
+           {"size", {{"shortest_edge", preset.image_size}}},
+           {"resample", 3},
+           {"do_center_crop", true},
+           {"crop_size", square},
+           {"do_rescale", true},
+           {"rescale_factor", 1.0 / 255.0},
+           {"do_normalize", true},
+           {"image_mean", {0.48145466, 0.4578275, 0.40821073}},
+           {"image_std", {0.26862954, 0.26130258, 0.27577711}},
+           {"do_convert_rgb", true}};
+  if (!preset.original) out["processor_class"] = "LlavaProcessor";
+  return out;
+}
+
+/// The template in transformers' form: pictures first, then the text, as render_llava() puts it.
+constexpr const char* kChatTemplate =
+    "{%- for message in messages -%}\n"
+    "{%- set parts = [{'type': 'text', 'text': message['content']}] if message['content'] is string else "
+    "message['content'] -%}\n"
+    "{%- if message['role'] == 'user' -%}{{- 'USER: ' -}}"
+    "{%- elif message['role'] == 'assistant' -%}{{- ' ASSISTANT: ' -}}{%- endif -%}\n"
+    "{%- for part in parts if part['type'] == 'image' -%}{{- '<image>\\n' -}}{%- endfor -%}\n"
+    "{%- for part in parts if part['type'] == 'text' -%}{{- part['text'] -}}{%- endfor -%}\n"
+    "{%- if message['role'] == 'system' -%}{{- ' ' -}}"
+    "{%- elif message['role'] == 'assistant' -%}{{- '</s>' -}}{%- endif -%}\n"
+    "{%- endfor -%}\n"
+    "{%- if add_generation_prompt -%}{{- ' ASSISTANT:' -}}{%- endif -%}\n";
+
+Result<void> write_side_files(const Preset& preset, const std::filesystem::path& out) {
+  HOLISAFE_CHECK(checkpoint::write_json(out / "tokenizer.json", tokenizer_of(preset)));
+  Json tokenizer{{"tokenizer_class", "LlamaTokenizer"},
+                 {"add_bos_token", true},
+                 {"add_eos_token", false},
+                 {"bos_token", "<s>"},
+                 {"eos_token", "</s>"},
+                 {"unk_token", "<unk>"},
+                 {"pad_token", preset.original ? "<unk>" : "<pad>"},
+                 {"legacy", false},
+                 {"clean_up_tokenization_spaces", false},
+                 {"padding_side", "left"},
+                 {"model_max_length", preset.context_length}};
+  HOLISAFE_CHECK(checkpoint::write_json(out / "preprocessor_config.json", preprocessor_of(preset)));
+  Json generation{{"bos_token_id", 1}, {"eos_token_id", 2}};
+  if (!preset.original) {
+    tokenizer["processor_class"] = "LlavaProcessor";
+    generation["pad_token_id"] = preset.vocab_size + 1;
+    HOLISAFE_CHECK(checkpoint::write_json(out / "processor_config.json",
+                                          {{"processor_class", "LlavaProcessor"},
+                                           {"image_token", "<image>"},
+                                           {"num_additional_image_tokens", 1},
+                                           {"patch_size", 14},
+                                           {"vision_feature_select_strategy", "default"}}));
+    HOLISAFE_CHECK(write_file_atomic(out / "chat_template.jinja", kChatTemplate));
+  }
+  HOLISAFE_CHECK(checkpoint::write_json(out / "tokenizer_config.json", tokenizer));
+  return checkpoint::write_json(out / "generation_config.json", generation);
+}
+
+Result<const Preset*> preset_named(const std::string& name) {
+  std::string known;
+  for (const Preset& preset : presets()) {
+    if (preset.name == name) return &preset;
+    known += (known.empty() ? "" : ", ") + preset.name;
+  }
+  return fail(ErrorKind::usage, "no such preset of llava", name, "expected one of " + known);
+}
+
+}  // namespace
+
+std::vector<std::string> llava_presets() {
+  std::vector<std::string> names;
+  for (const Preset& preset : presets()) names.push_back(preset.name);
+  return names;
+}
+
+Result<void> synth_llava(const SynthRequest& request) {
+  HOLISAFE_TRY(const Preset* const preset, preset_named(request.preset));
+  HOLISAFE_CHECK(make_folders(request.out));
+  const Json config = config_of(*preset, request.guard);
+  HOLISAFE_CHECK(checkpoint::write_json(request.out / "config.json", config));
+  HOLISAFE_CHECK(write_side_files(*preset, request.out));
+  // The model without weights says which tensors there are.
+  HOLISAFE_TRY(const auto parsed, parse_llava_config(config, "config.json", nullptr));
+  HOLISAFE_TRY(auto tokenizer, tokenizer::Tokenizer::open(request.out));
+  const ConfigFields fields(preprocessor_of(*preset), "preprocessor_config.json");
+  HOLISAFE_TRY(auto processor, LlavaImageProcessor::make(fields, "", parsed.vision.image_size));
+  HOLISAFE_TRY(auto format, llava_template(parsed, ""));
+  LlavaModel model(parsed, llava_info(parsed), std::move(tokenizer), std::move(processor), std::move(format));
+  SynthWeights weights;
+  weights.seed = request.seed;
+  weights.dtype = preset->half ? torch::kFloat16 : torch::kFloat32;
+  weights.guard = request.guard;
+  weights.file_name = preset->original ? original_llava_name : hf_llava_name;
+  return write_random_weights(request.out, model, weights);
+}
+
+}  // namespace holisafe::models

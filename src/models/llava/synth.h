@@ -1,0 +1,19 @@
+// Random LLaVA checkpoints, with every file that this program and transformers load.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "models/model.h"
+
+namespace holisafe::models {
+
+/// tiny (float32, for tests), 7b and 13b (float16, the released shapes), tiny-original (the original layout).
+std::vector<std::string> llava_presets();
+
+/// Writes one. The same preset and seed give the same bytes. Errors: usage (an unknown preset), those of
+/// writing.
+Result<void> synth_llava(const SynthRequest& request);
+
+}  // namespace holisafe::models

@@ -1,0 +1,69 @@
+#include "models/synth_files.h"
+
+#include <cstdlib>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "checkpoint/checkpoint.h"
+#include "tokenizer/tokenizer.h"
+
+namespace holisafe::models {
+namespace {
+
+class SynthFiles : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "holisafe_synth_XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  Result<tokenizer::Tokenizer> made(const SynthTokenizer& request, const nlohmann::ordered_json& decoder,
+                                    const nlohmann::ordered_json& pre_tokenizer) {
+    auto document = synth_tokenizer(request);
+    document["decoder"] = decoder;
+    document["pre_tokenizer"] = pre_tokenizer;
+    HOLISAFE_CHECK(checkpoint::write_json(folder_ / "tokenizer.json", document));
+    return tokenizer::Tokenizer::open(folder_);
+  }
+
+  std::filesystem::path folder_;
+};
+
+constexpr const char* kText = "Zwölf quick foxes,  a 👍 and 123 <s>\n\ttabs";
+
+TEST_F(SynthFiles, ByteFallbackTokenizerHasItsSizeAndKeepsAnyText) {
+  const auto tokenizer =
+      made({ByteTokens::fallback, {"<unk>", "<s>", "</s>"}, 3000, {"<image>"}},
+           {{"type", "Sequence"},
+            {"decoders",
+             {{{"type", "Replace"}, {"pattern", {{"String", "▁"}}}, {"content", " "}},
+              {{"type", "ByteFallback"}},
+              {{"type", "Fuse"}},
+              {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}}}},
+           {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "first"}, {"split", false}});
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message();
+  EXPECT_EQ(tokenizer->vocabulary_size(), 3001);
+  EXPECT_EQ(tokenizer->token_id("<s>"), 1);
+  EXPECT_EQ(tokenizer->token_id("<image>"), 3000);
+  const auto ids = tokenizer->encode(kText);
+  ASSERT_TRUE(ids);
+  EXPECT_EQ(tokenizer->decode(*ids, false), kText);
+}
+
+TEST_F(SynthFiles, ByteLevelTokenizerHasItsSizeAndKeepsAnyText) {
+  const nlohmann::ordered_json level{
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", false}, {"use_regex", false}};
+  const auto tokenizer = made({ByteTokens::level, {}, 1200, {"<|endoftext|>"}}, level, level);
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message();
+  EXPECT_EQ(tokenizer->vocabulary_size(), 1201);
+  EXPECT_EQ(tokenizer->token_id("<|endoftext|>"), 1200);
+  const auto ids = tokenizer->encode(kText);
+  ASSERT_TRUE(ids);
+  EXPECT_EQ(tokenizer->decode(*ids, false), kText);
+}
+
+}  // namespace
+}  // namespace holisafe::models
