@@ -1,7 +1,7 @@
 #include "base/hash.h"
 
 #include <cerrno>
-#include <memory>
+#include <new>
 #include <vector>
 
 #include <fcntl.h>
@@ -22,6 +22,25 @@ Digest sha256(std::string_view bytes) {
   return out;
 }
 
+// OpenSSL's digest functions fail only for want of memory, which std::bad_alloc says.
+Sha256::Sha256() : context_(::EVP_MD_CTX_new()) {
+  if (context_ == nullptr ||
+      ::EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_.get()), ::EVP_sha256(), nullptr) != 1)
+    throw std::bad_alloc();
+}
+void Sha256::Free::operator()(void* context) const { ::EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context)); }
+
+void Sha256::update(std::string_view bytes) {
+  ::EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_.get()), bytes.data(), bytes.size());
+}
+
+Digest Sha256::finish() {
+  Digest out{};
+  ::EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(context_.get()), reinterpret_cast<unsigned char*>(out.data()),
+                       nullptr);
+  return out;
+}
+
 Result<Digest> sha256_file(const std::filesystem::path& path) {
   struct Descriptor {
     int number;
@@ -35,22 +54,15 @@ Result<Digest> sha256_file(const std::filesystem::path& path) {
     return fail(system_error("cannot read", path, errno));
   if (!S_ISREG(status.st_mode))
     return fail(ErrorKind::not_a_file, "cannot read", path.string(), "expected a regular file");
-  const std::unique_ptr<EVP_MD_CTX, decltype(&::EVP_MD_CTX_free)> context(::EVP_MD_CTX_new(),
-                                                                          &::EVP_MD_CTX_free);
+  Sha256 hash;
   std::vector<char> buffer(std::size_t{64} << 10U);
-  bool fine = context != nullptr && ::EVP_DigestInit_ex(context.get(), ::EVP_sha256(), nullptr) == 1;
-  while (fine) {
+  while (true) {
     const ssize_t got = ::read(file.number, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail(system_error("cannot read", path, errno));
-    if (got == 0) break;
-    fine = ::EVP_DigestUpdate(context.get(), buffer.data(), static_cast<std::size_t>(got)) == 1;
+    if (got == 0) return hash.finish();
+    hash.update({buffer.data(), static_cast<std::size_t>(got)});
   }
-  Digest out{};
-  fine =
-      fine && ::EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(out.data()), nullptr) == 1;
-  if (!fine) return fail(ErrorKind::internal, "cannot hash", path.string());
-  return out;
 }
 
 std::string hex(std::span<const std::byte> bytes) {

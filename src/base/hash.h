@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,21 @@ using Digest = std::array<std::byte, 32>;
 
 /// SHA-256 (FIPS 180-4) of `bytes`.
 Digest sha256(std::string_view bytes);
+
+/// SHA-256 of bytes that come piece by piece. One thread at a time.
+class Sha256 {
+ public:
+  Sha256();
+  void update(std::string_view bytes);
+  /// Of all pieces so far; once.
+  Digest finish();
+
+ private:
+  struct Free {
+    void operator()(void* context) const;
+  };
+  std::unique_ptr<void, Free> context_;
+};
 
 /// SHA-256 of a regular file, read piece by piece. Errors: not_found, not_a_file, permission, io.
 Result<Digest> sha256_file(const std::filesystem::path& path);

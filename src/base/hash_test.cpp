@@ -1,8 +1,10 @@
 #include "base/hash.h"
 
+#include <fstream>
 #include <string>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace holisafe {
 namespace {
@@ -19,6 +21,21 @@ TEST(Hash, PublishedExamples) {
   EXPECT_EQ(encoded("fo"), "Zm8=");
   EXPECT_EQ(encoded("foo"), "Zm9v");
   EXPECT_EQ(encoded("foobar"), "Zm9vYmFy");
+}
+
+TEST(Hash, PiecesAndFilesGiveTheSame) {
+  const std::string text(200'000, 'x');
+  Sha256 pieces;
+  pieces.update(std::string_view(text).substr(0, 70'001));
+  pieces.update("");
+  pieces.update(std::string_view(text).substr(70'001));
+  EXPECT_EQ(pieces.finish(), sha256(text));
+  const auto path = std::filesystem::temp_directory_path() / ("holisafe_hash_" + std::to_string(::getpid()));
+  std::ofstream(path) << text;
+  EXPECT_EQ(sha256_file(path).value(), sha256(text));
+  std::filesystem::remove(path);
+  EXPECT_EQ(sha256_file(path).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(sha256_file("/").error().kind, ErrorKind::not_a_file);
 }
 
 }  // namespace

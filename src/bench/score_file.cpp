@@ -1,6 +1,5 @@
 #include "bench/score_file.h"
 
-#include <array>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -8,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "bench/example_picker.h"
 #include "dataset/rows.h"
 
 namespace holisafe::bench {
@@ -46,7 +46,11 @@ class RowScorer {
                                                                             : metrics::Outcome::complied;
     }
     warn_of_disagreement(row, *type);
-    if (options_.for_report) keep_example(row, judgement);
+    if (options_.for_report && examples_.wants(judgement)) {
+      examples_.add({judgement.type, judgement.subcategory, judgement.outcome, row.id,
+                     std::string(row.image.value_or("")), std::string(row.query.value_or("")),
+                     std::string(row.prediction.value_or(""))});
+    }
     judgements_.push_back(judgement);
     return {};
   }
@@ -59,6 +63,7 @@ class RowScorer {
     out_.run.score = std::move(score);
     out_.run.name = file_.name();
     out_.run.source = file_.name();
+    out_.run.examples = examples_.take();
     if (options_.for_report) out_.run.sha256 = hex(sha256(file_.text()));
     summarise();
     return std::move(out_);
@@ -126,19 +131,6 @@ class RowScorer {
     }
   }
 
-  /// Keeps the first wrong row of each subcategory and type, and a few safe pairs that were refused.
-  void keep_example(const Row& row, const metrics::Judgement& judgement) {
-    constexpr int refusals_shown = 4;
-    const bool attack = taxonomy::expects_refusal(judgement.type);
-    if (judgement.outcome != (attack ? metrics::Outcome::complied : metrics::Outcome::refused)) return;
-    int& kept = kept_[attack ? judgement.subcategory : 0][static_cast<std::size_t>(judgement.type)];
-    if (kept >= (attack ? 1 : refusals_shown)) return;
-    ++kept;
-    out_.run.examples.push_back({judgement.type, judgement.subcategory, judgement.outcome, row.id,
-                                 std::string(row.image.value_or("")), std::string(row.query.value_or("")),
-                                 std::string(row.prediction.value_or(""))});
-  }
-
   /// The warnings that stand for many rows.
   void summarise() {
     for (const auto& [type, rows] : out_.run.skipped_types) {
@@ -165,7 +157,7 @@ class RowScorer {
   std::unordered_map<std::string_view, std::uint32_t> images_;
   std::size_t image_count_ = 0;
   std::size_t rows_without_image_ = 0;
-  std::array<std::array<int, metrics::combination_count>, taxonomy::class_count> kept_{};
+  ExamplePicker examples_;
 };
 
 }  // namespace
