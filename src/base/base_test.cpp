@@ -72,6 +72,17 @@ TEST_F(Files, AtomicWriteReplacesAndLeavesNothingBehindOnFailure) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 3);
 }
 
+TEST_F(Files, ReleasedPagesAreReadAgain) {
+  const auto path = folder_ / "pages";
+  const std::string bytes(50'000, 'x');
+  ASSERT_TRUE(write_file_atomic(path, bytes));
+  const auto file = MappedFile::open(path).value();
+  EXPECT_EQ(file.text(), bytes);
+  release_pages(file.bytes().subspan(1));
+  release_pages({});
+  EXPECT_EQ(file.text(), bytes);
+}
+
 TEST_F(Files, PathsStayBeneathTheirRoot) {
   const auto root = folder_ / "root";
   EXPECT_TRUE(resolve_beneath(root, "inner/a.txt"));

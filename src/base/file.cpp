@@ -140,6 +140,14 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   return out;
 }
 
+void release_pages(std::span<const std::byte> bytes) {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
+  const std::uintptr_t first = (begin + page - 1) / page * page;
+  const std::uintptr_t last = (begin + bytes.size()) / page * page;
+  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
 Result<void> write_file_atomic(const std::filesystem::path& path, std::string_view bytes) {
   return write_file_atomic(path, [bytes](const WritePiece& piece) { return piece(bytes); });
 }

@@ -41,6 +41,10 @@ class MappedFile {
   std::filesystem::path path_;
 };
 
+/// Gives back the memory of a mapped file's pages that lie wholly within `bytes`; they are read again when
+/// touched.
+void release_pages(std::span<const std::byte> bytes);
+
 /// Replaces a file's content so that a reader sees the old or the new bytes, never a part, also after a
 /// crash: written beside it, fsynced, renamed, folder fsynced. Errors: not_found (folder), permission, io,
 /// out_of_space; the old file then stays.

@@ -117,7 +117,9 @@ CLI::App* declare(CLI::App& parent, const std::string& name, const std::string& 
 }
 
 void on_run(CLI::App* command, Command run) {
-  command->callback([run = std::move(run)] { exit_code = run(); });
+  command->callback([command, run = std::move(run)] {
+    if (command->get_subcommands().empty()) exit_code = run();
+  });
 }
 
 CLI::App* declare_group(CLI::App& parent, const std::string& name, const std::string& description) {

@@ -29,6 +29,7 @@ using Command = std::function<int()>;
 ///   on_run(stats, [flags] { return run_stats(*flags); });
 CLI::App* declare(CLI::App& parent, const std::string& name, const std::string& description,
                   const std::vector<std::string>& examples);
+/// A command that has commands of its own (`guard calibrate`) does not run when one of them is named.
 void on_run(CLI::App* command, Command run);
 
 /// Declares a group of commands, such as `data`; a group alone prints its help and exits 2.

@@ -4,6 +4,8 @@
 #include <functional>
 #include <numeric>
 
+#include "base/file.h"
+
 namespace holisafe::models {
 namespace {
 
@@ -68,8 +70,12 @@ Result<torch::Tensor> weight(const checkpoint::TensorView& view, const LoadOptio
     tensor = at::empty(view.shape, here);
     std::memcpy(tensor.data_ptr(), view.bytes.data(), view.bytes.size());
   }
-  const auto converted = tensor.to(options.device, options.dtype);
-  return options.writable && converted.is_same(tensor) ? converted.clone() : converted;
+  auto loaded = tensor.to(options.device, options.dtype);
+  if (options.writable && loaded.is_same(tensor)) loaded = tensor.clone();
+  // What was copied need not stay in memory twice.
+  const bool mapped = loaded.is_cpu() && loaded.const_data_ptr() == view.bytes.data();
+  if (!mapped) release_pages(view.bytes);
+  return loaded;
 }
 
 torch::Tensor random_weight(const nn::Parameter& parameter, std::uint64_t seed, torch::ScalarType dtype) {

@@ -1,0 +1,116 @@
+#include "guard/write_checkpoint.h"
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "guard/file.h"
+#include "models/weights.h"
+
+namespace holisafe::guard {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A model's weight and the linear layer it belongs to, if any.
+struct Weight {
+  torch::Tensor tensor;
+  const nn::Linear* linear = nullptr;
+
+  [[nodiscard]] bool merges() const { return linear != nullptr && linear->lora.has_value(); }
+};
+
+/// Weights by the name they have in files.
+std::map<std::string, Weight> weights_of(models::Model& model) {
+  std::map<std::string, Weight> out;
+  nn::Visitor visitor;
+  visitor.parameter = [&](const nn::Parameter& parameter) {
+    out[model.file_name(parameter.name)].tensor = *parameter.tensor;
+  };
+  visitor.linear = [&](const std::string& name, nn::Linear& linear, nn::Part) {
+    out[model.file_name(name + ".weight")].linear = &linear;
+  };
+  model.visit(visitor);
+  return out;
+}
+
+/// Where a tied output projection is stored all the same, it is the embedding.
+void add_tied_head(const models::Model& model, const checkpoint::Checkpoint& base,
+                   std::map<std::string, Weight>& weights) {
+  if (!model.decoder().config().tie_embeddings) return;
+  const auto embedding = weights.find(model.file_name("language_model.embed_tokens.weight"));
+  for (const auto& [name, view] : base.tensors()) {
+    if (name.ends_with("lm_head.weight")) weights[name] = embedding->second;
+  }
+}
+
+/// A tensor under the base's name and in its type, made when it is written.
+Result<checkpoint::TensorSource> converted(const checkpoint::TensorView& view, const Weight& weight,
+                                           bool trained) {
+  HOLISAFE_TRY(const auto type, models::scalar_type(view));
+  auto source = checkpoint::source_of(view);
+  source.write = [view, weight, trained, type](const WritePiece& write) -> Result<void> {
+    torch::NoGradGuard no_grad;
+    torch::Tensor tensor = weight.tensor;
+    if (!trained) {
+      models::LoadOptions as_stored;
+      as_stored.dtype = type;
+      HOLISAFE_TRY(tensor, models::weight(view, as_stored));
+    }
+    if (weight.merges())
+      tensor = nn::merged_weight(tensor.to(weight.linear->lora->a.device()), *weight.linear->lora);
+    return models::source_of(view.name, tensor.detach().to(torch::kCPU, type)).write(write);
+  };
+  return source;
+}
+
+Result<std::vector<checkpoint::TensorSource>> sources_of(const CheckpointRequest& request,
+                                                         const checkpoint::Checkpoint& base) {
+  auto weights = weights_of(*request.model);
+  add_tied_head(*request.model, base, weights);
+  std::vector<checkpoint::TensorSource> sources;
+  for (const auto& [name, view] : base.tensors()) {
+    if (request.guard != nullptr && name.find(head_name) != std::string::npos) continue;
+    const auto found = weights.find(name);
+    if (found == weights.end() || (!request.trained && !found->second.merges())) {
+      sources.push_back(checkpoint::source_of(view));
+    } else {
+      HOLISAFE_TRY(auto source, converted(view, found->second, request.trained));
+      sources.push_back(std::move(source));
+    }
+    if (found != weights.end()) weights.erase(found);
+  }
+  // A vision tower that was loaded from a folder of its own.
+  for (const auto& [name, weight] : weights) {
+    const bool merges = weight.merges();
+    sources.push_back(models::source_of(
+        name, merges ? nn::merged_weight(weight.tensor, *weight.linear->lora) : weight.tensor));
+  }
+  if (request.guard != nullptr) {
+    for (auto& source : tensor_sources(*request.guard, head_name)) sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+}  // namespace
+
+Result<void> write_checkpoint(const CheckpointRequest& request) {
+  std::error_code code;
+  if (fs::equivalent(request.base, request.out, code))
+    return fail(ErrorKind::usage, "cannot write checkpoint", request.out.string(),
+                "expected another folder than the base model's");
+  HOLISAFE_TRY(const auto base, checkpoint::Checkpoint::open(request.base));
+  HOLISAFE_TRY(auto sources, sources_of(request, base));
+  HOLISAFE_CHECK(checkpoint::write_weights(request.out, std::move(sources)));
+  HOLISAFE_CHECK(checkpoint::copy_side_files(request.base, request.out));
+  nlohmann::ordered_json config(base.config());
+  if (request.guard != nullptr) {
+    for (const char* calibration : {"safety_temperature", "safety_thresholds"}) config.erase(calibration);
+    config.update(config_keys(*request.guard));
+  }
+  return checkpoint::write_json(request.out / "config.json", config);
+}
+
+}  // namespace holisafe::guard
