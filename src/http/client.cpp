@@ -42,6 +42,14 @@ std::string excerpt(const std::string& body) {
 
 }  // namespace
 
+std::string Response::header(std::string_view name) const {
+  std::string out;
+  for (const auto& [key, value] : headers) {
+    if (key == name) out = value;
+  }
+  return out;
+}
+
 /// One request from submit() to its end, through all its tries.
 struct Transfer {
   Request request;
@@ -81,6 +89,23 @@ struct Transfer {
     }
     transfer.response.body.append(data, bytes);
     return bytes;
+  }
+
+  /// Called with each header line, its end included; the lines of an earlier response ("100 Continue") go.
+  static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self) {
+    auto& headers = static_cast<Transfer*>(self)->response.headers;
+    std::string_view line(data, size * count);
+    if (line.starts_with("HTTP/")) headers.clear();
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos) return size * count;
+    std::string name(line.substr(0, colon));
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    line.remove_prefix(colon + 1);
+    const auto first = line.find_first_not_of(" \t\r\n");
+    if (first == std::string_view::npos) return size * count;
+    headers.emplace_back(std::move(name), line.substr(first, line.find_last_not_of(" \t\r\n") + 1 - first));
+    return size * count;
   }
 
   /// The body goes out through a callback that cannot be rewound: libcurl must not repeat a request by
@@ -212,6 +237,8 @@ class Client::Transfers {
     ::curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.time_limit.count()));
     ::curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
     ::curl_easy_setopt(easy, CURLOPT_WRITEDATA, &it);
+    ::curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
+    ::curl_easy_setopt(easy, CURLOPT_HEADERDATA, &it);
     if (it.request.method == "POST") {
       ::curl_easy_setopt(easy, CURLOPT_POST, 1L);
       ::curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(it.request.body.size()));

@@ -10,6 +10,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -21,6 +23,10 @@ namespace holisafe::http {
 struct Response {
   long status = 0;  ///< 0: no response came
   std::string body;
+  std::vector<std::pair<std::string, std::string>> headers = {};  ///< names in lower case, in their order
+
+  /// The value of the last header of this name (in lower case); empty where there is none.
+  [[nodiscard]] std::string header(std::string_view name) const;
 };
 
 struct Request {

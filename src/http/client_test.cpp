@@ -45,6 +45,8 @@ TEST(Client, SendsKeyAndBodyOnce) {
   const auto out = send(client, server.url() + "/chat/completions");
   EXPECT_FALSE(out[0].error);
   EXPECT_EQ(out[0].response.body, "fine");
+  EXPECT_EQ(out[0].response.header("content-length"), "4");
+  EXPECT_EQ(out[0].response.header("x-none"), "");
   const auto received = server.received();
   ASSERT_EQ(received.size(), 1);
   EXPECT_EQ(received[0].body, "0");

@@ -108,8 +108,8 @@ class ScriptedServer {
       const auto end = text.find("\r\n\r\n");
       if (wanted != std::string::npos || end == std::string::npos) continue;
       request.head = text.substr(0, end + 2);
-      const auto length = request.head.find("Content-Length: ");
-      wanted = end + 4 + (length == std::string::npos ? 0 : std::stoul(request.head.substr(length + 16)));
+      const auto length = request.head.find("\r\nContent-Length: ");
+      wanted = end + 4 + (length == std::string::npos ? 0 : std::stoul(request.head.substr(length + 18)));
     }
     request.body = text.substr(request.head.size() + 2);
     return true;
