@@ -40,7 +40,7 @@ std::array<std::uint8_t, 3> mean_colour(const ConfigFields& fields) {
 }
 
 /// numpy's // 2.
-int floor_half(std::int64_t value) { return static_cast<int>(value < 0 ? (value - 1) / 2 : value / 2); }
+int floor_half(std::int64_t value) { return (value - (value < 0 ? 1 : 0)) / 2; }
 
 }  // namespace
 
@@ -105,17 +105,11 @@ Result<torch::Tensor> LlavaImageProcessor::pixel_values(const image::Image& imag
                resized(pad_colour_ ? image::pad_to_square(image, *pad_colour_) : image));
   if (crop_) {
     const auto [height, width] = *crop_;
-    picture = image::crop(picture, floor_half(picture.width - width), floor_half(picture.height - height),
-                          static_cast<int>(width), static_cast<int>(height));
+    picture = image::crop(picture, static_cast<int>(floor_half(picture.width - width)),
+                          static_cast<int>(floor_half(picture.height - height)), static_cast<int>(width),
+                          static_cast<int>(height));
   }
-  auto pixels = at::empty({1, 3, picture.height, picture.width}, torch::kFloat32);
-  auto* out = pixels.data_ptr<float>();
-  const std::size_t count =
-      static_cast<std::size_t>(picture.height) * static_cast<std::size_t>(picture.width);
-  for (std::size_t channel = 0; channel < 3; ++channel) {
-    for (std::size_t i = 0; i < count; ++i) *out++ = levels_[channel][picture.rgb[3 * i + channel]];
-  }
-  return pixels;
+  return to_tensor(picture, levels_).unsqueeze(0);
 }
 
 }  // namespace holisafe::models
