@@ -26,6 +26,11 @@ class CommandLine(unittest.TestCase):
         self.assert_error(holisafe("completion", "--hlp"), "--hlp", "--help")
         self.assert_error(holisafe("completion", "bas"), "bas", "bash")
 
+    def test_counts_are_not_negative(self):
+        for flags in (["bench", "score", "x.json", "--bootstrap", "-1"], ["bench", "score", "x.json", "--seed=-1"],
+                      ["data", "synth", "--out", "/nowhere/x", "--bench", "-1"], ["data", "view", "x", "--out", "y", "--max-width", "-2"]):
+            self.assert_error(holisafe(*flags), flags[-1].split("=")[-1])
+
     def test_alone_prints_help_and_is_an_error(self):
         done = holisafe()
         self.assertEqual(done.returncode, 2)

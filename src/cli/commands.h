@@ -5,6 +5,8 @@
 
 namespace holisafe::cli {
 
+void add_data_check(CLI::App& data);    // data_check.cpp
+void add_data_stats(CLI::App& data);    // data_stats.cpp
 void add_data_synth(CLI::App& data);    // data_synth.cpp
 void add_data_sheet(CLI::App& data);    // data_synth.cpp
 void add_data_view(CLI::App& data);     // data_view.cpp

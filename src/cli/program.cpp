@@ -92,6 +92,17 @@ Error bad_value(const CLI::ParseError& error) {
   return Error{ErrorKind::usage, "bad command line", "", std::move(detail)};
 }
 
+/// CLI11 reads "-1" as the largest unsigned number: here it is an error.
+void refuse_negative_counts(CLI::App& app) {
+  const auto refuse = [](const std::string& text) {
+    return text.starts_with("-") ? fmt::format("expected a number from 0, found {}", text) : std::string();
+  };
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_type_name().starts_with("UINT")) option->check(CLI::Validator(refuse, ""));
+  }
+  for (CLI::App* command : app.get_subcommands({})) refuse_negative_counts(*command);
+}
+
 int parse_and_run(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
@@ -149,11 +160,14 @@ std::unique_ptr<CLI::App> flag_table(TorchFlags torch) {
   CLI::App* bench = declare_group(*app, "bench", "Measure: run, judge and score HoliSafe-Bench");
   add_bench_score(*bench);
   CLI::App* data = declare_group(*app, "data", "Check, count, look at and make data");
+  add_data_check(*data);
+  add_data_stats(*data);
   add_data_view(*data);
   add_data_synth(*data);
   add_data_sheet(*data);
   add_completion(*app);
   add_man(*app);
+  refuse_negative_counts(*app);
   return app;
 }
 

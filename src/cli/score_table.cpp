@@ -1,37 +1,15 @@
 #include "cli/score_table.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "cli/text_table.h"
 #include "metrics/published.h"
 
 namespace holisafe::cli {
 namespace {
 
-using Line = std::vector<std::string>;
-
-/// The first column left, the others right, two spaces between.
-std::string aligned(const std::vector<Line>& lines) {
-  std::vector<std::size_t> widths;
-  for (const Line& line : lines) {
-    widths.resize(std::max(widths.size(), line.size()));
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      widths[i] = std::max(widths[i], fmt::formatted_size("{}", line[i]));
-    }
-  }
-  std::string out;
-  for (const Line& line : lines) {
-    std::string text;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      text +=
-          i == 0 ? fmt::format("{:<{}}", line[i], widths[i]) : fmt::format("  {:>{}}", line[i], widths[i]);
-    }
-    out += text.substr(0, text.find_last_not_of(' ') + 1) + "\n";
-  }
-  return out;
-}
+using Line = TableLine;
 
 std::string rate(const std::optional<double>& value) {
   return value ? fmt::format("{:.1f}", *value * 100) : "-";
@@ -74,7 +52,7 @@ std::string subcategory_table(const metrics::Score& score) {
       add_rates(metrics::rates(entry.types), lines.back());
     }
   }
-  return aligned(lines);
+  return text_table(lines);
 }
 
 }  // namespace
@@ -97,7 +75,7 @@ std::string score_table(std::span<const report::ScoredRun> runs, bool published)
   std::string out =
       fmt::format("Percent; judge {}, mode {}. RR: safe pairs refused. SSU to UUU: attack success rates.\n\n",
                   first.judge, first.mode.value_or("-"));
-  out += aligned(lines);
+  out += text_table(lines);
   if (runs.size() == 1) out += "\n" + subcategory_table(first);
   return out;
 }

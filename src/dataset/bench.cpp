@@ -147,6 +147,7 @@ BenchData from_rows(RowFile file, const std::filesystem::path& path) {
     }
     ++index;
   }
+  bench.rows = index;
   return bench;
 }
 

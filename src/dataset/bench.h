@@ -55,6 +55,7 @@ struct BenchData {
   /// What is used but contradicts itself: image_safe, label, subcategory or category against type or
   /// taxonomy.
   Problems disagreements;
+  std::size_t rows = 0;  ///< of the file, sound or not
 
   [[nodiscard]] std::filesystem::path images() const { return root / "images"; }
 };
