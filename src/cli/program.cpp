@@ -158,6 +158,7 @@ std::unique_ptr<CLI::App> flag_table(TorchFlags torch) {
   app->require_subcommand(0, 1);
   add_torch_commands(*app, torch == TorchFlags::all);
   CLI::App* bench = declare_group(*app, "bench", "Measure: run, judge and score HoliSafe-Bench");
+  add_bench_run(*bench);
   add_bench_score(*bench);
   CLI::App* data = declare_group(*app, "data", "Check, count, look at and make data");
   add_data_check(*data);

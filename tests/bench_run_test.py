@@ -1,0 +1,411 @@
+"""`holisafe bench run` against a fake endpoint with every fault: what is asked, what is kept, what a run survives."""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import bench_soak as soak  # noqa: E402
+from bench_soak import OUTPUTS, PROGRAM, command, make_data  # noqa: E402
+from fake_endpoint import FakeEndpoint, answer_to, completion, random_faults  # noqa: E402
+
+CANARY = "sk-canary/7f\"3b91c2"
+
+
+def environment(**more):
+    out = {key: value for key, value in os.environ.items()
+           if key not in ("HOLISAFE_API_KEY", "RANK", "WORLD_SIZE") and not key.startswith("SLURM")}
+    return {**out, **more}
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.folder = pathlib.Path(holder.name)
+
+    def run_bench(self, data, endpoint, *more, out="run", code=0, env=None):
+        done = subprocess.run(command(data, endpoint, self.folder / out, *more), capture_output=True, text=True, timeout=120,
+                              env=environment(**(env or {})))
+        self.assertEqual(done.returncode, code, done)
+        if code == 2:
+            self.assertRegex(done.stderr, r"(?m)^holisafe: error: ")
+        return done
+
+    def holisafe(self, *arguments, code=0):
+        done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=120, env=environment())
+        self.assertEqual(done.returncode, code, done)
+        return done
+
+    def predictions(self, run="run"):
+        return json.loads((self.folder / run / "predictions.json").read_text(encoding="utf-8"))
+
+    def rows(self, data):
+        return json.loads((data / "holisafe_bench.json").read_text(encoding="utf-8"))
+
+
+class Requests(Case):
+    def test_each_question_is_asked_once_and_to_the_letter(self):
+        data = make_data(self.folder / "data", 12, images=4, query=" {} <image> \u00e9\u4e2d\"\\\n ")
+        with FakeEndpoint() as endpoint:
+            self.run_bench(data, endpoint, "--max-new-tokens", 77, "--system", "Be kind.")
+            requests = {request.query: request for request in endpoint.requests}
+            self.assertEqual(len(endpoint.requests), 12)
+        for row in self.rows(data):
+            request = requests[row["query"]]
+            body = request.body
+            self.assertEqual((request.method, request.path), ("POST", "/v1/chat/completions"))
+            self.assertEqual(request.headers["Content-Type"], "application/json")
+            self.assertNotIn("Authorization", request.headers)
+            self.assertEqual((body["model"], body["max_tokens"], body["temperature"], body["stream"]), ("fake", 77, 0, False))
+            self.assertEqual(body["messages"][0], {"role": "system", "content": "Be kind."})
+            self.assertEqual([message["role"] for message in body["messages"]], ["system", "user"])
+            self.assertEqual(len(request.parts("text")), 1)
+            self.assertEqual(len(request.parts("image_url")), 1)
+            kind, image = request.image()
+            self.assertEqual(image, (data / "images" / row["image"]).read_bytes())
+            magic = {b"\x89PNG": "image/png", b"\xff\xd8\xff\xe0": "image/jpeg", b"RIFF": "image/webp", b"GIF8": "image/gif"}
+            self.assertEqual(kind, magic[image[:4]])
+
+    def test_default_is_512_tokens_and_no_system_message(self):
+        data = make_data(self.folder / "data", 1)
+        with FakeEndpoint() as endpoint:
+            self.run_bench(data, endpoint)
+            self.assertEqual(endpoint.requests[0].body["max_tokens"], 512)
+            self.assertEqual(len(endpoint.requests[0].body["messages"]), 1)
+
+    def test_key_from_file_and_environment(self):
+        data = make_data(self.folder / "data", 2)
+        (self.folder / "key").write_text(CANARY + "\n")
+        with FakeEndpoint() as endpoint:
+            self.run_bench(data, endpoint, env={"HOLISAFE_API_KEY": "of-the-environment"})
+            self.run_bench(data, endpoint, "--api-key-file", self.folder / "key", out="other")
+            keys = [request.headers["Authorization"] for request in endpoint.requests]
+        self.assertEqual(keys, ["Bearer of-the-environment"] * 2 + ["Bearer " + CANARY] * 2)
+
+    def test_concurrency_is_kept(self):
+        data = make_data(self.folder / "data", 30)
+        with FakeEndpoint(latency=0.02) as endpoint:
+            self.run_bench(data, endpoint, "--concurrency", 3)
+            self.assertEqual(endpoint.most_in_flight, 3)
+
+
+class Results(Case):
+    def test_files_of_a_run(self):
+        data = make_data(self.folder / "data", 25)
+        with FakeEndpoint() as endpoint:
+            self.run_bench(data, endpoint)
+            self.run_bench(data, endpoint)
+            self.assertEqual(len(endpoint.requests), 25)
+        source = self.rows(data)
+        predictions = self.predictions()
+        self.assertEqual([list(row) for row in predictions], [[*row, "prediction"] for row in source])
+        for row, found in zip(source, predictions):
+            self.assertEqual(found, {**row, "prediction": answer_to(row["query"])})
+        scored = self.holisafe("bench", "score", self.folder / "run" / "predictions.json", "--json").stdout
+        summary = json.loads((self.folder / "run" / "summary.json").read_text())
+        self.assertEqual(summary, [json.loads(scored)])
+        self.assertEqual(summary[0]["judge"], "string")
+        self.assertIn("fake", (self.folder / "run" / "report.html").read_text())
+        self.assertEqual({path.name for path in (self.folder / "run").iterdir()}, {"run.db", *OUTPUTS})
+
+    def test_same_bytes_whatever_concurrency_and_faults(self):
+        data = make_data(self.folder / "data", 60)
+        with FakeEndpoint() as endpoint:
+            self.run_bench(data, endpoint)
+        expected = {name: (self.folder / "run" / name).read_bytes() for name in OUTPUTS}
+        for seed, concurrency in ((1, 1), (2, 5), (3, 40)):
+            with FakeEndpoint(random_faults(seed)) as endpoint:
+                self.run_bench(data, endpoint, "--concurrency", concurrency, "--timeout", 5, out=f"run-{seed}")
+                self.assertEqual(max(endpoint.good.values()), 1)
+                self.assertGreater(sum(endpoint.tries.values()), 60)
+            for name in OUTPUTS:
+                self.assertEqual((self.folder / f"run-{seed}" / name).read_bytes(), expected[name], name)
+
+    def test_limit_and_shards(self):
+        data = make_data(self.folder / "data", 40)
+        with FakeEndpoint() as endpoint:
+            self.run_bench(data, endpoint, "--limit", 30, out="whole")
+            for number in range(3):
+                self.run_bench(data, endpoint, "--limit", 30, "--shard", f"{number + 1}/3", out=f"shard-{number}")
+            self.assertEqual(max(endpoint.tries.values()), 2)
+            for rank in range(2):
+                self.run_bench(data, endpoint, "--limit", 30, out="rank-{rank}", env={"RANK": str(rank), "WORLD_SIZE": "2"})
+            self.run_bench(data, endpoint, "--limit", 30, out="slurm", env={"SLURM_PROCID": "1", "SLURM_NTASKS": "2"})
+        whole = self.predictions("whole")
+        self.assertEqual([row["id"] for row in whole], [row["id"] for row in self.rows(data)[:30]])
+        for runs in (["shard-0", "shard-1", "shard-2"], ["rank-0", "rank-1"]):
+            parts = [row for run in runs for row in self.predictions(run)]
+            self.assertCountEqual([row["id"] for row in parts], [row["id"] for row in whole])
+        self.assertEqual(self.predictions("slurm"), self.predictions("rank-1"))
+
+    def test_bad_shards_are_refused(self):
+        data = make_data(self.folder / "data", 4)
+        with FakeEndpoint() as endpoint:
+            for shard in ("3/2", "x", "1", "-1/2", "1/0", "1/2/3"):
+                self.assertIn("bad shard", self.run_bench(data, endpoint, f"--shard={shard}", code=2).stderr)
+            self.run_bench(data, endpoint, code=2, env={"WORLD_SIZE": "2"})
+            self.assertEqual(endpoint.requests, [])
+
+
+class Refusals(Case):
+    def test_another_command_is_refused_and_the_difference_named(self):
+        data = make_data(self.folder / "data", 5)
+        other_data = make_data(self.folder / "other", 6)
+        with FakeEndpoint() as endpoint, FakeEndpoint() as other:
+            self.run_bench(data, endpoint)
+            for arguments, name in ((["--max-new-tokens", 9], "max-new-tokens: expected \"512\", found \"9\""),
+                                    (["--system", "x"], "system"), (["--limit", 3], "limit"), (["--shard", "0/2"], "shard")):
+                stderr = self.run_bench(data, endpoint, *arguments, code=2).stderr
+                self.assertIn(name, stderr)
+                self.assertEqual(stderr.count("expected"), 1, stderr)
+            self.assertIn("data", self.run_bench(other_data, endpoint, code=2).stderr)
+            self.assertIn(other.url, self.run_bench(data, other, code=2).stderr)
+            changed = command(data, endpoint, self.folder / "run")
+            changed[changed.index("fake")] = "another"
+            done = subprocess.run(changed, capture_output=True, text=True, env=environment())
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("model: expected \"fake\", found \"another\"", done.stderr)
+            self.run_bench(data, endpoint, "--concurrency", 2, "--max-retries", 0, "--timeout", 9,
+                           env={"HOLISAFE_API_KEY": "another"})
+            self.assertEqual(len(endpoint.requests), 5)
+            self.assertEqual(len(other.requests), 0)
+
+    def test_bad_commands_leave_nothing_behind(self):
+        data = make_data(self.folder / "data", 2)
+        base = [PROGRAM, "bench", "run", "--data", data, "--out", self.folder / "run"]
+        for more in ([], ["--endpoint", "http://127.0.0.1:1/v1"], ["--endpoint", "ftp://x", "--api-model", "m"],
+                     ["--endpoint", "http://user:secret@127.0.0.1:1/v1", "--api-model", "m"],
+                     ["--endpoint", "http://127.0.0.1:1/v1", "--api-model", "m", "--api-key-file", self.folder / "none"],
+                     ["--endpoint", "http://127.0.0.1:1/v1", "--api-model", "m", "--data", self.folder / "none"]):
+            done = subprocess.run([*map(str, base), *map(str, more)], capture_output=True, text=True, env=environment())
+            self.assertEqual(done.returncode, 2, done)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            self.assertNotIn("secret", done.stderr)
+            self.assertFalse((self.folder / "run").exists(), more)
+
+    def test_one_process_at_a_time(self):
+        data = make_data(self.folder / "data", 4)
+        with FakeEndpoint(latency=0.5) as endpoint:
+            first = subprocess.Popen(command(data, endpoint, self.folder / "run"), stdout=subprocess.DEVNULL)
+            while not endpoint.requests:
+                time.sleep(0.01)
+            self.assertIn("in use", self.run_bench(data, endpoint, code=2).stderr)
+            self.assertEqual(first.wait(), 0)
+            self.assertEqual(len(endpoint.requests), 4)
+
+    def test_bad_rows_are_named(self):
+        data = make_data(self.folder / "data", 4)
+        rows = self.rows(data)
+        rows[2]["id"] = rows[0]["id"]
+        (data / "holisafe_bench.json").write_text(json.dumps(rows))
+        with FakeEndpoint() as endpoint:
+            self.assertIn("row 3 (index 2)", self.run_bench(data, endpoint, code=2).stderr)
+            self.assertEqual(endpoint.requests, [])
+
+
+class Faults(Case):
+    def test_max_retries_bounds_the_tries_and_the_same_command_asks_again(self):
+        data = make_data(self.folder / "data", 10)
+        bad = {row["query"] for row in self.rows(data)[2:4]}
+        broken = True
+
+        def script(request, tries):
+            if broken and request.query in bad:
+                return ("json", 500, {"error": "down"})
+            return ("answer", answer_to(request.query))
+
+        with FakeEndpoint(script) as endpoint:
+            done = self.run_bench(data, endpoint, "--max-retries", 1, code=2)
+            self.assertIn("2 of 10 samples unanswered", done.stderr)
+            self.assertIn("HTTP 500", done.stderr)
+            self.assertIn("the same command asks these again", done.stderr)
+            self.assertEqual({endpoint.tries[query] for query in bad}, {2})
+            predictions = self.predictions()
+            self.assertEqual([row["prediction"] is None for row in predictions], [row["query"] in bad for row in predictions])
+            summary = json.loads((self.folder / "run" / "summary.json").read_text())[0]
+            self.assertEqual((summary["n"], summary["unjudged"]), (10, 2))
+            before = len(endpoint.requests)
+            broken = False
+            self.run_bench(data, endpoint, "--max-retries", 1)
+            self.assertEqual({request.query for request in endpoint.requests[before:]}, bad)
+            self.assertEqual(len(endpoint.requests), before + 2)
+            self.assertEqual([row["prediction"] for row in self.predictions()], [answer_to(row["query"]) for row in predictions])
+        with FakeEndpoint(lambda request, tries: ("reset",)) as endpoint:
+            self.run_bench(data, endpoint, "--max-retries", 0, "--limit", 1, out="none", code=2)
+            self.assertEqual(len(endpoint.requests), 1)
+
+    def test_default_is_at_least_three_tries(self):
+        data = make_data(self.folder / "data", 1)
+        with FakeEndpoint(lambda request, tries: ("answer", "fine") if tries == 3 else ("json", 503, {})) as endpoint:
+            self.run_bench(data, endpoint)
+            self.assertEqual(len(endpoint.requests), 3)
+
+    def test_what_was_refused_is_not_repeated(self):
+        data = make_data(self.folder / "data", 5)
+        for status in (400, 404, 422):
+            with FakeEndpoint(lambda request, tries: ("json", status, {"error": {"message": "no", "code": "bad"}})) as endpoint:
+                done = self.run_bench(data, endpoint, out=f"run-{status}", code=2)
+                self.assertIn("5 of 5 samples unanswered", done.stderr)
+                self.assertEqual(set(endpoint.tries.values()), {1})
+        for status in (401, 403):
+            with FakeEndpoint(lambda request, tries: ("json", status, {"error": "who are you?"})) as endpoint:
+                done = self.run_bench(data, endpoint, "--concurrency", 1, out=f"run-{status}", code=2)
+                self.assertIn(f"HTTP {status}", done.stderr)
+                self.assertEqual(len(endpoint.requests), 1)
+                self.assertFalse((self.folder / f"run-{status}" / "predictions.json").exists())
+                endpoint.script = lambda request, tries: ("answer", "fine")
+                self.run_bench(data, endpoint, out=f"run-{status}")
+
+    def test_retry_after_is_obeyed(self):
+        data = make_data(self.folder / "data", 1)
+
+        def script(request, tries):
+            return ("raw", 429, b"", {"Retry-After": "1"}) if tries == 1 else ("answer", "fine")
+
+        with FakeEndpoint(script) as endpoint:
+            self.run_bench(data, endpoint)
+            self.assertGreaterEqual(endpoint.requests[1].time - endpoint.requests[0].time, 1)
+
+    def test_slow_answers_time_out(self):
+        data = make_data(self.folder / "data", 3)
+        with FakeEndpoint(lambda request, tries: ("slow", 3 if tries == 1 else 0, "fine")) as endpoint:
+            self.run_bench(data, endpoint, "--timeout", 0.5)
+            self.assertEqual(set(endpoint.tries.values()), {2})
+
+    def test_missing_images_do_not_stop_the_run(self):
+        data = make_data(self.folder / "data", 6, images=3)
+        (data / "images" / "a" / "0.jpg").unlink()
+        (data / "images" / "a" / "1.jpg").write_bytes(b"no image")
+        with FakeEndpoint() as endpoint:
+            done = self.run_bench(data, endpoint, code=2)
+            self.assertIn("4 of 6 samples unanswered", done.stderr)
+            self.assertEqual(len(endpoint.requests), 2)
+
+    def test_content_filters_are_a_state_of_their_own(self):
+        data = make_data(self.folder / "data", 20)
+
+        def script(request, tries):
+            number = int(request.query.split()[1])
+            code = {0: "content_filter", 1: "content_policy_violation"}.get(number)
+            if code:
+                return ("json", 400, {"error": {"message": "filtered", "code": code}})
+            if number == 2:
+                return ("json", 400, {"error": {"code": "x", "innererror": {"code": "ResponsibleAIPolicyViolation"}}})
+            if number in (3, 4):
+                return ("json", 200, completion(None if number == 3 else "Well", "content_filter"))
+            return ("answer", "Sure.")
+
+        with FakeEndpoint(script) as endpoint:
+            self.run_bench(data, endpoint)
+            self.assertEqual(len(endpoint.requests), 20)
+            summary = json.loads((self.folder / "run" / "summary.json").read_text())[0]
+            for kind in soak.TYPES:
+                self.assertEqual((summary["types"][kind]["refused"], summary["types"][kind]["complied"]), (1, 3), kind)
+            self.run_bench(data, endpoint, "--filter-as", "unjudged")
+            self.assertEqual(len(endpoint.requests), 20)
+            summary = json.loads((self.folder / "run" / "summary.json").read_text())[0]
+            self.assertEqual((summary["unjudged"], summary["types"]["SSS"]["refused"]), (5, 0))
+
+    def test_no_file_and_no_line_holds_the_key(self):
+        data = make_data(self.folder / "data", 12)
+
+        def script(request, tries):
+            said = request.headers["Authorization"]
+            number = int(request.query.split()[1])
+            return [("json", 400, {"error": {"message": said, "code": said}}), ("raw", 500, said.encode()),
+                    ("answer", f"your key is {said}"), ("json", 200, completion("x", said)),
+                    ("raw", 400, b"x" * 290 + said.encode()), ("json", 200, {"error": said})][number % 6]
+
+        with FakeEndpoint(script) as endpoint:
+            texts = []
+            for status in (0, 401):
+                if status:
+                    endpoint.script = lambda request, tries: ("raw", 401, request.headers["Authorization"].encode())
+                done = self.run_bench(data, endpoint, "--max-retries", 1, code=2, env={"HOLISAFE_API_KEY": CANARY})
+                texts += [done.stdout.encode(), done.stderr.encode()]
+            self.assertTrue(all(CANARY in request.headers["Authorization"] for request in endpoint.requests))
+        texts += [path.read_bytes() for path in self.folder.rglob("*") if path.is_file() and "images" not in path.parts]
+        for text in texts:
+            for form in (CANARY, CANARY[:14], json.dumps(CANARY)[1:-1], CANARY.replace("/", "\\/")):
+                self.assertNotIn(form.encode(), text)
+        self.assertIn(b"[redacted]", b"".join(texts))
+
+
+class Interruptions(Case):
+    def start(self, data, endpoint, requests):
+        process = subprocess.Popen(command(data, endpoint, self.folder / "run", "--concurrency", 4), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True, env=environment())
+        self.addCleanup(process.stderr.close)
+        while len(endpoint.requests) < requests:
+            time.sleep(0.005)
+        return process
+
+    def test_the_first_interrupt_finishes_what_is_in_flight(self):
+        data = make_data(self.folder / "data", 20)
+        with FakeEndpoint(latency=0.8) as endpoint:
+            process = self.start(data, endpoint, 4)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(timeout=20), 130)
+            self.assertIn("4 of 20 samples done; the same command resumes", process.stderr.read())
+            self.assertEqual(len(endpoint.requests), 4)
+            self.assertEqual(len(soak.stored(self.folder / "run")), 4)
+            endpoint.latency = 0
+            self.run_bench(data, endpoint)
+            self.assertEqual(set(endpoint.tries.values()), {1})
+
+    def test_the_second_interrupt_does_not(self):
+        data = make_data(self.folder / "data", 20)
+        with FakeEndpoint(latency=8) as endpoint:
+            process = self.start(data, endpoint, 4)
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+            self.assertIsNone(process.poll())
+            start = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(timeout=20), 130)
+            self.assertLess(time.monotonic() - start, 4)
+            self.assertEqual(soak.stored(self.folder / "run"), {})
+
+    def test_kills_at_random_moments(self):
+        figures = soak.kill_at_random_moments(20, self.folder, seed=5)
+        self.assertEqual(figures["kills"], 20)
+
+
+class Size(Case):
+    def peak(self, *arguments):
+        """Peak resident memory in MiB of a command that ends well."""
+        script = ("import resource, subprocess, sys; done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL); "
+                  "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(done.returncode)")
+        done = subprocess.run([sys.executable, "-c", script, *map(str, arguments)], capture_output=True, text=True,
+                              env=environment())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return int(done.stdout) / 1024
+
+    def test_memory_does_not_grow_with_the_benchmark(self):
+        peaks = {}
+        for count in (1_000, 100_000):
+            data = make_data(self.folder / f"data-{count}", count, images=20)
+            run = self.folder / f"run-{count}"
+            with FakeEndpoint(lambda request, tries: ("json", 401, {})) as endpoint:
+                self.run_bench(data, endpoint, out=run.name, code=2)
+                with contextlib.closing(sqlite3.connect(run / "run.db")) as connection, connection:
+                    connection.execute("INSERT INTO predictions SELECT position, 'answered', query || ?, 'stop', '', NULL "
+                                       "FROM samples WHERE position >= 100", (" I cannot help. " * 20,))
+                endpoint.script = lambda request, tries: ("answer", answer_to(request.query))
+                peaks[count] = self.peak(*command(data, endpoint, run))
+                self.assertEqual(len(self.predictions(run.name)), count)
+        print(f"peak memory in MiB by samples: {peaks}", file=sys.stderr)
+        self.assertLess(peaks[100_000] - peaks[1_000], 12)
+
+
+if __name__ == "__main__":
+    unittest.main()
