@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
+#include "models/gemma3/gemma3.h"
 #include "models/llava/llava.h"
 
 namespace holisafe::models {
@@ -17,7 +18,7 @@ std::string known() {
 }  // namespace
 
 std::span<const Family> families() {
-  static const std::vector<Family> table{llava_family()};
+  static const std::vector<Family> table{llava_family(), gemma3::family()};
   return table;
 }
 

@@ -1,0 +1,63 @@
+#include "models/gemma3/template.h"
+
+#include <string>
+
+namespace holisafe::models::gemma3 {
+namespace {
+
+/// One piece: soft tokens between their begin and end, an empty line on either side.
+std::string piece_markup(std::int64_t tokens) {
+  std::string out = "\n\n";
+  out += kBeginImage;
+  for (std::int64_t i = 0; i < tokens; ++i) out += kImage;
+  out += kEndImage;
+  out += "\n\n";
+  return out;
+}
+
+/// An image, and with pan and scan what stands around its crops.
+std::string image_markup(const ProcessedImage& image) {
+  const auto& pieces = image.piece_tokens;
+  if (pieces.size() == 1) return piece_markup(pieces.front());
+  std::string out = "Here is the original image ";
+  out += piece_markup(pieces.front());
+  out += " and here are some crops to help you see better ";
+  for (std::size_t i = 1; i < pieces.size(); ++i) {
+    if (i > 1) out += ' ';
+    out += piece_markup(pieces[i]);
+  }
+  return out;
+}
+
+std::string begin_turn(std::string_view role) { return std::string(kBeginTurn) + std::string(role) + "\n"; }
+
+}  // namespace
+
+Result<PromptText> fill_template(const Conversation& conversation, std::span<const ProcessedImage> images) {
+  HOLISAFE_CHECK(check_turns(conversation));
+  PromptText text;
+  text.markup(std::string(kBeginText));
+  for (std::size_t i = 0; i < conversation.turns.size(); ++i) {
+    const Turn& turn = conversation.turns[i];
+    if (turn.role == Role::assistant) {
+      text.markup(begin_turn("model"));
+      text.answer(strip(turn.text), std::string(kEndTurn));
+      text.markup("\n");
+      continue;
+    }
+    text.markup(begin_turn("user"));
+    if (i == 0 && conversation.system) {
+      text.typed(*conversation.system);
+      text.markup("\n\n");
+    }
+    if (i == 0) {
+      for (const ProcessedImage& image : images) text.markup(image_markup(image));
+    }
+    text.typed(strip(turn.text));
+    text.markup(std::string(kEndTurn) + "\n");
+  }
+  if (conversation.turns.back().role == Role::user) text.markup(begin_turn("model"));
+  return text;
+}
+
+}  // namespace holisafe::models::gemma3

@@ -1,0 +1,24 @@
+// Gemma 3's chat template, and what an image becomes in it.
+#pragma once
+
+#include <span>
+
+#include "base/result.h"
+#include "models/model.h"
+#include "models/prompt.h"
+
+namespace holisafe::models::gemma3 {
+
+/// The special tokens that the template writes.
+inline constexpr std::string_view kBeginText = "<bos>";
+inline constexpr std::string_view kBeginTurn = "<start_of_turn>";
+inline constexpr std::string_view kEndTurn = "<end_of_turn>";
+inline constexpr std::string_view kBeginImage = "<start_of_image>";
+inline constexpr std::string_view kImage = "<image_soft_token>";
+inline constexpr std::string_view kEndImage = "<end_of_image>";
+
+/// `<bos>` once; the system's text and an empty line before the first user's text; images between them;
+/// everybody's text stripped but the system's. Errors: usage (turns that do not alternate).
+Result<PromptText> fill_template(const Conversation& conversation, std::span<const ProcessedImage> images);
+
+}  // namespace holisafe::models::gemma3
