@@ -12,6 +12,7 @@ void add_data_sheet(CLI::App& data);    // data_synth.cpp
 void add_data_view(CLI::App& data);     // data_view.cpp
 void add_bench_run(CLI::App& bench);    // bench_run.cpp
 void add_bench_score(CLI::App& bench);  // bench_score.cpp
+void add_bench_judge(CLI::App& bench);  // bench_judge.cpp
 void add_completion(CLI::App& app);     // completion.cpp
 void add_man(CLI::App& app);            // man.cpp
 

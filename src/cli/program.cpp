@@ -160,6 +160,7 @@ std::unique_ptr<CLI::App> flag_table(TorchFlags torch) {
   CLI::App* bench = declare_group(*app, "bench", "Measure: run, judge and score HoliSafe-Bench");
   add_bench_run(*bench);
   add_bench_score(*bench);
+  add_bench_judge(*bench);
   CLI::App* data = declare_group(*app, "data", "Check, count, look at and make data");
   add_data_check(*data);
   add_data_stats(*data);

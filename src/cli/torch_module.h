@@ -4,9 +4,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <string>
 
 #include "base/result.h"
+#include "judge/judging.h"
 
 namespace holisafe::cli {
 
@@ -14,6 +16,8 @@ namespace holisafe::cli {
 struct TorchModule {
   void (*add_commands)(
       CLI::App& app);  ///< declares guard, ask, model, train with their flags, in the order of help
+  /// A checkpoint that judges answers. Errors: those of loading a model.
+  Result<judge::LocalAnswer> (*open_judge)(const std::filesystem::path& folder) = nullptr;
 };
 
 /// Loads the module (once; later calls give the same). OpenMP threads are told to wait passively first, which

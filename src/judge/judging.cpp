@@ -107,4 +107,27 @@ Result<JudgingEnd> judge_rows(Endpoint& endpoint, Ledger& ledger, const OnProgre
   return LiveJudging(endpoint, ledger, progress, stop).run();
 }
 
+Result<JudgingEnd> judge_rows(const LocalAnswer& model, Ledger& ledger, const OnProgress& progress,
+                              const StopFlag& stop) {
+  constexpr std::size_t page_rows = 64;
+  const http::Secret no_key;
+  JudgingEnd end;
+  for (std::int64_t last = -1; !stop.requested();) {
+    HOLISAFE_TRY(const auto page, ledger.pending_after(last, page_rows));
+    if (page.empty()) return end;
+    for (const PendingRow& pending : page) {
+      if (stop.requested()) break;
+      last = pending.row;
+      const auto question = pending.question();
+      const RowVerdict verdict{last,
+                               judged_from(question ? model(*question) : fail(question.error()), no_key)};
+      HOLISAFE_CHECK(ledger.record({&verdict, 1}));
+      ++(verdict.second.verdict == Verdict::unjudged ? end.unjudged : end.judged);
+      progress(end);
+    }
+  }
+  end.interrupted = true;
+  return end;
+}
+
 }  // namespace holisafe::judge

@@ -64,6 +64,13 @@ using OnProgress = std::function<void(const JudgingEnd& so_far)>;
 Result<JudgingEnd> judge_rows(Endpoint& endpoint, Ledger& ledger, const OnProgress& progress,
                               const StopFlag& stop);
 
+/// A model on this machine: the text it answers to a question, greedily, in at most max_answer_tokens.
+using LocalAnswer = std::function<Result<std::string>(const Question& question)>;
+
+/// The same with a model on this machine, one row after the other. Between two rows it heeds `stop`.
+Result<JudgingEnd> judge_rows(const LocalAnswer& model, Ledger& ledger, const OnProgress& progress,
+                              const StopFlag& stop);
+
 struct BatchOptions {
   std::size_t rows = 0;      ///< of one batch at most; 0: as the provider allows
   std::uint64_t bytes = 0;   ///< of one batch's text at most; 0: as the provider allows, up to 100 MB
