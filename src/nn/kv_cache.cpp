@@ -35,7 +35,12 @@ KvCache KvCache::fork() const {
 }
 
 void KvCache::truncate(std::int64_t length) {
-  for (auto& layer : layers_) layer.length = std::min(layer.length, length);
+  for (auto& layer : layers_) {
+    if (length >= layer.length) continue;
+    layer.length = length;
+    // What comes next would overwrite positions that a fork may still hold.
+    if (layer.keys.defined() && layer.keys.use_count() > 1) layer.shared = true;
+  }
 }
 
 }  // namespace holisafe::nn

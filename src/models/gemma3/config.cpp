@@ -145,6 +145,13 @@ void check_pooling(const ConfigFields& fields, const Config& config) {
                     " patches a side gives, found " + std::to_string(config.tokens_per_image));
 }
 
+/// A nested config that names another kind of model is not this family's.
+void expect_type(const ConfigFields& fields, const char* type) {
+  const std::string found = fields.text("model_type", type);
+  if (found != type)
+    fields.reject(ErrorKind::unsupported, "model_type", "expected " + std::string(type) + ", found " + found);
+}
+
 }  // namespace
 
 std::int64_t Config::pooling_size() const { return patches_per_side() / whole_root(tokens_per_image); }
@@ -162,11 +169,13 @@ Result<Config> parse_config(const nlohmann::json& document, const std::string& w
   }
   const ConfigFields fields(document, where);
   const ConfigFields text = fields.has("text_config") ? fields.object("text_config") : fields;
+  const ConfigFields vision = fields.object("vision_config");
+  if (fields.has("text_config")) expect_type(text, "gemma3_text");
+  expect_type(vision, "siglip_vision_model");
   Config out;
   out.model_type = model_type(document);
   out.context_length = text.integer("max_position_embeddings", out.context_length);
   HOLISAFE_TRY(out.text, parse_text(text, out.context_length));
-  const ConfigFields vision = fields.object("vision_config");
   HOLISAFE_TRY(out.vision, parse_vision(vision));
   out.pooling_head = vision.flag("vision_use_head", true);
   out.text.tie_embeddings = fields.flag("tie_word_embeddings", text.flag("tie_word_embeddings", true));

@@ -132,6 +132,10 @@ TEST(Gemma3Config, NamesTheFieldItCannotUse) {
               testing::HasSubstr("rope_parameters"));
   EXPECT_THAT(refusal(with("vision_config", "num_attention_heads", 5)),
               testing::HasSubstr("vision_config.num_attention_heads"));
+  EXPECT_THAT(refusal(with("vision_config", "model_type", "clip_vision_model")),
+              testing::HasSubstr("vision_config.model_type"));
+  EXPECT_THAT(refusal(with("text_config", "model_type", "llama")),
+              testing::HasSubstr("text_config.model_type"));
   EXPECT_THAT(refusal(with("vision_config", "num_channels", 4)), testing::HasSubstr("num_channels"));
   for (const int tokens : {3, 5, 9, 25})
     EXPECT_THAT(refusal(with("", "mm_tokens_per_image", tokens)), testing::HasSubstr("mm_tokens_per_image"));

@@ -5,6 +5,7 @@
 #include "checkpoint/checkpoint.h"
 #include "models/gemma3/gemma3.h"
 #include "models/llava/llava.h"
+#include "models/qwen2_5_vl/qwen2_5_vl.h"
 
 namespace holisafe::models {
 namespace {
@@ -18,7 +19,7 @@ std::string known() {
 }  // namespace
 
 std::span<const Family> families() {
-  static const std::vector<Family> table{llava_family(), gemma3::family()};
+  static const std::vector<Family> table{llava_family(), qwen2_5_vl::family(), gemma3::family()};
   return table;
 }
 
