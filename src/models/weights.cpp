@@ -1,5 +1,6 @@
 #include "models/weights.h"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <numeric>
@@ -31,6 +32,24 @@ Result<checkpoint::DType> file_type(const std::string& name, torch::ScalarType t
 std::uint64_t hash(const std::string& text) {
   std::uint64_t out = 14695981039346656037ULL;
   for (const char c : text) out = (out ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  return out;
+}
+
+/// A view in another type, piece by piece: what has been read is let go, so that a large tensor is not in
+/// memory in both types at once.
+torch::Tensor converted(const torch::Tensor& tensor, const checkpoint::TensorView& view,
+                        torch::ScalarType dtype) {
+  const auto out = at::empty(tensor.sizes(), tensor.options().dtype(dtype));
+  const auto from = tensor.flatten();
+  const auto to = out.flatten();
+  const auto element = static_cast<std::int64_t>(checkpoint::size_of(view.dtype));
+  const std::int64_t step = kPieceBytes / element;
+  for (std::int64_t begin = 0; begin < from.numel(); begin += step) {
+    const std::int64_t count = std::min(step, from.numel() - begin);
+    to.narrow(0, begin, count).copy_(from.narrow(0, begin, count));
+    release_pages(view.bytes.subspan(static_cast<std::size_t>(begin * element),
+                                     static_cast<std::size_t>(count * element)));
+  }
   return out;
 }
 
@@ -70,7 +89,8 @@ Result<torch::Tensor> weight(const checkpoint::TensorView& view, const LoadOptio
     tensor = at::empty(view.shape, here);
     std::memcpy(tensor.data_ptr(), view.bytes.data(), view.bytes.size());
   }
-  auto loaded = tensor.to(options.device, options.dtype);
+  auto loaded = options.device.is_cpu() && options.dtype != type ? converted(tensor, view, options.dtype)
+                                                                 : tensor.to(options.device, options.dtype);
   if (options.writable && loaded.is_same(tensor)) loaded = tensor.clone();
   // What was copied need not stay in memory twice.
   const bool mapped = loaded.is_cpu() && loaded.const_data_ptr() == view.bytes.data();
