@@ -68,6 +68,19 @@ Result<void> check_turns(const Conversation& conversation) {
   return {};
 }
 
+Result<void> check_ids(const Prompt& prompt, std::int64_t vocab_size) {
+  auto span = prompt.spans.begin();
+  for (std::int64_t i = 0; i < prompt.length(); ++i) {
+    while (span != prompt.spans.end() && i >= span->end) ++span;
+    if (span != prompt.spans.end() && i >= span->begin) continue;
+    const std::int64_t id = prompt.input_ids[static_cast<std::size_t>(i)];
+    if (id >= 0 && id < vocab_size) continue;
+    return fail(ErrorKind::mismatch, "tokenizer does not fit the model", "token " + std::to_string(i),
+                "expected an id below " + std::to_string(vocab_size) + ", found " + std::to_string(id));
+  }
+  return {};
+}
+
 std::string strip(std::string_view text) {
   static constexpr std::array<std::string_view, 29> kSpaces{
       "\t",           "\n",           "\v",           "\f",           "\r",

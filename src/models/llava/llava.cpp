@@ -6,6 +6,7 @@
 #include "checkpoint/checkpoint.h"
 #include "models/llava/names.h"
 #include "models/llava/synth.h"
+#include "models/prompt.h"
 #include "models/side_files.h"
 
 namespace holisafe::models {
@@ -180,7 +181,9 @@ std::vector<torch::Tensor> LlavaModel::encode_images(std::span<const ProcessedIm
 
 Result<Prompt> LlavaModel::render(const Conversation& conversation,
                                   std::span<const ProcessedImage> images) const {
-  return render_llava(format_, tokenizer(), conversation, images);
+  HOLISAFE_TRY(auto prompt, render_llava(format_, tokenizer(), conversation, images));
+  HOLISAFE_CHECK(check_ids(prompt, config_.text.vocab_size));
+  return prompt;
 }
 
 void LlavaModel::visit_vision(nn::Visitor visitor) {

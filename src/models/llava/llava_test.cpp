@@ -13,6 +13,7 @@
 #include "checkpoint/checkpoint.h"
 #include "models/llava/names.h"
 #include "models/llava/synth.h"
+#include "models/prompt.h"
 #include "models/weights.h"
 
 namespace holisafe::models {
@@ -507,6 +508,18 @@ TEST_F(Llava, TemplatesOfTheOriginalLayout) {
               testing::StartsWith("<s> A chat between a curious human and an artificial"));
   EXPECT_THAT(text_of(*other, *other->render(asked("hi", "Be kind."), images)),
               testing::StartsWith("<s> Be kind. USER: [I]"));
+}
+
+TEST_F(Llava, IdsBeyondTheEmbeddingAreErrors) {
+  const auto model = load("tiny");
+  ASSERT_TRUE(model);
+  const auto prompt = model->render(asked("hi"), processed(*model, 1));
+  ASSERT_TRUE(prompt);
+  EXPECT_TRUE(check_ids(*prompt, 1000));
+  const auto found = check_ids(*prompt, 2);
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().kind, ErrorKind::mismatch);
+  EXPECT_THAT(found.error().message(), HasSubstr("expected an id below 2"));
 }
 
 TEST_F(Llava, UnknownTemplatesAreErrors) {

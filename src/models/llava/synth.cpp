@@ -25,11 +25,12 @@ struct Preset {
   std::int64_t vision_size, vision_intermediate, vision_layers, vision_heads, image_size;
 };
 
-const std::array<Preset, 4>& presets() {
-  static const std::array<Preset, 4> table{{
+const std::array<Preset, 5>& presets() {
+  static const std::array<Preset, 5> table{{
       {"tiny", false, false, 64, 128, 3, 4, 2, 1000, 1064, 2048, 32, 64, 3, 4, 56},
       {"7b", false, true, 4096, 11008, 32, 32, 32, 32000, 32064, 4096, 1024, 4096, 24, 16, 336},
       {"13b", false, true, 5120, 13824, 40, 40, 40, 32000, 32064, 4096, 1024, 4096, 24, 16, 336},
+      {"7b-4layers", false, true, 4096, 11008, 4, 32, 32, 32000, 32064, 4096, 1024, 4096, 24, 16, 336},
       {"tiny-original", true, false, 64, 128, 3, 4, 2, 1000, 1000, 2048, 32, 64, 3, 4, 56},
   }};
   return table;

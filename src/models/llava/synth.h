@@ -9,7 +9,8 @@
 
 namespace holisafe::models {
 
-/// tiny (float32, for tests), 7b and 13b (float16, the released shapes), tiny-original (the original layout).
+/// tiny (float32, for tests), 7b and 13b (float16, the released shapes), 7b-4layers (the same with four
+/// layers of the language model, for benchmarks), tiny-original (the original layout).
 std::vector<std::string> llava_presets();
 
 /// Writes one. The same preset and seed give the same bytes. Errors: usage (an unknown preset), those of
