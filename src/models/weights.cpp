@@ -72,6 +72,19 @@ Result<torch::ScalarType> scalar_type(const checkpoint::TensorView& view) {
               "expected F32, F16, BF16 or F64, found " + std::string(checkpoint::name(view.dtype)));
 }
 
+Result<torch::ScalarType> stored_type(const std::map<std::string, checkpoint::TensorView>& tensors) {
+  std::map<torch::ScalarType, std::size_t> bytes;
+  for (const auto& [name, view] : tensors) {
+    if (const auto type = scalar_type(view)) bytes[*type] += view.bytes.size();
+  }
+  if (bytes.empty())
+    return fail(ErrorKind::unsupported, "cannot load checkpoint", "",
+                "expected floating-point tensors, found none");
+  return std::max_element(bytes.begin(), bytes.end(),
+                          [](const auto& a, const auto& b) { return a.second < b.second; })
+      ->first;
+}
+
 Result<torch::Tensor> weight(const checkpoint::TensorView& view, const LoadOptions& options) {
   HOLISAFE_TRY(const torch::ScalarType type, scalar_type(view));
   const auto address = reinterpret_cast<std::uintptr_t>(view.bytes.data());

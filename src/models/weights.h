@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,10 @@ namespace holisafe::models {
 
 /// LibTorch's type of a file's. Errors: unsupported (no floating-point type), naming the tensor.
 Result<torch::ScalarType> scalar_type(const checkpoint::TensorView& view);
+
+/// The type that most of a checkpoint's bytes have: what its weights can be mapped in. Errors: unsupported
+/// (none holds weights).
+Result<torch::ScalarType> stored_type(const std::map<std::string, checkpoint::TensorView>& tensors);
 
 /// A weight in the type and on the device of the options. On the CPU, where the type is the file's and
 /// nothing will be written, it is a view of the mapped file, which it keeps open. Errors: unsupported.

@@ -1,10 +1,20 @@
 // The table of the module: the commands that need LibTorch, in the order of help.
+#include "cli/program.h"
+#include "cli/torch/commands.h"
 #include "cli/torch_module.h"
 
 namespace holisafe::cli {
 namespace {
 
-void add_commands(CLI::App&) {}
+void add_commands(CLI::App& app) {
+  add_guard(app);
+  add_ask(app);
+  CLI::App* model = declare_group(app, "model", torch_description("model"));
+  add_model_info(*model);
+  add_model_trace(*model);
+  add_model_synth(*model);
+  add_model_merge(*model);
+}
 
 }  // namespace
 }  // namespace holisafe::cli

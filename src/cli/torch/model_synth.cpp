@@ -1,0 +1,51 @@
+// `holisafe model synth`: a random checkpoint in a family's own layout.
+#include <memory>
+
+#include "cli/program.h"
+#include "cli/torch/commands.h"
+#include "engine/boundary.h"
+#include "models/registry/registry.h"
+
+namespace holisafe::cli {
+namespace {
+
+struct Flags {
+  std::string family;
+  models::SynthRequest request;
+  std::string out;
+};
+
+Result<void> synth(Flags& flags) {
+  HOLISAFE_TRY(const models::Family* const family, models::family_named(flags.family));
+  flags.request.out = flags.out;
+  return engine::within_boundary("cannot make checkpoint", [&] { return family->synth(flags.request); });
+}
+
+std::string presets() {
+  std::string out;
+  for (const auto& family : models::families()) {
+    out += (out.empty() ? "" : "; ") + family.name + ":";
+    for (const auto& preset : family.presets) out += " " + preset;
+  }
+  return out;
+}
+
+}  // namespace
+
+void add_model_synth(CLI::App& model) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* command =
+      declare(model, "synth", "Write a random checkpoint, for tests and benchmarks",
+              {"holisafe model synth --family llava --preset tiny --seed 1 --guard --out tiny"});
+  command->add_option("--family", flags->family, "Model family")->required();
+  command->add_option("--preset", flags->request.preset, "Sizes (" + presets() + ")")->required();
+  command->add_option("--seed", flags->request.seed, "Seed of the weights");
+  command->add_flag("--guard", flags->request.guard, "With a random guard inside");
+  command->add_option("--out", flags->out, "Folder to write")->required();
+  on_run(command, [flags] {
+    const auto done = synth(*flags);
+    return done ? exit_ok : report(done.error());
+  });
+}
+
+}  // namespace holisafe::cli

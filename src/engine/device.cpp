@@ -1,0 +1,111 @@
+#include "engine/device.h"
+
+#include <charconv>
+#include <fstream>
+#include <string_view>
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include "engine/boundary.h"
+
+namespace holisafe::engine {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, torch::ScalarType>, 6> types{{{"float32", torch::kFloat32},
+                                                                               {"bfloat16", torch::kBFloat16},
+                                                                               {"float16", torch::kFloat16},
+                                                                               {"f32", torch::kFloat32},
+                                                                               {"bf16", torch::kBFloat16},
+                                                                               {"f16", torch::kFloat16}}};
+
+std::string processor_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    const auto colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown processor";
+}
+
+std::string vector_instructions() {
+#if defined(__x86_64__)
+  std::string out;
+  const auto add = [&out](bool there, const char* word) {
+    if (there) out += std::string(out.empty() ? "" : " ") + word;
+  };
+  add(__builtin_cpu_supports("avx2") != 0, "AVX2");
+  add(__builtin_cpu_supports("fma") != 0, "FMA");
+  add(__builtin_cpu_supports("avx512f") != 0, "AVX-512");
+  add(__builtin_cpu_supports("avx512bf16") != 0, "AVX512-BF16");
+  return out.empty() ? "no AVX2" : out;
+#elif defined(__aarch64__)
+  return "NEON";
+#else
+  return "vector instructions unknown";
+#endif
+}
+
+/// Only the CPU part of LibTorch is linked; its CUDA part registers itself when loaded.
+void load_cuda() {
+  static void* const library = ::dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL);
+  static_cast<void>(library);
+}
+
+}  // namespace
+
+Error torch_error(const std::string& what, const c10::Error& error) {
+  const std::string text = error.what_without_backtrace();
+  const bool memory = dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr ||
+                      text.find("can't allocate memory") != std::string::npos;
+  return {memory ? ErrorKind::out_of_memory : ErrorKind::internal, what, "", text};
+}
+
+Result<torch::ScalarType> parse_dtype(const std::string& text) {
+  for (const auto& [word, type] : types) {
+    if (word == text) return type;
+  }
+  return fail(ErrorKind::usage, "no such dtype", text, "expected float32, bfloat16 or float16");
+}
+
+std::string name(torch::ScalarType type) {
+  for (const auto& [word, known] : types) {
+    if (known == type) return std::string(word);
+  }
+  return c10::toString(type);
+}
+
+Result<torch::Device> parse_device(const std::string& text) {
+  if (text == "cpu") return torch::Device(torch::kCPU);
+  int index = 0;
+  const std::string_view number = std::string_view(text).substr(std::min<std::size_t>(text.size(), 5));
+  const auto parsed = std::from_chars(number.data(), number.data() + number.size(), index);
+  const bool whole = parsed.ec == std::errc() && parsed.ptr == number.data() + number.size() && index >= 0;
+  if (text != "cuda" && !(text.starts_with("cuda:") && whole))
+    return fail(ErrorKind::usage, "no such device", text, "expected cpu, cuda or cuda:N");
+  load_cuda();
+  if (!at::globalContext().hasCUDA())
+    return fail(ErrorKind::unsupported, "cannot use device", text,
+                "expected a GPU and a LibTorch with CUDA, found none");
+  const int count = at::detail::getCUDAHooks().deviceCount();
+  if (index >= count)
+    return fail(ErrorKind::unsupported, "cannot use device", text,
+                fmt::format("expected one of {} GPUs, found no number {}", count, index));
+  return torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(index));
+}
+
+std::string hardware(torch::Device device) {
+  std::string out = fmt::format("{}, {}, {} {}", processor_name(), vector_instructions(),
+                                at::get_num_threads(), at::get_num_threads() == 1 ? "thread" : "threads");
+  if (device.is_cuda()) out += fmt::format(", GPU {}", static_cast<int>(device.index()));
+  return out;
+}
+
+void set_threads(int count) {
+  if (count > 0) at::set_num_threads(count);
+}
+
+}  // namespace holisafe::engine

@@ -1,0 +1,27 @@
+// Where and in which type a model computes, by the names that flags have.
+#pragma once
+
+#include <string>
+
+#include <torch/types.h>
+
+#include "base/result.h"
+
+namespace holisafe::engine {
+
+/// "float32", "bfloat16", "float16" (or f32, bf16, f16). Errors: usage (names the known ones).
+Result<torch::ScalarType> parse_dtype(const std::string& text);
+std::string name(torch::ScalarType type);
+
+/// "cpu", "cuda" or "cuda:N". LibTorch's CUDA part is loaded when it is first asked for. Errors: usage
+/// (another name), unsupported (no CUDA in this LibTorch, or no such GPU).
+Result<torch::Device> parse_device(const std::string& text);
+
+/// What the machine has, found at run time, in a line: processor, vector instructions, threads; the GPU where
+/// that is the device.
+std::string hardware(torch::Device device);
+
+/// Threads of one operation on the CPU; 0 leaves LibTorch's choice.
+void set_threads(int count);
+
+}  // namespace holisafe::engine

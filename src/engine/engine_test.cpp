@@ -1,0 +1,265 @@
+#include "engine/engine.h"
+
+#include <filesystem>
+#include <limits>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/random.h"
+#include "engine/pass.h"
+#include "guard/file.h"
+#include "models/registry/registry.h"
+
+namespace holisafe::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+image::Image picture(std::uint64_t seed, int width, int height) {
+  image::Image out{width, height, std::vector<std::uint8_t>(static_cast<std::size_t>(3 * width * height))};
+  Random random(seed);
+  for (auto& value : out.rgb) value = static_cast<std::uint8_t>(random.next());
+  return out;
+}
+
+models::Conversation question(const std::string& text) { return {{}, {{models::Role::user, text}}}; }
+
+double difference(const torch::Tensor& a, const torch::Tensor& b) {
+  return ((a - b).abs().max() / b.abs().max()).item<double>();
+}
+
+double difference(const guard::Verdict& a, const guard::Verdict& b) {
+  double out = 0;
+  for (std::size_t i = 0; i < a.scores.size(); ++i) out = std::max(out, std::abs(a.scores[i] - b.scores[i]));
+  return out;
+}
+
+/// A tiny random checkpoint with a guard, of every registered family.
+class Engines : public testing::TestWithParam<std::string> {
+ protected:
+  static fs::path root() {
+    return fs::temp_directory_path() / ("holisafe_engine_" + std::to_string(::getpid()));
+  }
+  static void TearDownTestSuite() { fs::remove_all(root()); }
+
+  static fs::path folder() {
+    const auto out = root() / GetParam();
+    if (!fs::exists(out / "config.json")) {
+      const auto* family = models::family_named(GetParam()).value();
+      EXPECT_TRUE(family->synth({"tiny", 11, out, true}));
+    }
+    return out;
+  }
+
+  static Engine open(const OpenOptions& changes = {}) {
+    OpenOptions options = changes;
+    options.model = folder();
+    auto engine = Engine::open(options);
+    EXPECT_TRUE(engine) << engine.error().message();
+    return *std::move(engine);
+  }
+
+  static Request request(const Engine& engine, const std::string& text, std::size_t images) {
+    Request out{question(text), {}};
+    for (std::size_t i = 0; i < images; ++i)
+      out.images.push_back(
+          engine.process(picture(i + text.size(), 40 + 30 * static_cast<int>(i), 56)).value());
+    return out;
+  }
+
+  /// The checkpoint's guard as a plug-in file that pools otherwise.
+  static fs::path plug_in(const Engine& engine, models::GuardPooling pooling) {
+    guard::Guard guard = *engine.guard();
+    guard.info().pooling = pooling;
+    const auto path = root() / (GetParam() + std::string(guard::name(pooling)) + ".safetensors");
+    EXPECT_TRUE(guard::write(guard, path));
+    return path;
+  }
+};
+
+constexpr GenerateOptions kShort{.max_new_tokens = 8};
+
+/// Greedy tokens without a cache: the whole sequence again for every token.
+std::vector<std::int64_t> naive(const Engine& engine, const Request& request, std::int64_t count) {
+  const c10::InferenceMode inference;
+  const models::Model& model = engine.model();
+  auto prompt = model.render(request.conversation, request.images).value();
+  const auto features =
+      request.images.empty() ? std::vector<torch::Tensor>() : model.encode_images(request.images);
+  std::vector<std::int64_t> out;
+  while (static_cast<std::int64_t>(out.size()) < count) {
+    const models::Prompt* const only = &prompt;
+    const auto hidden = run_prompts(model, std::span(&only, 1), features, nullptr).hidden_states;
+    const auto token = model.decoder().logits(hidden.select(1, -1)).argmax(1).item<std::int64_t>();
+    out.push_back(token);
+    const auto& stops = model.info().stop_token_ids;
+    if (std::find(stops.begin(), stops.end(), token) != stops.end()) break;
+    prompt.input_ids.push_back(token);
+    prompt.supervised.push_back(0);
+    const auto next = at::full({prompt.positions.size(0), 1}, prompt.next_position++, torch::kInt64);
+    prompt.positions = at::cat({prompt.positions, next}, 1);
+  }
+  return out;
+}
+
+TEST_P(Engines, CachedEqualsNaive) {
+  const auto engine = open();
+  for (const std::size_t images : {0U, 1U, 2U}) {
+    const auto asked = request(engine, "What is it?", images);
+    const auto answers = engine.generate(engine.prefill(asked).value(), kShort).value();
+    EXPECT_EQ(answers.front().completion_ids, naive(engine, asked, kShort.max_new_tokens)) << images;
+  }
+}
+
+TEST_P(Engines, BatchedEqualsSingle) {
+  const auto engine = open();
+  const std::vector<Request> requests{request(engine, "What is it?", 1), request(engine, "Hello", 0),
+                                      request(engine, "Compare the two of them, please.", 2)};
+  auto batch = engine.prefill(requests).value();
+  const auto logits = batch.logits.clone();
+  const auto verdicts = batch.verdicts;
+  const auto together = engine.generate(std::move(batch), kShort).value();
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    auto alone = engine.prefill(requests[i]).value();
+    EXPECT_LT(difference(logits[static_cast<std::int64_t>(i)], alone.logits[0]), 1e-4);
+    ASSERT_EQ(verdicts[i].has_value(), alone.verdicts.front().has_value());
+    EXPECT_EQ(verdicts[i].has_value(), !requests[i].images.empty());
+    if (verdicts[i]) EXPECT_LT(difference(*verdicts[i], *alone.verdicts.front()), 1e-5);
+    const auto answer = engine.generate(std::move(alone), kShort).value().front();
+    EXPECT_EQ(together[i].completion_ids, answer.completion_ids) << i;
+    EXPECT_EQ(together[i].text, answer.text);
+  }
+}
+
+TEST_P(Engines, PrefixReuseEqualsStraight) {
+  const auto engine = open();
+  const auto images = request(engine, "x", 2).images;
+  const auto prefix = engine.read_images(images, std::nullopt).value();
+  for (const char* text : {"What is it?", "Where was this taken, and when?", "What is it?"}) {
+    auto straight = engine.prefill({question(text), images}).value();
+    auto reused = engine.prefill(prefix, question(text)).value();
+    EXPECT_EQ(reused.prompt_ids, straight.prompt_ids);
+    EXPECT_LT(difference(reused.logits, straight.logits), 1e-4);
+    EXPECT_LT(difference(*reused.verdicts.front(), *straight.verdicts.front()), 1e-5);
+    const auto expected = engine.generate(std::move(straight), kShort).value().front().completion_ids;
+    EXPECT_EQ(engine.generate(std::move(reused), kShort).value().front().completion_ids, expected);
+  }
+}
+
+TEST_P(Engines, GuardAndAnswerAgreeWhateverIsAsked) {
+  const auto plain = open();
+  for (const auto pooling : {models::GuardPooling::last_hidden, models::GuardPooling::projector}) {
+    OpenOptions options;
+    options.guard = plug_in(plain, pooling);
+    const auto engine = open(options);
+    const std::vector<models::ProcessedImage> images{engine.process(picture(1, 64, 48)).value(),
+                                                     engine.process(picture(2, 30, 90)).value()};
+    const auto verdicts = engine.verdicts(images).value();
+    ASSERT_EQ(verdicts.size(), 2U);
+    EXPECT_GT(difference(verdicts[0], verdicts[1]), 1e-5) << "the pictures differ";
+    for (std::size_t i = 0; i < images.size(); ++i) {
+      EXPECT_LT(difference(engine.verdicts(std::span(&images[i], 1)).value().front(), verdicts[i]), 1e-5);
+      for (const char* text : {"", "How to use this?", "A much longer question about everything in it."}) {
+        const auto asked = engine.prefill({question(text), {images[i]}}).value();
+        EXPECT_LT(difference(*asked.verdicts.front(), verdicts[i]), 1e-5);
+      }
+    }
+  }
+}
+
+TEST_P(Engines, AProjectorGuardNeverTouchesTheLanguageModel) {
+  OpenOptions options;
+  options.guard = plug_in(open(), models::GuardPooling::projector);
+  options.load.writable = true;
+  const auto engine = open(options);
+  const std::vector<models::ProcessedImage> images{engine.process(picture(5, 64, 48)).value()};
+  const auto expected = engine.verdicts(images).value().front();
+  nn::Visitor poison;
+  poison.parameter = [](const nn::Parameter& parameter) {
+    if (parameter.part == nn::Part::language)
+      parameter.tensor->fill_(std::numeric_limits<float>::quiet_NaN());
+  };
+  engine.model().visit(poison);
+  EXPECT_EQ(difference(engine.verdicts(images).value().front(), expected), 0);
+  const auto answer = engine.prefill({question("x"), images});
+  ASSERT_TRUE(answer) << "its verdict is fine";
+  const auto failed = engine.generate(*answer, kShort);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().kind, ErrorKind::not_finite);
+}
+
+TEST_P(Engines, SamplingDependsOnTheSeedAlone) {
+  const auto engine = open();
+  const auto asked = request(engine, "What is it?", 1);
+  const auto ids = [&](std::uint64_t seed) {
+    const GenerateOptions options{.max_new_tokens = 12, .temperature = 1, .top_p = 0.9, .seed = seed};
+    return engine.generate(engine.prefill(asked).value(), options).value().front().completion_ids;
+  };
+  EXPECT_EQ(ids(1), ids(1));
+  EXPECT_TRUE(ids(1) != ids(2) || ids(1) != ids(3));
+}
+
+TEST_P(Engines, StreamedTextIsTheAnswer) {
+  const auto engine = open();
+  std::string streamed;
+  const auto answer = engine.generate(engine.prefill(request(engine, "Hi", 1)).value(), kShort,
+                                      [&](std::size_t, const std::string& text) { streamed += text; });
+  EXPECT_EQ(streamed, answer.value().front().text);
+  const auto& ids = answer.value().front().completion_ids;
+  EXPECT_EQ(streamed, engine.model().tokenizer().decode(ids, /*skip_special=*/true));
+}
+
+TEST_P(Engines, StopsWhenAsked) {
+  const auto engine = open();
+  StopFlag stop;
+  GenerateOptions options{.max_new_tokens = 50};
+  options.stop = &stop;
+  const auto answer = engine.generate(engine.prefill(request(engine, "Hi", 0)).value(), options,
+                                      [&](std::size_t, const std::string&) { stop.request(); });
+  if (answer.value().front().finish_reason != FinishReason::stop)
+    EXPECT_EQ(answer.value().front().finish_reason, FinishReason::interrupted);
+  EXPECT_LT(answer.value().front().completion_ids.size(), 50U);
+}
+
+TEST_P(Engines, AnotherSystemTextIsNotTheSamePrefix) {
+  const auto engine = open();
+  const auto prefix = engine.read_images(request(engine, "x", 1).images, std::nullopt).value();
+  models::Conversation other = question("What is it?");
+  other.system = "Answer in verse.";
+  const auto prefill = engine.prefill(prefix, other);
+  ASSERT_FALSE(prefill);
+  EXPECT_EQ(prefill.error().kind, ErrorKind::usage);
+}
+
+TEST_P(Engines, AGuardOfAnotherSizeNamesBothSizes) {
+  guard::GuardInfo info;
+  info.hidden_size = 77;
+  auto guard = guard::Guard::random(info, 0.5, 1, 0);
+  const auto path = root() / "other.safetensors";
+  folder();
+  ASSERT_TRUE(guard::write(guard, path));
+  const auto engine = Engine::open({.model = folder(), .guard = path, .adapter = {}, .load = {}});
+  ASSERT_FALSE(engine);
+  EXPECT_EQ(engine.error().kind, ErrorKind::mismatch);
+  EXPECT_THAT(engine.error().message(),
+              testing::AllOf(testing::HasSubstr("77"),
+                             testing::HasSubstr(std::to_string(open().model().info().hidden_size))));
+}
+
+std::vector<std::string> family_names() {
+  std::vector<std::string> out;
+  for (const auto& family : models::families()) out.push_back(family.name);
+  return out;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Engines, testing::ValuesIn(family_names()), [](const auto& info) {
+  std::string out = info.param;
+  for (char& c : out) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  return out;
+});
+
+}  // namespace
+}  // namespace holisafe::engine

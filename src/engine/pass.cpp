@@ -1,0 +1,36 @@
+#include "engine/pass.h"
+
+#include <utility>
+
+namespace holisafe::engine {
+
+Pass run_prompts(const models::Model& model, std::span<const models::Prompt* const> prompts,
+                 std::span<const torch::Tensor> features, nn::KvCache* cache) {
+  Pass pass;
+  pass.batch = models::collate(model, prompts, models::Padding::left);
+  torch::Tensor joined;
+  if (!features.empty()) joined = at::cat(at::TensorList(features.data(), features.size()), 0);
+  pass.hidden_states =
+      model.decoder().forward(pass.batch.inputs(models::embed(model, pass.batch, joined)), cache);
+  return pass;
+}
+
+models::Prompt up_to_images(models::Prompt prompt) {
+  const std::int64_t length = prompt.spans.empty() ? 0 : prompt.spans.back().end;
+  prompt.input_ids.resize(static_cast<std::size_t>(length));
+  prompt.supervised.resize(static_cast<std::size_t>(length));
+  prompt.positions = prompt.positions.slice(1, 0, length);
+  return prompt;
+}
+
+Result<std::optional<guard::Verdict>> judge(const guard::Guard& guard, const models::Prompt& prompt,
+                                            const torch::Tensor& hidden_states,
+                                            std::span<const torch::Tensor> features) {
+  if (prompt.spans.empty()) return std::optional<guard::Verdict>();
+  const bool hidden = guard.info().pooling == models::GuardPooling::last_hidden;
+  HOLISAFE_TRY(auto verdict, guard.judge(hidden ? guard::pool_hidden(hidden_states, prompt.spans)
+                                                : guard::pool_features(features)));
+  return std::optional<guard::Verdict>(verdict);
+}
+
+}  // namespace holisafe::engine

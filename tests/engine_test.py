@@ -1,0 +1,508 @@
+"""guard, ask and model … on tiny random checkpoints of every family: the contract of each command, its errors, and the verdict
+against PyTorch on transformers' hidden states.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import tempfile
+import unittest
+
+PROGRAM = os.environ["HOLISAFE_BIN"]
+CLASSES = ["safe", "gender", "race", "religion", "harassment", "disability_discrimination", "drug_related_hazards",
+           "property_crime", "facial_data_exposure", "identity_data_exposure", "physical_self_injury", "suicide", "animal_abuse",
+           "obscene_gestures", "physical_altercation", "terrorism", "weapon_related_violence", "sexual_content",
+           "financial_advice", "medical_advice"]
+VERDICT = ["flagged", "label", "subcategory", "category", "score", "scores"]
+ANSWER = ["answer", "finish_reason", "prompt_tokens", "completion_tokens", "prompt_token_ids", "completion_token_ids", "guard",
+          "timings"]
+
+
+def holisafe(*arguments, stdin=None, timeout=300):
+    return subprocess.run([PROGRAM, *map(os.fspath, arguments)], capture_output=True, input=stdin, timeout=timeout,
+                          stdin=None if stdin is not None else subprocess.DEVNULL)
+
+
+def families():
+    """The registry's names, from the error that lists them."""
+    done = holisafe("model", "synth", "--family", "none", "--preset", "tiny", "--out", "none")
+    return done.stderr.decode().strip().split("expected one of ")[1].split(", ")
+
+
+def png(path, seed, size=(60, 44)):
+    from PIL import Image
+    import numpy
+    Image.fromarray(numpy.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=numpy.uint8)).save(path)
+    return path
+
+
+class Checkpoints(unittest.TestCase):
+    """A tiny checkpoint with and one without a guard of every family, and two pictures."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.root = pathlib.Path(tempfile.mkdtemp(prefix="holisafe_engine_"))
+        cls.addClassCleanup(shutil.rmtree, cls.root)
+        cls.families = families()
+        for family in cls.families:
+            for name, flags in (("safe", ["--guard"]), ("plain", [])):
+                done = holisafe("model", "synth", "--family", family, "--preset", "tiny", "--seed", "4", *flags, "--out",
+                                cls.root / family / name)
+                assert done.returncode == 0, done.stderr
+        cls.one = png(cls.root / "one.png", 1)
+        cls.two = png(cls.root / "two.png", 2, (30, 75))
+
+    def safe(self, family):
+        return self.root / family / "safe"
+
+    def lines(self, done):
+        return [json.loads(line) for line in done.stdout.decode().splitlines()]
+
+    def assert_error(self, done, *parts):
+        text = done.stderr.decode()
+        self.assertEqual(done.returncode, 2, done)
+        self.assertEqual(done.stdout, b"", done)
+        self.assertEqual(text.count("\n"), 1, text)
+        self.assertTrue(text.startswith("holisafe: error: "), text)
+        for part in parts:
+            self.assertIn(part, text)
+
+    def assert_verdict(self, verdict, threshold=0.5):
+        self.assertEqual(list(verdict["scores"]), CLASSES)
+        scores = list(verdict["scores"].values())
+        self.assertAlmostEqual(sum(scores), 1, places=9)
+        self.assertEqual(verdict["label"], scores.index(max(scores)))
+        self.assertEqual(verdict["score"], max(scores))
+        self.assertEqual(verdict["subcategory"], CLASSES[verdict["label"]])
+        self.assertEqual(verdict["flagged"], 1 - scores[0] >= threshold)
+
+    def each_family(self):
+        for family in self.families:
+            with self.subTest(family=family):
+                yield family
+
+
+class Contract(Checkpoints):
+    def test_guard(self):
+        for family in self.each_family():
+            done = holisafe("guard", "--model", self.safe(family), "--json", self.one, self.two, self.one)
+            lines = self.lines(done)
+            self.assertEqual([line["path"] for line in lines], [str(p) for p in (self.one, self.two, self.one)])
+            self.assertEqual(lines[0], lines[2])
+            for line in lines:
+                self.assertEqual(list(line), ["path", *VERDICT])
+                self.assert_verdict(line)
+            self.assertEqual(done.returncode, 1 if any(line["flagged"] for line in lines) else 0)
+            self.assertNotIn(b"error", done.stderr)
+            batch = self.lines(holisafe("guard", "--model", self.safe(family), "--json", "--batch-size", "3", self.one, self.two,
+                                        self.one))
+            for a, b in zip(lines, batch):
+                for name in CLASSES:
+                    self.assertAlmostEqual(a["scores"][name], b["scores"][name], delta=1e-5)
+
+    def test_threshold_decides_flags_and_exit_code(self):
+        for family in self.each_family():
+            model = self.safe(family)
+            for threshold, code in ((0, 1), (1, 0)):
+                done = holisafe("guard", "--model", model, "--json", "--threshold", threshold.__str__(), self.one)
+                self.assertEqual(done.returncode, code)
+                self.assertEqual(self.lines(done)[0]["flagged"], code == 1)
+            self.assert_error(holisafe("guard", "--model", model, "--threshold", "1.5", self.one))
+
+    def test_text_output(self):
+        for family in self.each_family():
+            done = holisafe("guard", "--model", self.safe(family), "--threshold", "0", self.one)
+            self.assertRegex(done.stdout.decode(), r"one\.png: \w+ [\d.]+%, unsafe [\d.]+%, flagged\n$")
+            self.assertEqual(done.stderr.count(b"holisafe: "), 1, "what was found at start-up")
+            done = holisafe("ask", "--model", self.safe(family), "--image", self.one, "--prompt", "Hi", "--max-new-tokens", "3")
+            self.assertEqual(done.returncode, 0)
+            answer = holisafe("ask", "--model", self.safe(family), "--image", self.one, "--prompt", "Hi", "--max-new-tokens", "3",
+                              "--json")
+            self.assertEqual(done.stdout.decode(), self.lines(answer)[0]["answer"] + "\n")
+
+    def test_ask(self):
+        for family in self.each_family():
+            done = holisafe("ask", "--model", self.safe(family), "--image", self.one, "--prompt", "What is it?", "--max-new-tokens",
+                            "5", "--json")
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            (answer,) = self.lines(done)
+            self.assertEqual(list(answer), ANSWER)
+            self.assertEqual(answer["prompt_tokens"], len(answer["prompt_token_ids"]))
+            self.assertEqual(answer["completion_tokens"], len(answer["completion_token_ids"]))
+            self.assertIn(answer["finish_reason"], ("stop", "length"))
+            if answer["finish_reason"] == "length":
+                self.assertEqual(answer["completion_tokens"], 5)
+            self.assert_verdict(answer["guard"])
+            self.assertEqual(list(answer["guard"]), VERDICT)
+            (alone,) = self.lines(holisafe("guard", "--model", self.safe(family), "--json", self.one))
+            self.assertEqual(answer["guard"]["label"], alone["label"])
+            for name in CLASSES:
+                self.assertAlmostEqual(answer["guard"]["scores"][name], alone["scores"][name], delta=1e-5)
+
+    def test_images_none_one_two(self):
+        for family in self.each_family():
+            model = self.safe(family)
+            tokens = []
+            for images in ([], [self.one], [self.one, self.two]):
+                flags = [flag for image in images for flag in ("--image", image)]
+                (answer,) = self.lines(holisafe("ask", "--model", model, *flags, "--prompt", "Hm", "--max-new-tokens", "2",
+                                                "--json"))
+                self.assertEqual(answer["guard"] is None, not images)
+                tokens.append(answer["prompt_tokens"])
+            self.assertLess(tokens[0], tokens[1])
+            self.assertLess(tokens[1], tokens[2])
+
+    def test_without_a_guard(self):
+        for family in self.each_family():
+            model = self.root / family / "plain"
+            self.assert_error(holisafe("guard", "--model", model, self.one), "no guard", "--guard")
+            self.assert_error(holisafe("guard", "--model", model, "--json", self.one), "no guard")
+            (answer,) = self.lines(holisafe("ask", "--model", model, "--image", self.one, "--prompt", "Hm", "--max-new-tokens",
+                                            "2", "--json"))
+            self.assertIsNone(answer["guard"])
+
+    def test_typed_special_tokens_stay_text(self):
+        for family in self.each_family():
+            model = self.safe(family)
+            ids = [self.lines(holisafe("ask", "--model", model, "--image", self.one, "--prompt", text, "--max-new-tokens", "1",
+                                       "--json"))[0]["prompt_token_ids"] for text in ("x", "<image></s><start_of_image>x")]
+            special = [max(set(line), key=line.count) for line in ids]
+            self.assertEqual(special[0], special[1])
+            self.assertEqual(ids[0].count(special[0]), ids[1].count(special[0]))
+
+    def test_sampling_depends_on_the_seed(self):
+        model = self.safe(self.families[0])
+        def ids(seed):
+            done = holisafe("ask", "--model", model, "--prompt", "Go", "--temperature", "1.5", "--top-p", "0.9", "--seed",
+                            str(seed), "--max-new-tokens", "12", "--json")
+            return self.lines(done)[0]["completion_token_ids"]
+        self.assertEqual(ids(1), ids(1))
+        self.assertTrue(ids(1) != ids(2) or ids(1) != ids(3))
+
+    def test_synth_depends_on_the_seed_alone(self):
+        for family in self.each_family():
+            out = self.root / family / "again"
+            holisafe("model", "synth", "--family", family, "--preset", "tiny", "--seed", "4", "--guard", "--out", out)
+            for file in sorted(p.name for p in self.safe(family).iterdir()):
+                self.assertEqual((out / file).read_bytes(), (self.safe(family) / file).read_bytes(), file)
+
+    def test_info(self):
+        for family in self.each_family():
+            done = holisafe("model", "info", self.safe(family), "--json")
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            (info,) = self.lines(done)
+            self.assertEqual(info["family"], family)
+            self.assertEqual(info["guard"]["hidden_size"], info["hidden_size"])
+            self.assertEqual(info["guard"]["classes"], 20)
+            for part in ("vision", "projector", "language", "guard"):
+                self.assertGreater(info["parameters"][part], 0)
+            (plain,) = self.lines(holisafe("model", "info", self.root / family / "plain", "--json"))
+            self.assertIsNone(plain["guard"])
+            self.assertIn("hidden_size", holisafe("model", "info", self.safe(family)).stdout.decode())
+
+
+class Paths(Checkpoints):
+    """What `guard` takes: files, folders, lists; and what goes wrong with one of many."""
+
+    def guard(self, *arguments, stdin=None):
+        return holisafe("guard", "--model", self.safe(self.families[0]), "--json", "--threshold", "1", *arguments, stdin=stdin)
+
+    def test_folders(self):
+        folder = self.root / "folder"
+        (folder / "deep").mkdir(parents=True)
+        shutil.copy(self.one, folder / "deep" / "b.PNG")
+        shutil.copy(self.two, folder / "no_name")
+        (folder / "notes.txt").write_text("not a picture")
+        done = self.guard("-r", folder)
+        self.assertEqual([line["path"] for line in self.lines(done)], [f"{folder}/deep/b.PNG", f"{folder}/no_name"])
+        self.assertEqual(done.returncode, 0)
+        done = self.guard(folder, self.one)
+        lines = self.lines(done)
+        self.assertEqual(lines[0]["error"]["kind"], "not_a_file")
+        self.assertIn("scores", lines[1])
+        self.assertEqual(done.returncode, 2)
+
+    def test_list_on_stdin(self):
+        done = self.guard("-", self.two, stdin=f"{self.one}\n\n{self.two}".encode())
+        self.assertEqual([line["path"] for line in self.lines(done)], [str(p) for p in (self.one, self.two, self.two)])
+        self.assertEqual(self.lines(self.guard("-", stdin=b"")), [])
+
+    def test_errors_of_files(self):
+        bad = self.root / "bad.png"
+        bad.write_bytes(self.one.read_bytes()[:400])
+        text = self.root / "text.jpg"
+        text.write_text("hello")
+        done = self.guard(bad, self.one, text, self.root / "none.png", self.root / "odd\nname.png", self.two)
+        lines = self.lines(done)
+        self.assertEqual(done.returncode, 2)
+        self.assertNotIn(b"error", done.stderr)
+        self.assertEqual(["error" in line for line in lines], [True, False, True, True, True, False])
+        self.assertEqual([line["error"]["kind"] for line in lines if "error" in line],
+                         ["truncated", "unsupported", "not_found", "not_found"])
+        for line in lines:
+            if "error" in line:
+                self.assertEqual(list(line), ["path", "error"])
+                self.assertEqual(list(line["error"]), ["kind", "message"])
+        plain = holisafe("guard", "--model", self.safe(self.families[0]), "--threshold", "1", bad, self.one)
+        self.assertEqual(plain.returncode, 2)
+        self.assertEqual(plain.stderr.decode().count("holisafe: error: "), 1)
+        self.assertIn("bad.png", plain.stderr.decode())
+        flagged = holisafe("guard", "--model", self.safe(self.families[0]), "--threshold", "0", bad, self.one)
+        self.assertEqual(flagged.returncode, 2, "an error wins")
+
+    def test_memory_is_flat_over_many_files(self):
+        folder = self.root / "many"
+        folder.mkdir()
+        small = png(self.root / "small.png", 3, (8, 8))
+        def peak(count):
+            names = "".join(f"{folder}/{i}.png\n" for i in range(count))
+            for i in range(count):
+                link = folder / f"{i}.png"
+                if not link.exists():
+                    link.symlink_to(small)
+            child = subprocess.Popen([PROGRAM, "guard", "--model", self.safe(self.families[0]), "--json", "-"],
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            out, _ = child.communicate(names.encode())
+            self.assertEqual(out.count(b"\n"), count)
+            return max_rss(child)
+        few, many = peak(100), peak(2000)
+        self.assertLess(many, few * 1.1 + 8 * 1024)
+
+
+def max_rss(child):
+    """Peak memory of children so far, KiB: it only grows, so that the second run's counts if it is larger."""
+    import resource
+    del child
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+
+
+class Malformed(Checkpoints):
+    """A table of broken model folders, images, prompts and guards: an error line, exit 2, no crash."""
+
+    def variant(self, family, name, change):
+        folder = self.root / family / f"bad_{name}"
+        shutil.copytree(self.safe(family), folder)
+        change(folder)
+        return folder
+
+    @staticmethod
+    def edit(file, change):
+        def apply(folder):
+            document = json.loads((folder / file).read_text())
+            document = change(document) or document
+            (folder / file).write_text(json.dumps(document))
+        return apply
+
+    @staticmethod
+    def write(file, content):
+        return lambda folder: (folder / file).write_bytes(content)
+
+    @staticmethod
+    def remove(*files):
+        return lambda folder: [(folder / file).unlink() for file in files if (folder / file).exists()]
+
+    @staticmethod
+    def truncate(file, keep):
+        return lambda folder: (folder / file).write_bytes((folder / file).read_bytes()[:keep])
+
+    def test_model_folders(self):
+        edit, write, remove, truncate = self.edit, self.write, self.remove, self.truncate
+        weights = "model.safetensors"
+        def set_key(key, value):
+            return lambda document: document.update({key: value})
+        def drop_tensor(folder):
+            data = (folder / weights).read_bytes()
+            length = struct.unpack("<Q", data[:8])[0]
+            header = json.loads(data[8:8 + length])
+            name = next(n for n in header if n.endswith("down_proj.weight"))
+            header[name + "x"] = header.pop(name)
+            text = json.dumps(header).encode()
+            (folder / weights).write_bytes(struct.pack("<Q", len(text)) + text + data[8 + length:])
+        cases = {
+            "no_config": (remove("config.json"), "config.json"),
+            "config_text": (write("config.json", b"{"), "config.json"),
+            "config_list": (write("config.json", b"[1]"), "config.json"),
+            "config_deep": (write("config.json", b"[" * 5000), "config.json"),
+            "model_type": (edit("config.json", set_key("model_type", "bert")), "bert"),
+            "no_weights": (remove(weights), "safetensors"),
+            "empty_weights": (write(weights, b""), weights),
+            "short_weights": (truncate(weights, 5000), weights),
+            "huge_header": (write(weights, b"\xff" * 64), weights),
+            "other_tensor": (drop_tensor, "down_proj.weightx"),
+            "no_tokenizer": (remove("tokenizer.json", "tokenizer.model"), "tokenizer"),
+            "bad_tokenizer": (write("tokenizer.json", b"{}"), "tokenizer.json"),
+            "no_processor": (remove("preprocessor_config.json", "processor_config.json"), "preprocessor_config.json"),
+            "guard_classes": (edit("config.json", set_key("num_safety_categories", 3)), "num_safety_categories"),
+            "guard_names": (edit("config.json", set_key("safety_categories", ["safe"] * 20)), "safety_categories"),
+            "guard_pooling": (edit("config.json", set_key("safety_head_pooling", "max")), "safety_head_pooling"),
+            "text_config": (edit("config.json", set_key("text_config", "large")), "text_config"),
+            "negative": (edit("config.json", lambda d: d.get("text_config", d).update(num_hidden_layers=-1)), "num_hidden_layers"),
+            "too_many": (edit("config.json", lambda d: d.get("text_config", d).update(num_hidden_layers=9)), "layer"),
+            "vision_size": (edit("config.json", lambda d: d["vision_config"].update(patch_size=0)), "patch_size"),
+            "dangling_index": (write("model.safetensors.index.json", b'{"weight_map":{"a":"../x.safetensors"}}'), "x.safetensors"),
+        }
+        for family in self.families:
+            for name, (change, part) in cases.items():
+                with self.subTest(family=family, case=name):
+                    folder = self.variant(family, name, change)
+                    self.assert_error(holisafe("guard", "--model", folder, "--json", self.one), part)
+
+    def test_command_lines(self):
+        model = self.safe(self.families[0])
+        bad = self.root / "cut.png"
+        bad.write_bytes(self.one.read_bytes()[:100])
+        for arguments, part in {
+                ("guard", self.one): "--model",
+                ("guard", "--model", model): "PATH",
+                ("guard", "--model", self.root / "nowhere", self.one): "nowhere",
+                ("guard", "--model", self.one, self.one): "one.png",
+                ("guard", "--model", model, "--guard", self.root / "none.safetensors", self.one): "none.safetensors",
+                ("guard", "--model", model, "--guard", self.one, self.one): "one.png",
+                ("guard", "--model", model, "--adapter", self.root, self.one): "adapter_config.json",
+                ("guard", "--model", model, "--dtype", "float8", self.one): "float16",
+                ("guard", "--model", model, "--device", "tpu", self.one): "cuda",
+                ("guard", "--model", model, "--treshold", "1", self.one): "--threshold",
+                ("ask", "--model", model): "--prompt",
+                ("ask", "--model", model, "--prompt", b"\xff\xfe"): "UTF-8",
+                ("ask", "--model", model, "--prompt", "x", "--image", bad): "cut.png",
+                ("ask", "--model", model, "--prompt", "x", "--image", self.root): str(self.root),
+                ("ask", "--model", model, "--prompt", "x", "--max-new-tokens", "0"): "max-new-tokens",
+                ("model", "trace", "--model", model, "--prompt", "x", "--out", self.root / "no" / "x"): "no/x",
+                ("model", "synth", "--family", "llama", "--preset", "tiny", "--out", self.root / "s"): "llava",
+                ("model", "synth", "--family", self.families[0], "--preset", "huge", "--out", self.root / "s"): "tiny",
+                ("model", "merge", "--model", model, "--out", self.root / "m"): "--adapter",
+                ("model", "merge", "--model", model, "--guard", self.one, "--out", self.root): str(self.root),
+                ("model", "info", self.root / "nowhere"): "nowhere",
+        }.items():
+            with self.subTest(arguments=arguments):
+                self.assert_error(holisafe(*arguments), part)
+
+
+class References(Checkpoints):
+    """Verdicts and merged checkpoints against PyTorch, transformers and PEFT, float32."""
+
+    def trace(self, model, *images):
+        from safetensors.torch import load_file
+        out = self.root / "trace.safetensors"
+        flags = [flag for image in images for flag in ("--image", image)]
+        done = holisafe("model", "trace", "--model", model, *flags, "--prompt", "What is it?", "--out", out)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        return load_file(out)
+
+    def reference(self, model, trace):
+        """transformers' output for a trace's own inputs."""
+        import torch
+        from transformers import AutoModelForImageTextToText
+        network = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.float32).eval()
+        return network, self.run_network(network, trace)
+
+    def run_network(self, network, trace):
+        import torch
+        ids = trace["input_ids"][None]
+        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "pixel_values": trace["pixel_values"]}
+        if "image_grid_thw" in trace:
+            inputs["image_grid_thw"] = trace["image_grid_thw"]
+        is_image = ids == self.image_token(network)
+        if network.config.model_type.startswith("gemma3"):
+            inputs["token_type_ids"] = is_image.long()
+        if network.config.model_type.startswith("qwen"):
+            inputs["mm_token_type_ids"] = is_image.int()
+        with torch.no_grad():
+            return network(**inputs, output_hidden_states=True)
+
+    @staticmethod
+    def image_token(network):
+        config = network.config
+        return getattr(config, "image_token_id", None) or getattr(config, "image_token_index")
+
+    def test_verdict(self):
+        import torch
+        from safetensors.torch import load_file
+        for family in self.each_family():
+            model = self.safe(family)
+            (info,) = self.lines(holisafe("model", "info", model, "--json"))
+            trace = self.trace(model, self.one)
+            network, out = self.reference(model, trace)
+            weights = load_file(model / "model.safetensors")
+            head = {k.split("img_safety_head.")[1]: v.float() for k, v in weights.items() if "img_safety_head." in k}
+            if info["guard"]["pooling"] == "last_hidden":
+                positions = trace["input_ids"] == self.image_token(network)
+                pooled = out.hidden_states[-1][0][positions].mean(0)
+            else:
+                pooled = trace["image_features"].mean(0)
+            x = torch.nn.functional.gelu(pooled @ head["mlp.0.weight"].T + head["mlp.0.bias"])
+            expected = (x @ head["mlp.3.weight"].T + head["mlp.3.bias"]).softmax(0)
+            (line,) = self.lines(holisafe("guard", "--model", model, "--json", self.one))
+            for index, name in enumerate(CLASSES):
+                self.assertAlmostEqual(line["scores"][name], expected[index].item(), delta=1e-5)
+
+    def test_trace_without_an_image(self):
+        for family in self.each_family():
+            trace = self.trace(self.safe(family))
+            self.assertEqual(sorted(trace), ["hidden_states", "input_ids", "logits"])
+            self.assertEqual(trace["logits"].shape[0], trace["input_ids"].shape[0])
+
+    def test_merge(self):
+        import torch
+        from peft import LoraConfig, get_peft_model
+        from safetensors.torch import load_file
+        from transformers import AutoModelForImageTextToText
+        for family in self.each_family():
+            base = self.root / family / "plain"
+            network = AutoModelForImageTextToText.from_pretrained(base, dtype=torch.float32).eval()
+            torch.manual_seed(0)
+            adapted = get_peft_model(network, LoraConfig(r=4, lora_alpha=8, init_lora_weights=False,
+                                                         target_modules=r".*language_model.*\.(q_proj|down_proj)"))
+            adapted.save_pretrained(self.root / family / "adapter")
+            guard = self.root / family / "guard.safetensors"
+            write_guard(guard, json.loads(holisafe("model", "info", base, "--json").stdout)["hidden_size"], family)
+            merged = self.root / family / "merged"
+            done = holisafe("model", "merge", "--model", base, "--adapter", self.root / family / "adapter", "--guard", guard,
+                            "--out", merged)
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            names = set(load_file(base / "model.safetensors"))
+            added = set(load_file(merged / "model.safetensors")) - names
+            self.assertEqual(names - set(load_file(merged / "model.safetensors")), set())
+            self.assertEqual(added, {f"img_safety_head.mlp.{i}.{p}" for i in (0, 3) for p in ("weight", "bias")})
+            config = json.loads((merged / "config.json").read_text())
+            self.assertEqual((config["safety_categories"], config["num_safety_categories"]), (CLASSES, 20))
+            self.assertEqual((config["safety_head_hidden_scale"], config["safety_num_hidden_layers"]), (0.5, 1))
+            trace = self.trace(merged, self.one)
+            _, out = self.reference(merged, trace)
+            expected = self.run_network(adapted.eval().base_model.model, trace)
+            scale = expected.logits.abs().max()
+            self.assertLess((out.logits - expected.logits).abs().max() / scale, 1e-5)
+            self.assertLess((trace["logits"] - expected.logits[0]).abs().max() / scale, 1e-4)
+            attached = self.lines(holisafe("guard", "--model", base, "--adapter", self.root / family / "adapter", "--guard", guard,
+                                           "--json", self.one))[0]
+            inside = self.lines(holisafe("guard", "--model", merged, "--json", self.one))[0]
+            for name in CLASSES:
+                self.assertAlmostEqual(attached["scores"][name], inside["scores"][name], delta=1e-5)
+
+    def test_guard_of_another_size(self):
+        family = self.families[0]
+        path = self.root / "other.safetensors"
+        write_guard(path, 40, family)
+        (info,) = self.lines(holisafe("model", "info", self.safe(family), "--json"))
+        self.assert_error(holisafe("guard", "--model", self.safe(family), "--guard", path, self.one), "40",
+                          str(info["hidden_size"]))
+        self.assert_error(holisafe("ask", "--model", self.safe(family), "--guard", path, "--prompt", "x"), "40",
+                          str(info["hidden_size"]))
+
+
+def write_guard(path, hidden_size, model_type):
+    import torch
+    from safetensors.torch import save_file
+    torch.manual_seed(3)
+    half = hidden_size // 2
+    save_file({"mlp.0.weight": torch.randn(half, hidden_size), "mlp.0.bias": torch.randn(half),
+               "mlp.3.weight": torch.randn(20, half), "mlp.3.bias": torch.randn(20)}, path,
+              metadata={"format": "holisafe-guard/1", "categories": json.dumps(CLASSES), "hidden_size": str(hidden_size),
+                        "pooling": "last_hidden", "model_type": model_type})
+
+
+if __name__ == "__main__":
+    unittest.main()
