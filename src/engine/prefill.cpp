@@ -119,7 +119,7 @@ Result<ImagePrefix> Engine::read_images(std::vector<models::ProcessedImage> imag
       HOLISAFE_TRY(out.verdict, judge(*guard_, out.prompt, pass.hidden_states[0], features));
     }
     // Rendering needs their sizes only.
-    for (auto& image : out.images) image.pixel_values = {};
+    for (auto& image : out.images) image.pixel_values = torch::Tensor();
     return out;
   });
 }
