@@ -25,7 +25,8 @@ std::string_view variable(const char* name) {
 Result<store::Part> parse_shard(const std::string& text) {
   const auto slash = text.find('/');
   const std::int64_t index = number(std::string_view(text).substr(0, slash));
-  const std::int64_t count = slash == std::string::npos ? -1 : number(std::string_view(text).substr(slash + 1));
+  const std::int64_t count =
+      slash == std::string::npos ? -1 : number(std::string_view(text).substr(slash + 1));
   if (count < 1 || index < 0 || index > count) {
     return fail(ErrorKind::usage, "bad shard", "--shard",
                 fmt::format("expected i/n with i from 0 to n, found \"{}\"", text));

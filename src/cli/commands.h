@@ -5,15 +5,17 @@
 
 namespace holisafe::cli {
 
-void add_data_check(CLI::App& data);    // data_check.cpp
-void add_data_stats(CLI::App& data);    // data_stats.cpp
-void add_data_synth(CLI::App& data);    // data_synth.cpp
-void add_data_sheet(CLI::App& data);    // data_synth.cpp
-void add_data_view(CLI::App& data);     // data_view.cpp
-void add_bench_run(CLI::App& bench);    // bench_run.cpp
-void add_bench_score(CLI::App& bench);  // bench_score.cpp
-void add_bench_judge(CLI::App& bench);  // bench_judge.cpp
-void add_completion(CLI::App& app);     // completion.cpp
-void add_man(CLI::App& app);            // man.cpp
+void add_data_check(CLI::App& data);      // data_check.cpp
+void add_data_stats(CLI::App& data);      // data_stats.cpp
+void add_data_synth(CLI::App& data);      // data_synth.cpp
+void add_data_sheet(CLI::App& data);      // data_synth.cpp
+void add_data_view(CLI::App& data);       // data_view.cpp
+void add_bench_run(CLI::App& bench);      // bench_run.cpp
+void add_bench_score(CLI::App& bench);    // bench_score.cpp
+void add_bench_judge(CLI::App& bench);    // bench_judge.cpp
+void add_bench_report(CLI::App& bench);   // bench_report.cpp
+void add_bench_compare(CLI::App& bench);  // bench_compare.cpp
+void add_completion(CLI::App& app);       // completion.cpp
+void add_man(CLI::App& app);              // man.cpp
 
 }  // namespace holisafe::cli

@@ -161,6 +161,8 @@ std::unique_ptr<CLI::App> flag_table(TorchFlags torch) {
   add_bench_run(*bench);
   add_bench_score(*bench);
   add_bench_judge(*bench);
+  add_bench_report(*bench);
+  add_bench_compare(*bench);
   CLI::App* data = declare_group(*app, "data", "Check, count, look at and make data");
   add_data_check(*data);
   add_data_stats(*data);

@@ -63,8 +63,11 @@ std::string score_table(std::span<const report::ScoredRun> runs, bool published)
   std::vector<Line> lines = {head};
   for (const auto& run : runs) add_run(run, lines);
   if (published) {
-    lines.push_back({"published (judge string)"});
-    for (const auto& score : metrics::published_scores("string")) {
+    const auto& judge = runs.front().score.judge;
+    const auto rows = metrics::published_scores(judge);
+    lines.push_back({rows.empty() ? fmt::format("nothing published for judge {}", judge)
+                                  : fmt::format("published (judge {})", judge)});
+    for (const auto& score : rows) {
       Line line = {fmt::format("  {}", score.model), "", "", ""};
       for (const double value : score.types) line.push_back(rate(value));
       line.push_back(rate(score.masr));
