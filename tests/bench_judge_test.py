@@ -357,6 +357,13 @@ class Judge(unittest.TestCase):
             self.assertLess(max(sizes), 30000)
             self.assert_verdicts(provider, unsure=False)
 
+    def test_gemini_without_file_upload_takes_rows_in_the_request(self):
+        server = self.server(lambda provider, number: verdict(provider, number, unsure=False))
+        server.takes_files = False
+        self.judge("gemini", server, "--batch", "--batch-rows", "25")
+        self.assertEqual([len(batch["rows"]) for batch in server.batches.values()], [25, 25, 10])
+        self.assert_verdicts("gemini", unsure=False)
+
     def kill_when(self, command, ready, limit=60):
         """Starts a command and kills it as soon as `ready` says so; false if it ended before."""
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment)

@@ -29,10 +29,13 @@ class Server:
         self.verdict, self.answer, self.fault_rate, self.seed = verdict, answer, fault_rate, seed
         self.lock = threading.Lock()
         self.calls = []  # (provider, row number, headers, body) of each judgement that was answered well
+        self.keep = True  # headers and bodies too
+        self.faults = {}  # how many of each kind
         self.tries = {}
         self.requests = 0
         self.status = None  # answers every request so
         self.files, self.batches, self.uploads = {}, {}, {}
+        self.takes_files = True
         self.looks = 1  # until a batch has ended
         self.row_fault = lambda provider, number, round_: None  # "again", "final" or "missing"
         self.expire = lambda provider, batch: False
@@ -106,6 +109,8 @@ class Server:
         http.wfile.write(data)
 
     def fault(self, http, kind):
+        with self.lock:
+            self.faults[kind] = self.faults.get(kind, 0) + 1
         if kind == "429":
             return self.send(http, 429, json.dumps({"error": {"message": "slow down"}}))
         if kind == "500":
@@ -143,7 +148,7 @@ class Server:
     def judge(self, provider, body, headers=None):
         number = number_in(body)
         with self.lock:
-            self.calls.append((provider, number, headers, body))
+            self.calls.append((provider, number, headers, body) if self.keep else (provider, number, body.get("model")))
         return self.verdict(provider, number)
 
     def openai(self, http, path, body):
@@ -220,6 +225,8 @@ class Server:
         if path.endswith(":generateContent"):
             assert path.startswith("/v1beta/models/")
             return 200, gemini_answer(self.judge("gemini", json.loads(body), http.headers)), ()
+        if path.startswith("/upload/") and not self.takes_files:
+            return 404, "not here", ()
         if path == "/upload/v1beta/files" and "upload_id" in http.path:
             name = urllib.parse.parse_qs(urllib.parse.urlsplit(http.path).query)["upload_id"][0]
             assert http.headers["X-Goog-Upload-Command"] == "upload, finalize" and http.headers["X-Goog-Upload-Offset"] == "0"
@@ -232,9 +239,13 @@ class Server:
                 self.uploads[name] = int(http.headers["X-Goog-Upload-Header-Content-Length"])
             return 200, "{}", [("X-Goog-Upload-URL", f"{self.url}/upload/v1beta/files?upload_id={name}&upload_protocol=resumable")]
         if path.endswith(":batchGenerateContent"):
-            name = json.loads(body)["batch"]["input_config"]["file_name"].removeprefix("files/")
-            rows = [json.loads(line) for line in self.files[name].splitlines()]
-            batch = self.add_batch("gemini", [(row["key"], row["request"]) for row in rows])
+            config = json.loads(body)["batch"]["input_config"]
+            if "file_name" in config:
+                rows = [json.loads(line) for line in self.files[config["file_name"].removeprefix("files/")].splitlines()]
+                rows = [(row["key"], row["request"]) for row in rows]
+            else:
+                rows = [(row["metadata"]["key"], row["request"]) for row in config["requests"]["requests"]]
+            batch = self.add_batch("gemini", rows)
             return 200, {"name": f"batches/{batch}", "metadata": {"state": "BATCH_STATE_PENDING"}}, ()
         if path.startswith("/download/"):
             return self.content(path.removeprefix("/download/v1beta/files/").removesuffix(":download"))
@@ -252,8 +263,12 @@ class Server:
                 out.append({"key": id_, "response": gemini_answer(text)})
             elif fault != "missing":
                 out.append({"key": id_, "error": {"code": 13 if fault == "again" else 3, "message": f"no {KEY}"}})
+        response = {"responsesFile": f"files/{self.add_results(out, batch)}"}
+        if not self.takes_files:
+            out = [{"metadata": {"key": row.pop("key")}, **row} for row in reversed(out)]
+            response = {"inlinedResponses": {"inlinedResponses": out}}
         return 200, {"name": f"batches/{name}", "done": True, "metadata": {"state": "BATCH_STATE_SUCCEEDED"},
-                     "response": {"responsesFile": f"files/{self.add_results(out, batch)}"}}, ()
+                     "response": response}, ()
 
     # Files and batches
 

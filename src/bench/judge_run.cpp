@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
+#include <fmt/format.h>
+
 #include "base/file.h"
 #include "base/hash.h"
 #include "image/image.h"
@@ -14,7 +16,10 @@ namespace {
 
 constexpr std::size_t page_rows = 64;
 
-std::string batch_prefix(const std::string& judge) { return "batch/" + judge + "/"; }
+/// With the name's length, for names may hold anything and none must be the beginning of another's key.
+std::string batch_prefix(const std::string& judge) {
+  return fmt::format("batch/{}:{}/", judge.size(), judge);
+}
 
 std::string fill(const judge::PromptTemplate& prompt, const store::Row& row) {
   const auto& subcategory = taxonomy::classes()[row.sample.subcategory];

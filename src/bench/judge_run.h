@@ -12,7 +12,7 @@
 
 namespace holisafe::bench {
 
-/// Open batches are values of the store: "batch/JUDGE/ID", a JSON list of positions.
+/// Open batches are values of the store: "batch/LENGTH:JUDGE/ID", a JSON list of positions.
 class StoreLedger : public judge::Ledger {
  public:
   /// `judge` is the name verdicts are kept under. The store is borrowed. Errors: missing (a store that does

@@ -66,9 +66,18 @@ class GeminiBatches : public BatchService {
   }
 
   Result<std::string> submit(const std::string& lines, const StopFlag& stop) override {
-    HOLISAFE_TRY(const std::string file, upload(lines, stop));
+    Json config;
+    auto file = upload(lines, stop);
+    if (file) {
+      config = {{"file_name", *file}};
+    } else if (file.error().kind == ErrorKind::refused && lines.size() < most_inline_bytes) {
+      // Gateways that pass the model's calls on may have no file upload: the rows go with the request then.
+      config = {{"requests", {{"requests", inline_requests(lines)}}}};
+    } else {
+      return fail(std::move(file).error());
+    }
     const Json request = {
-        {"batch", {{"display_name", "holisafe judge"}, {"input_config", {{"file_name", file}}}}}};
+        {"batch", {{"display_name", "holisafe judge"}, {"input_config", std::move(config)}}}};
     const std::string path = model_path(endpoint_.model()) + ":batchGenerateContent";
     HOLISAFE_TRY(const Json batch, endpoint_.call_json(endpoint_.post(path, request.dump()), stop));
     std::string name = text_of(member(batch, "name"));
@@ -91,6 +100,9 @@ class GeminiBatches : public BatchService {
         fmt::format("the batch is {} {}", state, text_of(member(member(job, "error"), "message")));
     const Json& response = member(job, "response");
     const Json& output = response.is_object() ? response : member(member(job, "metadata"), "output");
+    const Json& rows = member(output, "inlinedResponses");
+    const Json& list = rows.is_object() ? member(rows, "inlinedResponses") : rows;
+    if (list.is_array()) out.rows.assign(list.begin(), list.end());
     const std::string file = text_of(member(output, "responsesFile"));
     if (!file.empty())
       out.results.push_back(
@@ -118,6 +130,19 @@ class GeminiBatches : public BatchService {
   }
 
  private:
+  static constexpr std::size_t most_inline_bytes = 20'000'000;
+
+  static Json inline_requests(std::string_view lines) {
+    Json out = Json::array();
+    while (!lines.empty()) {
+      const auto end = std::min(lines.find('\n'), lines.size());
+      const Json row = Json::parse(lines.substr(0, end));
+      out.push_back({{"request", row["request"]}, {"metadata", {{"key", row["key"]}}}});
+      lines.remove_prefix(std::min(end + 1, lines.size()));
+    }
+    return out;
+  }
+
   /// The resumable protocol in one piece: announced first, then sent to the address that came back, which
   /// must be the endpoint's own, since the key goes with it.
   Result<std::string> upload(const std::string& lines, const StopFlag& stop) {
