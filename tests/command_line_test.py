@@ -49,6 +49,13 @@ class CommandLine(unittest.TestCase):
                 self.assertEqual(done.returncode, 0, path)
                 self.assertTrue(done.stdout, path)
 
+    def test_output_that_cannot_be_written_is_an_error(self):
+        with open("/dev/full", "w") as full:
+            for command in (["man"], ["completion", "bash"]):
+                done = subprocess.run([PROGRAM, *command], stdout=full, stderr=subprocess.PIPE, text=True)
+                self.assertEqual(done.returncode, 2)
+                self.assertRegex(done.stderr, "^holisafe: error: .*No space left on device\n$")
+
     def test_man_page_has_every_command(self):
         page = holisafe("man").stdout
         self.assertIn(".TH HOLISAFE 1", page)

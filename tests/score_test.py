@@ -9,7 +9,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 import unicodedata
 import unittest
 
@@ -284,18 +283,16 @@ class Score(unittest.TestCase):
             "spaces": b" " * size,
         }
         def limit():
+            resource.setrlimit(resource.RLIMIT_CPU, (4, 4))  # processor seconds: what grows faster than the file is stopped
             resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
         bounded = None if "asan" in PROGRAM else limit
         for name, content in junk.items():
             with self.subTest(name):
                 path = self.file(content)
-                start = time.monotonic()
                 done = self.run_score(path, "--json", preexec_fn=bounded)
-                elapsed = time.monotonic() - start
                 self.assertEqual(done.returncode, 2, done.stderr[:300])
                 self.assertEqual(done.stderr.count(b"\n"), 1)
                 self.assertLess(len(done.stderr), 1000)
-                self.assertLess(elapsed, 20 if bounded is None else 2)
                 os.unlink(path)
 
 

@@ -1,22 +1,42 @@
 #!/usr/bin/env bash
-# The checks beside the tests: formatting, the layers without LibTorch under ASan and UBSan, clang-tidy.
+# The checks beside the tests: formatting, the layers without LibTorch under ASan and UBSan, clang-tidy of changed layers.
+#
+#   tools/check.sh [all]    all: clang-tidy looks at every layer, changed or not
 set -euo pipefail
 cd "$(dirname "$0")/.."
+step() { echo "check: $* (after ${SECONDS} s)"; }
 
-echo "check: formatting"
+step "formatting"
 git ls-files -z 'src/*.cpp' 'src/*.h' 'tests/*.cpp' 'perf/*.cpp' 'fuzz/*.cpp' 'cmake/*.h' |
   xargs -0 clang-format --dry-run --Werror
 
-echo "check: layers without LibTorch under AddressSanitizer and UndefinedBehaviorSanitizer"
+step "layers without LibTorch under AddressSanitizer and UndefinedBehaviorSanitizer"
 tools/build.sh asan
 ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
-  ctest --preset asan --parallel "$(nproc)" --timeout 1200
+  ctest --preset asan --parallel "${JOBS:-$(nproc)}" --timeout 1200
 
-echo "check: clang-tidy"
-python3 - <<'PY' | xargs -P "$(nproc)" -n 2 clang-tidy --quiet -p build-asan --extra-arg=-Wno-unknown-warning-option
+# Layers with a change since the main branch; all of them if that is not known, or if what rules every file changed.
+changed_layers() {
+  local base
+  base=$(git merge-base HEAD origin/main 2>/dev/null) || { echo .; return; }
+  [ "$base" != "$(git rev-parse HEAD)" ] || base=$(git rev-parse --verify -q HEAD~1) || { echo .; return; }
+  if git diff --quiet "$base" -- .clang-tidy CMakeLists.txt cmake tools/check.sh; then
+    git diff --name-only "$base" -- src | cut -d/ -f2 | sort -u
+  else
+    echo .
+  fi
+}
+layers=$([ "${1:-}" = all ] && echo . || changed_layers)
+step "clang-tidy:" "${layers//./every layer}"
+python3 - "$layers" <<'PY' | xargs -r -P "${JOBS:-$(nproc)}" -n 1 clang-tidy --quiet -p build-asan --extra-arg=-Wno-unknown-warning-option
 import json
+import os
+import sys
+
+layers = sys.argv[1].split()
 for entry in json.load(open("build-asan/compile_commands.json")):
-    if "/src/" in entry["file"] and not entry["file"].endswith("_test.cpp"):
+    path = os.path.relpath(entry["file"])
+    if path.startswith("src/") and not path.endswith("_test.cpp") and ("." in layers or path.split("/")[1] in layers):
         print(entry["file"])
 PY
-echo "check: fine"
+step "fine"

@@ -1,6 +1,7 @@
 #include "cli/program.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -10,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "base/file.h"
 #include "cli/commands.h"
 #include "cli/torch_module.h"
 
@@ -112,6 +114,8 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
     // A mistyped flag often leaves a required one unset: name the mistyped one.
     return report(app.remaining(true).empty() ? bad_value(error) : unknown_word(app));
   }
+  if (std::fflush(stdout) != 0)
+    return report(system_error("cannot write", "standard output", errno));  // at exit nobody would tell
   return exit_code;
 }
 

@@ -37,6 +37,7 @@ void TerminalProgress::update(std::uint64_t done, std::uint64_t total, const std
   const std::chrono::duration<double> elapsed = now - start_;
   const std::chrono::duration<double> since_last = now - last_;
   const double interval = animated_ ? 0.2 : 10.0;
+  if (!drawn_ && total > 0 && done >= total) return;  // over before there was anything to tell
   if (elapsed.count() < 2.0 || (since_last.count() < interval && drawn_)) return;
   last_ = now;
   drawn_ = true;

@@ -130,7 +130,7 @@ class BenchReading {
   std::unordered_set<std::string_view> images_;
 };
 
-BenchData from_rows(RowFile file, const std::filesystem::path& path) {
+BenchData from_rows(const RowFile& file, const std::filesystem::path& path) {
   BenchData bench{path.parent_path(), file, {}, {}, Problems(file.name()), Problems(file.name())};
   BenchReading reading(bench);
   const auto texts = file.row_texts();
@@ -157,12 +157,12 @@ Result<BenchData> read_bench(const std::filesystem::path& path) {
   std::error_code code;
   const auto file = std::filesystem::is_directory(path, code) ? path / bench_file_name : path;
   HOLISAFE_TRY(RowFile rows, RowFile::open(file.string()));
-  return from_rows(std::move(rows), file);
+  return from_rows(rows, file);
 }
 
 Result<BenchData> parse_bench(std::string text, const std::filesystem::path& file) {
   HOLISAFE_TRY(RowFile rows, RowFile::parse(std::move(text), file.string()));
-  return from_rows(std::move(rows), file);
+  return from_rows(rows, file);
 }
 
 Result<void> check_images(const BenchData& bench, const CheckImage& check_image, Problems& problems,
