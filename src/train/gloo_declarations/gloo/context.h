@@ -1,5 +1,6 @@
-// LibTorch ships c10d's gloo backend and its header, but not the gloo headers that one includes. c10d's header only holds
-// these types by pointer and calls the members declared here, which libtorch_cpu exports; nothing here is instantiated.
+// LibTorch ships c10d's gloo backend and its header, but not the gloo headers that one includes. c10d's
+// header only holds these types by pointer and calls the members declared here, which libtorch_cpu exports;
+// nothing here is instantiated.
 #pragma once
 
 #include <chrono>
