@@ -101,6 +101,7 @@ Result<Prompt> QwenModel::render(const Conversation& conversation,
                   "video is not supported, only images");
     }
   }
+  HOLISAFE_CHECK(check_ids(prompt, info().vocab_size));
   std::vector<TokenGrid> grids;
   for (const ProcessedImage& image : images) grids.push_back(grid(image));
   auto [positions, next] = multimodal_positions(prompt.length(), prompt.spans, grids);

@@ -21,10 +21,12 @@ struct Preset {
   torch::ScalarType dtype;
 };
 
-constexpr std::array<Preset, 5> kPresets{{
+// "7b-4layers": the 7B shapes, small enough to compare speeds on any machine.
+constexpr std::array<Preset, 6> kPresets{{
     {"tiny", 64, 128, 2, 4, 2, 1024, 1000, 4, 32, 48, 2, false, torch::kFloat32},
     {"3b", 2048, 11008, 36, 16, 2, 151936, 151643, 32, 1280, 3420, 16, true, torch::kBFloat16},
     {"7b", 3584, 18944, 28, 28, 4, 152064, 151643, 32, 1280, 3420, 16, false, torch::kBFloat16},
+    {"7b-4layers", 3584, 18944, 4, 28, 4, 152064, 151643, 32, 1280, 3420, 16, false, torch::kBFloat16},
     {"32b", 5120, 27648, 64, 40, 8, 152064, 151643, 32, 1280, 3456, 16, false, torch::kBFloat16},
     {"72b", 8192, 29568, 80, 64, 8, 152064, 151643, 32, 1280, 3456, 16, false, torch::kBFloat16},
 }};
@@ -173,8 +175,9 @@ Result<void> synth(const SynthRequest& request) {
   const auto* const preset = std::find_if(kPresets.begin(), kPresets.end(),
                                           [&](const Preset& one) { return request.preset == one.name; });
   if (preset == kPresets.end()) {
-    return fail(ErrorKind::usage, "no such preset of qwen2_5_vl", request.preset,
-                "expected tiny, 3b, 7b, 32b or 72b");
+    std::string known;
+    for (const std::string& name : presets()) known += (known.empty() ? "" : ", ") + name;
+    return fail(ErrorKind::usage, "no such preset of qwen2_5_vl", request.preset, "expected one of " + known);
   }
   HOLISAFE_CHECK(write_side_files(*preset, request));
   HOLISAFE_TRY(const auto document, checkpoint::Checkpoint::open_config(request.out));
