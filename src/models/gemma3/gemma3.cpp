@@ -14,8 +14,8 @@
 namespace holisafe::models::gemma3 {
 namespace {
 
-/// Pieces of one batch through the tower: enough to fill the cores, few enough to keep memory flat.
-constexpr std::int64_t kMostPieces = 8;
+/// Pieces of one batch through the tower: a published one has 4096 patches, which fill the cores already.
+constexpr std::int64_t kMostPieces = 2;
 
 class Gemma3 final : public Model {
  public:
@@ -46,7 +46,9 @@ class Gemma3 final : public Model {
   Result<Prompt> render(const Conversation& conversation,
                         std::span<const ProcessedImage> images) const override {
     HOLISAFE_TRY(const PromptText text, fill_template(conversation, images));
-    return text.encode(tokenizer(), info_.image_token_id, images);
+    HOLISAFE_TRY(auto prompt, text.encode(tokenizer(), info_.image_token_id, images));
+    HOLISAFE_CHECK(check_ids(prompt, info_.vocab_size));
+    return prompt;
   }
 
  protected:

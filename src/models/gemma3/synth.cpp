@@ -21,12 +21,12 @@ struct Preset {
   std::int64_t tokenizer_size;  ///< `<image_soft_token>` has this id
 };
 
-ordered_json siglip() {
+ordered_json siglip(std::int64_t layers = 27) {
   return {{"hidden_size", 1152},
           {"image_size", 896},
           {"intermediate_size", 4304},
           {"num_attention_heads", 16},
-          {"num_hidden_layers", 27},
+          {"num_hidden_layers", layers},
           {"patch_size", 14},
           {"model_type", "siglip_vision_model"},
           {"vision_use_head", false}};
@@ -66,6 +66,9 @@ const std::vector<Preset>& table() {
        640},
       {"4b", published_text({{"hidden_size", 2560}, {"intermediate_size", 10240}, {"num_hidden_layers", 34}}),
        siglip(), 256, 262144},
+      {"4b-6layers",  // one layer in six is global; the tower cut down alike
+       published_text({{"hidden_size", 2560}, {"intermediate_size", 10240}, {"num_hidden_layers", 6}}),
+       siglip(4), 256, 262144},
       {"12b",
        published_text({{"hidden_size", 3840},
                        {"intermediate_size", 15360},

@@ -9,7 +9,7 @@
 
 namespace holisafe::models::gemma3 {
 
-/// "tiny" for tests, the published sizes for benchmarks.
+/// "tiny" for tests, the published sizes, and "4b-6layers" of the 4B's shapes for benchmarks.
 std::vector<std::string> presets();
 
 /// Everything of a preset but its weights. Errors: usage (an unknown preset), those of writing.
