@@ -1,0 +1,141 @@
+"""A Safe-VLM's verdict and answer: `holisafe ask` against transformers, both sides in one run.
+
+    python perf/model_speed.py build/holisafe [--preset 7b-4layers] [--rounds 3] [--threads 2] [--keep FOLDER]
+
+Makes a random LLaVA-1.5 with a guard (by default the released 7B shapes with four layers of the language model, float16 files) and asks both
+sides the same about one picture, computing in float32. The reference does what the published example does: one forward pass for the hidden
+states that the guard pools, then generate(), which runs the prompt again. Each round is a process of its own on either side, and rounds
+alternate. Verdicts and tokens must agree. Given are medians of the rounds: seconds from the loaded model on, processor seconds of the whole
+process for machines that others use, and peak resident memory against the weights in float32 and the key-value cache.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+PROMPT = "What is shown in this picture, and what could it be used for?"
+TOKENS = 32
+
+
+def reference(folder, image, threads):
+    """The other side, in a process of its own: prints its timings as JSON."""
+    import torch
+    from PIL import Image
+    from safetensors import safe_open
+    from transformers import AutoProcessor, LlavaForConditionalGeneration
+
+    torch.set_num_threads(threads)
+    start = time.perf_counter()
+    model = LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
+    processor = AutoProcessor.from_pretrained(folder)
+    head = {}
+    index = pathlib.Path(folder, "model.safetensors.index.json")
+    files = set(json.loads(index.read_text())["weight_map"].values()) if index.exists() else {"model.safetensors"}
+    for file in files:
+        with safe_open(str(pathlib.Path(folder, file)), "pt") as weights:
+            for name in weights.keys():
+                if name.startswith("img_safety_head."):
+                    head[name.removeprefix("img_safety_head.mlp.")] = weights.get_tensor(name).float()
+    loaded = time.perf_counter()
+    with torch.no_grad():
+        inputs = processor(text=f"USER: <image>\n{PROMPT} ASSISTANT:", images=[Image.open(image)], return_tensors="pt")
+        hidden = model(**inputs, output_hidden_states=True, logits_to_keep=1).hidden_states[-1][0]
+        pooled = hidden[inputs["input_ids"][0] == model.config.image_token_index].mean(0)
+        middle = torch.nn.functional.gelu(pooled @ head["0.weight"].T + head["0.bias"])
+        scores = (middle @ head["3.weight"].T + head["3.bias"]).softmax(-1)
+        verdict = time.perf_counter()
+        tokens = model.generate(**inputs, max_new_tokens=TOKENS, do_sample=False)[0][inputs["input_ids"].shape[1]:]
+        done = time.perf_counter()
+    weights = sum(parameter.numel() * 4 for parameter in model.parameters())
+    text = model.config.text_config
+    positions = inputs["input_ids"].shape[1] + len(tokens)
+    cache = 2 * 4 * positions * text.num_hidden_layers * text.num_key_value_heads * text.head_dim
+    return {"load": loaded - start, "verdict": verdict - loaded, "answer": done - loaded, "label": int(scores.argmax()), "score": float(scores.max()),
+            "tokens": tokens.tolist(), "needed": weights + cache}
+
+
+def ours(program, folder, image, threads):
+    done = subprocess.run([program, "ask", "--model", folder, "--image", image, "--prompt", PROMPT, "--max-new-tokens", str(TOKENS), "--json"],
+                          capture_output=True, text=True, check=True, env=os.environ | {"OMP_NUM_THREADS": str(threads)})
+    answer = json.loads(done.stdout)
+    times = answer["timings"]
+    verdict = times["image_seconds"] + times["prefill_seconds"]
+    return {"load": times["load_seconds"], "verdict": verdict, "answer": verdict + times["decode_seconds"], "decode": times["decode_seconds"],
+            "label": answer["guard"]["label"], "score": answer["guard"]["score"], "tokens": answer["completion_token_ids"]}
+
+
+def side(which, program, folder, image, threads):
+    """Runs one side in a child of its own, so that its peak memory is its own."""
+    start = time.perf_counter()
+    child = subprocess.run([sys.executable, __file__, program, "--side", which, "--keep", folder, "--picture", image, "--threads", str(threads)],
+                           capture_output=True, text=True, check=False)
+    if child.returncode != 0:
+        sys.exit(child.stderr)
+    return json.loads(child.stdout.splitlines()[-1]) | {"wall": time.perf_counter() - start}
+
+
+def make_picture(path):
+    from PIL import Image
+
+    picture = Image.new("RGB", (640, 480))
+    picture.putdata([((x * 3) % 256, (y * 5) % 256, (x * y // 97) % 256) for y in range(480) for x in range(640)])
+    picture.save(path)
+
+
+def compare(program, folder, image, rounds, threads):
+    results = {"holisafe": [], "transformers": []}
+    for number in range(rounds):
+        for which, found in results.items():
+            found.append(side(which, program, folder, image, threads))
+            print(f"round {number + 1}: {which}: " + ", ".join(f"{key} {found[-1][key]:.2f} s" for key in ("load", "verdict", "answer", "wall")), file=sys.stderr)
+    (first, *_), (other, *_) = results.values()
+    if first["tokens"] != other["tokens"] or first["label"] != other["label"] or abs(first["score"] - other["score"]) > 1e-4:
+        sys.exit(f"the sides disagree: {first}, {other}")
+    print(f"{len(first['tokens'])} tokens; verdict {first['label']} at {first['score']:.4f} on both sides; {threads} threads")
+    print(f"{'':28}{'holisafe':>12}{'transformers':>14}{'ratio':>8}")
+    for key, words in (("load", "load"), ("verdict", "time to verdict"), ("answer", f"verdict + {TOKENS} tokens"), ("wall", "whole process"),
+                       ("processor", "  its processor time")):
+        mine, theirs = (statistics.median(result[key] for result in found) for found in results.values())
+        print(f"{words:28}{mine:10.2f} s{theirs:12.2f} s{theirs / mine:7.2f}x")
+    mine, theirs = (max(result["peak"] for result in found) for found in results.values())
+    print(f"{'peak memory':28}{mine / 1e9:9.2f} GB{theirs / 1e9:11.2f} GB{theirs / mine:7.2f}x")
+    print(f"{'  of weights + cache':28}{mine / other['needed']:11.2f}x{theirs / other['needed']:13.2f}x")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("--preset", default="7b-4layers")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--keep", help="folder of the checkpoint, made where it is not there")
+    parser.add_argument("--side", help=argparse.SUPPRESS)
+    parser.add_argument("--picture", help=argparse.SUPPRESS)
+    flags = parser.parse_args()
+    if flags.side:
+        if flags.side == "transformers":
+            result = reference(flags.keep, flags.picture, flags.threads)
+        else:
+            result = ours(flags.program, flags.keep, flags.picture, flags.threads)
+        who = resource.RUSAGE_SELF if flags.side == "transformers" else resource.RUSAGE_CHILDREN
+        used = resource.getrusage(who)
+        print(json.dumps(result | {"peak": used.ru_maxrss * 1024, "processor": used.ru_utime + used.ru_stime}))
+        return
+    with tempfile.TemporaryDirectory() as work:
+        folder = flags.keep or os.path.join(work, "model")
+        if not os.path.exists(os.path.join(folder, "config.json")):
+            subprocess.run([flags.program, "model", "synth", "--family", "llava", "--preset", flags.preset, "--seed", "1", "--out", folder, "--guard"], check=True)
+        image = os.path.join(work, "picture.png")
+        make_picture(image)
+        compare(flags.program, folder, image, flags.rounds, flags.threads)
+
+
+if __name__ == "__main__":
+    main()
