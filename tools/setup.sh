@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 packages=(
   g++ cmake ninja-build ccache make pkg-config git python3 python3-venv
-  libcli11-dev libspdlog-dev libfmt-dev libexpected-dev libsimdjson-dev nlohmann-json3-dev
+  libcli11-dev libspdlog-dev libfmt-dev libexpected-dev libsimdjson-dev nlohmann-json3-dev libtomlplusplus-dev
   libjpeg62-turbo-dev libpng-dev libwebp-dev libgif-dev libcairo2-dev
   libsentencepiece-dev libprotobuf-dev libpcre2-dev libutf8proc-dev
   libsqlite3-dev libssl-dev libcurl4-openssl-dev libcpp-httplib-dev libjs-chart.js

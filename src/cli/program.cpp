@@ -34,22 +34,6 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-/// The candidates nearest to what was typed, at most three.
-std::vector<std::string> nearest(const std::string& typed, const std::vector<std::string>& candidates) {
-  std::vector<std::pair<std::size_t, std::string>> ranked;
-  for (const auto& candidate : candidates) {
-    const std::size_t distance = edit_distance(typed, candidate);
-    if (distance <= std::max<std::size_t>(2, candidate.size() / 2)) ranked.emplace_back(distance, candidate);
-  }
-  std::stable_sort(ranked.begin(), ranked.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<std::string> out;
-  for (const auto& [distance, candidate] : ranked) {
-    if (out.size() < 3) out.push_back(candidate);
-  }
-  return out;
-}
-
 const CLI::App* chosen(const CLI::App& app) {
   const auto subcommands = app.get_subcommands();
   return subcommands.empty() ? &app : chosen(*subcommands.back());
@@ -120,6 +104,21 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
 }
 
 }  // namespace
+
+std::vector<std::string> nearest(const std::string& typed, const std::vector<std::string>& candidates) {
+  std::vector<std::pair<std::size_t, std::string>> ranked;
+  for (const auto& candidate : candidates) {
+    const std::size_t distance = edit_distance(typed, candidate);
+    if (distance <= std::max<std::size_t>(2, candidate.size() / 2)) ranked.emplace_back(distance, candidate);
+  }
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::string> out;
+  for (const auto& [distance, candidate] : ranked) {
+    if (out.size() < 3) out.push_back(candidate);
+  }
+  return out;
+}
 
 CLI::App* declare(CLI::App& parent, const std::string& name, const std::string& description,
                   const std::vector<std::string>& examples) {

@@ -3,6 +3,8 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -34,6 +36,9 @@ void on_run(CLI::App* command, Command run);
 
 /// Declares a group of commands, such as `data`; a group alone prints its help and exits 2.
 CLI::App* declare_group(CLI::App& parent, const std::string& name, const std::string& description);
+
+/// The candidates nearest to what was typed, nearest first, at most three; none where none is near.
+std::vector<std::string> nearest(const std::string& typed, const std::vector<std::string>& candidates);
 
 /// Prints `holisafe: error: …` on stderr; gives exit_error, so that commands can `return report(error)`.
 int report(const Error& error);

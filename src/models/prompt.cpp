@@ -46,7 +46,8 @@ Result<Prompt> PromptText::encode(const tokenizer::Tokenizer& tokenizer, std::in
   for (const tokenizer::Offsets& range : encoding.offsets) {
     const auto begin = supervised_bytes.begin() + static_cast<std::ptrdiff_t>(range.begin);
     const auto end = supervised_bytes.begin() + static_cast<std::ptrdiff_t>(range.end);
-    prompt.supervised.push_back(std::find(begin, end, 1) != end ? 1 : 0);
+    // A token that also holds some of the template is not the assistant's alone.
+    prompt.supervised.push_back(begin != end && std::find(begin, end, 0) == end ? 1 : 0);
   }
   HOLISAFE_TRY(prompt.spans, find_spans(prompt.input_ids, image_token_id, images));
   prompt.positions = at::arange(prompt.length(), torch::kInt64).unsqueeze(0);

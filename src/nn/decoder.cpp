@@ -1,5 +1,6 @@
 #include "nn/decoder.h"
 
+#include <memory>
 #include <utility>
 
 #include "nn/mask.h"
@@ -90,10 +91,13 @@ Decoder::Pass Decoder::make_pass(const DecoderInputs& inputs, const KvCache* cac
 }
 
 torch::Tensor Decoder::forward(const DecoderInputs& inputs, KvCache* cache) const {
-  const Pass pass = make_pass(inputs, cache);
+  // A hook may run a layer again in the backward pass, after this function has returned.
+  const auto pass = std::make_shared<const Pass>(make_pass(inputs, cache));
   torch::Tensor hidden = inputs.embeddings;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const auto part = [&, i](const torch::Tensor& x) { return run_layer(i, x, pass, cache); };
+    const auto part = [this, i, pass, cache](const torch::Tensor& x) {
+      return run_layer(i, x, *pass, cache);
+    };
     hidden = layer_hook ? layer_hook(part, hidden) : part(hidden);
   }
   return norm_.forward(hidden);

@@ -51,7 +51,7 @@ Result<void> same_run(const nlohmann::ordered_json& expected, const nlohmann::or
   const auto refuse = [](const std::string& where, const std::string& detail) {
     return fail(ErrorKind::mismatch, "cannot resume: the run was started otherwise", where, detail);
   };
-  for (const char* key : {"model", "data"}) {
+  for (const char* key : {"model", "data", "processes"}) {
     if (shown(expected, key) != shown(found, key)) {
       return refuse(key, fmt::format("expected {}, found {}", shown(expected, key), shown(found, key)));
     }

@@ -33,8 +33,8 @@ struct RunState {
   NamedTensors optimizer;  ///< optimizer state: <name>.exp_avg, <name>.exp_avg_sq, <name>.step
 };
 
-/// Says how `found` differs from `expected` (both as run.json holds them: model, data, flags): an error
-/// mismatch whose `where` is `model`, `data` or the flag.
+/// Says how `found` differs from `expected` (both as run.json holds them: model, data, processes, flags): an
+/// error mismatch whose `where` is `model`, `data`, `processes` or the flag.
 Result<void> same_run(const nlohmann::ordered_json& expected, const nlohmann::ordered_json& found);
 
 /// A run's folder. Only one process may write it.

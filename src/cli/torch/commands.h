@@ -11,5 +11,6 @@ void add_model_info(CLI::App& model);   // model_info.cpp
 void add_model_trace(CLI::App& model);  // model_trace.cpp
 void add_model_synth(CLI::App& model);  // model_synth.cpp
 void add_model_merge(CLI::App& model);  // model_merge.cpp
+void add_train(CLI::App& app);          // train.cpp
 
 }  // namespace holisafe::cli

@@ -14,6 +14,7 @@ void add_commands(CLI::App& app) {
   add_model_trace(*model);
   add_model_synth(*model);
   add_model_merge(*model);
+  add_train(app);
 }
 
 }  // namespace

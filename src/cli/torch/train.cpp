@@ -1,0 +1,140 @@
+// `holisafe train`.
+#include <memory>
+
+#include "cli/program.h"
+#include "cli/terminal.h"
+#include "cli/torch/commands.h"
+#include "cli/torch/config_file.h"
+#include "train/trainer.h"
+
+namespace holisafe::cli {
+namespace {
+
+/// What CLI11 parses, in its own types, beside what goes straight into the settings.
+struct TrainFlags {
+  train::Settings settings;
+  std::string config, model, data, images, out, freeze, init_adapter, init_guard;
+  std::string schedule = "cosine";
+  std::vector<std::string> mixes;
+};
+
+void add_paths(CLI::App& command, TrainFlags& flags) {
+  command.add_option("--config", flags.config,
+                     "TOML file of flags (names without --); the command line wins");
+  command.add_option("--model", flags.model, "Base checkpoint (required)");
+  command.add_option("--data", flags.data, "Conversations in LLaVA's format (required)");
+  command.add_option("--images", flags.images, "Folder that the data's image paths start from (required)");
+  command.add_option("--out", flags.out, "Run folder to make (required)");
+  command.add_option("--mix", flags.mixes,
+                     "FILE:N: adds the first N conversations of FILE (FILE: all); repeatable");
+  command.add_option("--init-adapter", flags.init_adapter,
+                     "PEFT adapter to start from; must be as --lora-* say");
+  command.add_option("--init-guard", flags.init_guard, "Guard to start from");
+  command.add_flag("--resume", flags.settings.resume, "Go on from the newest whole checkpoint of --out");
+}
+
+void add_steps(CLI::App& command, train::Settings& settings) {
+  command.add_option("--epochs", settings.epochs, "Passes over the data");
+  command.add_option("--max-steps", settings.max_steps,
+                     "Optimizer steps, whatever --epochs says (0: as it says)");
+  command.add_option("--batch-size", settings.batch_size, "Samples of a micro-batch");
+  command.add_option("--grad-accum", settings.grad_accum, "Micro-batches of a step in each process");
+  command.add_option("--max-length", settings.max_length,
+                     "Tokens of a sample, its images' included; the rest is cut");
+  command.add_option("--seed", settings.seed, "Of fresh weights, order and dropout");
+  command.add_flag("--shuffle,!--no-shuffle", settings.shuffle, "A new order each epoch, or file order");
+  command.add_option("--save-every", settings.save_every, "Steps between checkpoints (0: at the end only)");
+  command.add_option("--keep", settings.keep, "Newest checkpoints kept");
+}
+
+void add_optimizer(CLI::App& command, TrainFlags& flags) {
+  train::Settings& settings = flags.settings;
+  command.add_option("--lr", settings.lr, "Rate of the adapter (with --full of the language model)");
+  command.add_option("--projector-lr", settings.projector_lr, "Rate of the projector");
+  command.add_option("--vision-lr", settings.vision_lr, "Rate of the vision tower");
+  command.add_option("--guard-lr", settings.guard_lr, "Rate of the guard");
+  command.add_option("--schedule", flags.schedule, "Of all rates, after warm-up")
+      ->check(CLI::IsMember({"cosine", "constant"}));
+  command.add_option("--warmup-ratio", settings.warmup_ratio,
+                     "Share of the steps in which rates rise from 0");
+  command.add_option("--weight-decay", settings.weight_decay, "On tensors of two or more dimensions");
+  command.add_option("--max-grad-norm", settings.max_grad_norm,
+                     "Global norm that gradients are clipped to (0: none)");
+}
+
+void add_parts(CLI::App& command, TrainFlags& flags) {
+  train::Settings& settings = flags.settings;
+  command.add_option("--lora-rank", settings.lora_rank, "Rank of the adapter");
+  command.add_option("--lora-alpha", settings.lora_alpha, "Its scale is alpha / rank");
+  command.add_option("--lora-dropout", settings.lora_dropout, "Dropout of its input");
+  command.add_option("--lora-targets", settings.lora_targets, "Linear layers that get one, comma-separated")
+      ->delimiter(',');
+  command.add_flag("--full", settings.full, "Train every weight, without adapter");
+  command.add_option("--freeze", flags.freeze,
+                     "Parts that stay: vision, projector, language, or all (guard alone)");
+  command.add_option("--guard-lambda", settings.guard_lambda, "Weight of guard_loss");
+  command.add_option("--guard-dropout", settings.guard_dropout, "Dropout inside the guard");
+  command
+      .add_option("--guard-pooling", settings.guard_pooling,
+                  "What the guard sees (default: as the base's family)")
+      ->check(CLI::IsMember({"last_hidden", "projector"}));
+  command.add_flag("--guard-detach", settings.guard_detach, "Keep the guard's gradient out of the model");
+  command.add_flag("--checkpoint-activations", settings.checkpoint_activations,
+                   "Compute layers again in the backward pass: less memory, more time");
+  command.add_option("--device", settings.device, "cpu, cuda or cuda:N");
+  command.add_option("--dtype", settings.dtype, "float32, or bfloat16 autocast")
+      ->check(CLI::IsMember({"float32", "bfloat16"}));
+}
+
+Result<void> finish_settings(CLI::App& command, TrainFlags& flags) {
+  if (!flags.config.empty()) HOLISAFE_CHECK(apply_config(command, flags.config));
+  for (const auto& [flag, value] : {std::pair{"--model", &flags.model},
+                                    {"--data", &flags.data},
+                                    {"--images", &flags.images},
+                                    {"--out", &flags.out}}) {
+    if (value->empty()) return fail(ErrorKind::usage, "cannot train", flag, "is required");
+  }
+  train::Settings& settings = flags.settings;
+  settings.model = flags.model;
+  settings.data = flags.data;
+  settings.images = flags.images;
+  settings.out = flags.out;
+  settings.init_adapter = flags.init_adapter;
+  settings.init_guard = flags.init_guard;
+  settings.schedule = flags.schedule == "cosine" ? train::Decay::cosine : train::Decay::constant;
+  HOLISAFE_CHECK(settings.freeze(flags.freeze));
+  for (const std::string& text : flags.mixes) {
+    HOLISAFE_TRY(train::Mix mix, train::Mix::parse(text));
+    settings.mixes.push_back(std::move(mix));
+  }
+  return settings.check();
+}
+
+int run_train(CLI::App& command, TrainFlags& flags) {
+  if (const auto ready = finish_settings(command, flags); !ready) return report(ready.error());
+  TerminalProgress progress("train", "steps");
+  const auto done = train::train(flags.settings, {&progress, stop_on_interrupt(), warn});
+  if (done) return exit_ok;
+  report(done.error());
+  return done.error().kind == ErrorKind::interrupted ? exit_interrupted : exit_error;
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  auto flags = std::make_shared<TrainFlags>();
+  CLI::App* command = declare(app, "train", "Train a vision-language model into a Safe-VLM",
+                              {"holisafe train --model llava-1.5-7b-hf --data train.json --images images "
+                               "--mix helpful.json:10000 --out run",
+                               "holisafe train --config run.toml --resume",
+                               "holisafe train --model llava-1.5-7b-hf --data train.json --images images "
+                               "--freeze all --out guard-only",
+                               "torchrun --nproc-per-node 2 --no-python holisafe train --config run.toml"});
+  add_paths(*command, *flags);
+  add_steps(*command, flags->settings);
+  add_optimizer(*command, *flags);
+  add_parts(*command, *flags);
+  on_run(command, [command, flags] { return run_train(*command, *flags); });
+}
+
+}  // namespace holisafe::cli

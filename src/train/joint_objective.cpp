@@ -1,0 +1,79 @@
+#include <algorithm>
+#include <cmath>
+#include <thread>
+#include <utility>
+
+#include "train/objective.h"
+
+namespace holisafe::train {
+namespace {
+
+constexpr std::size_t micro_batches_ahead = 8;
+
+bool finite(const torch::Tensor& loss) { return !loss.defined() || std::isfinite(loss.item<double>()); }
+
+int reading_threads() { return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 8U)); }
+
+class Joint final : public Objective {
+ public:
+  explicit Joint(ObjectiveParts parts)
+      : parts_(std::move(parts)),
+        forward_(forward_options(parts_.settings)),
+        ahead_([this](std::vector<std::int64_t> samples) { return parts_.collator.make(std::move(samples)); },
+               reading_threads()) {}
+
+  Result<StepCounts> load(std::int64_t step) override {
+    batches_.clear();
+    if (requested_ < step - 1) requested_ = step - 1;
+    request_until(step);
+    StepCounts counts;
+    for (std::size_t left = sizes_.front(); left > 0; --left) {
+      HOLISAFE_TRY(MicroBatch batch, ahead_.next());
+      counts.tokens += batch.supervised();
+      counts.images += batch.labelled_count();
+      batches_.push_back(std::move(batch));
+    }
+    sizes_.pop_front();
+    while (requested_ < parts_.steps && ahead_.waiting() < micro_batches_ahead) request_until(requested_ + 1);
+    return counts;
+  }
+
+  std::size_t size() const override { return batches_.size(); }
+
+  Losses losses(std::size_t i) override { return joint_losses(parts_.trained, batches_[i], forward_); }
+
+  Result<std::vector<std::int64_t>> not_finite(std::size_t i) override {
+    const torch::NoGradGuard no_grad;
+    std::vector<std::int64_t> found;
+    for (const std::int64_t sample : batches_[i].samples) {
+      HOLISAFE_TRY(const MicroBatch alone, parts_.collator.make({sample}));
+      const Losses losses = joint_losses(parts_.trained, alone, forward_);
+      if (!finite(losses.lm) || !finite(losses.guard)) found.push_back(sample);
+    }
+    return found.empty() ? batches_[i].samples : found;
+  }
+
+ private:
+  void request_until(std::int64_t step) {
+    while (requested_ < step) {
+      auto plan = parts_.plan(++requested_);
+      sizes_.push_back(plan.size());
+      for (auto& samples : plan) ahead_.request(std::move(samples));
+    }
+  }
+
+  ObjectiveParts parts_;
+  ForwardOptions forward_;
+  std::vector<MicroBatch> batches_;  // of the step loaded
+  std::int64_t requested_ = 0;       // last step whose micro-batches were requested
+  std::deque<std::size_t> sizes_;    // micro-batches of each step requested and not loaded
+  Ahead ahead_;                      // last: its threads use what is above
+};
+
+}  // namespace
+
+std::unique_ptr<Objective> joint_objective(ObjectiveParts parts) {
+  return std::make_unique<Joint>(std::move(parts));
+}
+
+}  // namespace holisafe::train

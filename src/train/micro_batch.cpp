@@ -1,0 +1,168 @@
+#include "train/micro_batch.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace holisafe::train {
+namespace {
+
+Error of_sample(const Sample& sample, Error error) {
+  error.where = fmt::format("sample {}{}{}", sample.id, error.where.empty() ? "" : ": ", error.where);
+  return error;
+}
+
+torch::Tensor indices(const std::vector<std::int64_t>& values, torch::Device device) {
+  return torch::tensor(values, torch::kInt64).to(device);
+}
+
+}  // namespace
+
+struct Collator::Building {
+  MicroBatch out;
+  std::vector<models::Prompt> prompts;
+  std::map<std::size_t, std::size_t> place;  ///< of an image of the set in out.images
+};
+
+Result<models::Prompt> Collator::render(const Sample& sample, const models::Conversation& conversation,
+                                        Building& building) const {
+  std::vector<models::ProcessedImage> images;
+  for (const std::size_t image : sample.images) {
+    const auto [found, is_new] = building.place.try_emplace(image, building.out.images.size());
+    if (is_new) {
+      auto processed = images_.get(image);
+      if (!processed) return fail(of_sample(sample, processed.error()));
+      building.out.images.push_back(*std::move(processed));
+    }
+    building.out.shown.push_back(found->second);
+    building.out.shown_by.push_back(building.prompts.size());
+    images.push_back(*building.out.images[found->second]);
+  }
+  auto prompt = model_.render(conversation, images);
+  if (!prompt) return fail(of_sample(sample, prompt.error()));
+  return prompt;
+}
+
+Result<void> Collator::cut(models::Prompt& prompt, const Sample& sample) const {
+  if (prompt.length() <= max_length_) return {};
+  if (!prompt.spans.empty() && prompt.spans.back().end > max_length_) {
+    return fail(
+        of_sample(sample, {ErrorKind::usage, "cannot train", "--max-length",
+                           fmt::format("expected at least {}, so that the sample's images fit, found {}",
+                                       prompt.spans.back().end, max_length_)}));
+  }
+  prompt.input_ids.resize(static_cast<std::size_t>(max_length_));
+  prompt.supervised.resize(static_cast<std::size_t>(max_length_));
+  prompt.positions = prompt.positions.slice(1, 0, max_length_);
+  return {};
+}
+
+Result<MicroBatch> Collator::make(std::vector<std::int64_t> samples) const {
+  Building building;
+  building.out.samples = std::move(samples);
+  for (const std::int64_t index : building.out.samples) {
+    const Sample& sample = set_.samples[static_cast<std::size_t>(index)];
+    HOLISAFE_TRY(auto prompt, render(sample, sample.conversation, building));
+    HOLISAFE_CHECK(cut(prompt, sample));
+    building.prompts.push_back(std::move(prompt));
+  }
+  return finish(std::move(building));
+}
+
+Result<MicroBatch> Collator::make_verdict(std::vector<std::int64_t> samples) const {
+  const models::Conversation opened{std::nullopt, {{models::Role::user, ""}}};
+  Building building;
+  building.out.samples = std::move(samples);
+  for (const std::int64_t index : building.out.samples) {
+    const Sample& sample = set_.samples[static_cast<std::size_t>(index)];
+    HOLISAFE_TRY(auto prompt, render(sample, opened, building));
+    const std::int64_t end = prompt.spans.back().end;
+    prompt.input_ids.resize(static_cast<std::size_t>(end));
+    prompt.supervised.assign(static_cast<std::size_t>(end), 0);
+    prompt.positions = prompt.positions.slice(1, 0, end);
+    building.prompts.push_back(std::move(prompt));
+  }
+  return finish(std::move(building));
+}
+
+MicroBatch Collator::finish(Building building) const {
+  MicroBatch& out = building.out;
+  std::vector<const models::Prompt*> prompts;
+  for (const models::Prompt& prompt : building.prompts) prompts.push_back(&prompt);
+  out.prompts = models::collate(model_, prompts, models::Padding::right);
+  const std::int64_t length = out.prompts.input_ids.size(1);
+  std::vector<std::int64_t> supervised_rows, targets, guard_rows, guard_sample, labels;
+  for (std::size_t b = 0; b < building.prompts.size(); ++b) {
+    const models::Prompt& prompt = building.prompts[b];
+    const auto row = static_cast<std::int64_t>(b) * length;
+    for (std::size_t t = 1; t < prompt.input_ids.size(); ++t) {
+      if (prompt.supervised[t] == 0) continue;
+      supervised_rows.push_back(row + static_cast<std::int64_t>(t) - 1);
+      targets.push_back(prompt.input_ids[t]);
+    }
+    const std::int64_t label = set_.samples[static_cast<std::size_t>(out.samples[b])].label;
+    if (label == no_label || prompt.spans.empty()) continue;
+    for (const models::ImageSpan& span : prompt.spans) {
+      for (std::int64_t t = span.begin; t < span.end; ++t) {
+        guard_rows.push_back(row + t);
+        guard_sample.push_back(static_cast<std::int64_t>(labels.size()));
+      }
+    }
+    labels.push_back(label);
+    out.labelled.push_back(b);
+  }
+  const auto device = model_.device();
+  out.supervised_rows = indices(supervised_rows, device);
+  out.targets = indices(targets, device);
+  out.guard_rows = indices(guard_rows, device);
+  out.guard_sample = indices(guard_sample, device);
+  out.labels = indices(labels, device);
+  return std::move(out);
+}
+
+Ahead::Ahead(Task task, int threads) : task_(std::move(task)) {
+  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+}
+
+Ahead::~Ahead() {
+  {
+    std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Ahead::work() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (stopping_) return;
+    auto next = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    next();
+    lock.lock();
+  }
+}
+
+void Ahead::request(std::vector<std::int64_t> samples) {
+  std::packaged_task<Result<MicroBatch>()> packaged(
+      [this, samples = std::move(samples)]() mutable { return task_(std::move(samples)); });
+  results_.push_back(packaged.get_future());
+  {
+    std::scoped_lock lock(mutex_);
+    queue_.push_back(std::move(packaged));
+  }
+  wake_.notify_one();
+}
+
+Result<MicroBatch> Ahead::next() {
+  auto result = std::move(results_.front());
+  results_.pop_front();
+  return result.get();
+}
+
+}  // namespace holisafe::train

@@ -1,0 +1,97 @@
+// A micro-batch: samples rendered, padded and with everything the losses need to find their positions.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "models/model.h"
+#include "models/prompt_batch.h"
+#include "train/image_cache.h"
+#include "train/samples.h"
+
+namespace holisafe::train {
+
+/// B samples as one pass. Tensors are on the model's device.
+struct MicroBatch {
+  std::vector<std::int64_t> samples;  ///< indices into the sample set
+  models::PromptBatch prompts;        ///< padded on the right: causal attention needs no mask then
+
+  std::vector<std::shared_ptr<const models::ProcessedImage>> images;  ///< each once
+  std::vector<std::size_t> shown;     ///< into `images`: every image of every sample, in order
+  std::vector<std::size_t> shown_by;  ///< which of `samples` shows it
+
+  torch::Tensor supervised_rows;  ///< i64 [N], row b x T + t whose hidden state predicts a supervised token
+  torch::Tensor targets;          ///< i64 [N], those tokens
+
+  torch::Tensor guard_rows;           ///< i64 [P], rows of the image positions of labelled samples
+  torch::Tensor guard_sample;         ///< i64 [P], which labelled sample each belongs to
+  torch::Tensor labels;               ///< i64 [S]
+  std::vector<std::size_t> labelled;  ///< which of `samples` these are
+
+  [[nodiscard]] std::int64_t supervised() const { return targets.size(0); }
+  [[nodiscard]] std::int64_t labelled_count() const { return labels.size(0); }
+};
+
+/// Makes micro-batches. Thread-safe; everything it refers to must outlive it.
+class Collator {
+ public:
+  Collator(const models::Model& model, const SampleSet& set, ImageCache& images, std::int64_t max_length)
+      : model_(model), set_(set), images_(images), max_length_(max_length) {}
+
+  /// Errors name the sample: those of ImageCache::get and Model::render; usage (its images alone are longer
+  /// than max_length).
+  Result<MicroBatch> make(std::vector<std::int64_t> samples) const;
+
+  /// Only what a guard sees: each sample's images in the template, cut after the last image position. All
+  /// samples must have images.
+  Result<MicroBatch> make_verdict(std::vector<std::int64_t> samples) const;
+
+ private:
+  struct Building;
+  Result<models::Prompt> render(const Sample& sample, const models::Conversation& conversation,
+                                Building& building) const;
+  Result<void> cut(models::Prompt& prompt, const Sample& sample) const;
+  MicroBatch finish(Building building) const;
+
+  const models::Model& model_;
+  const SampleSet& set_;
+  ImageCache& images_;
+  std::int64_t max_length_;
+};
+
+/// Runs tasks ahead on threads and hands out their results in the order they were asked for. The task must be
+/// thread-safe; request() and next() are called from one thread.
+class Ahead {
+ public:
+  using Task = std::function<Result<MicroBatch>(std::vector<std::int64_t>)>;
+  Ahead(Task task, int threads);
+  Ahead(const Ahead&) = delete;
+  Ahead& operator=(const Ahead&) = delete;
+  ~Ahead();
+
+  void request(std::vector<std::int64_t> samples);
+  [[nodiscard]] std::size_t waiting() const { return results_.size(); }
+  /// The oldest request's result. At least one must be waiting.
+  Result<MicroBatch> next();
+
+ private:
+  void work();
+
+  Task task_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::deque<std::packaged_task<Result<MicroBatch>()>> queue_;
+  std::deque<std::future<Result<MicroBatch>>> results_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace holisafe::train
