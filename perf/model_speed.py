@@ -1,8 +1,8 @@
 """A Safe-VLM's verdict and answer: `holisafe ask` against transformers, both sides in one run.
 
-    python perf/model_speed.py build/holisafe [--preset 7b-4layers] [--rounds 3] [--threads 2] [--keep FOLDER]
+    python perf/model_speed.py build/holisafe [--family llava|qwen2_5_vl] [--preset 7b-4layers] [--rounds 3] [--threads 2] [--keep FOLDER]
 
-Makes a random LLaVA-1.5 with a guard (by default the released 7B shapes with four layers of the language model, float16 files) and asks both
+Makes a random model with a guard (by default the released 7B shapes with four layers of the language model, files of 16 bits) and asks both
 sides the same about one picture, computing in float32. The reference does what the published example does: one forward pass for the hidden
 states that the guard pools, then generate(), which runs the prompt again. Each round is a process of its own on either side, and rounds
 alternate. Verdicts and tokens must agree. Given are medians of the rounds: seconds from the loaded model on, processor seconds of the whole
@@ -24,17 +24,39 @@ PROMPT = "What is shown in this picture, and what could it be used for?"
 TOKENS = 32
 
 
+def llava_inputs(folder, image):
+    from transformers import AutoProcessor
+
+    return AutoProcessor.from_pretrained(folder)(text=f"USER: <image>\n{PROMPT} ASSISTANT:", images=[image], return_tensors="pt")
+
+
+def qwen_inputs(folder, image):
+    """AutoProcessor would want torchvision, for videos: the image processor and the tokenizer by themselves."""
+    from transformers import AutoImageProcessor, AutoTokenizer
+
+    pixels = AutoImageProcessor.from_pretrained(folder)(images=[image], return_tensors="pt")
+    pads = "<|image_pad|>" * (int(pixels["image_grid_thw"].prod()) // 4)
+    text = ("<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|>" + pads +
+            f"<|vision_end|>{PROMPT}<|im_end|>\n<|im_start|>assistant\n")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokens = tokenizer(text, return_tensors="pt")
+    marks = (tokens["input_ids"] == tokenizer.convert_tokens_to_ids("<|image_pad|>")).int()
+    return {**tokens, **pixels, "mm_token_type_ids": marks}
+
+
+INPUTS = {"llava": llava_inputs, "qwen2_5_vl": qwen_inputs}
+
+
 def reference(folder, image, threads):
     """The other side, in a process of its own: prints its timings as JSON."""
     import torch
     from PIL import Image
     from safetensors import safe_open
-    from transformers import AutoProcessor, LlavaForConditionalGeneration
+    from transformers import AutoModelForImageTextToText
 
     torch.set_num_threads(threads)
     start = time.perf_counter()
-    model = LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
-    processor = AutoProcessor.from_pretrained(folder)
+    model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
     head = {}
     index = pathlib.Path(folder, "model.safetensors.index.json")
     files = set(json.loads(index.read_text())["weight_map"].values()) if index.exists() else {"model.safetensors"}
@@ -45,9 +67,9 @@ def reference(folder, image, threads):
                     head[name.removeprefix("img_safety_head.mlp.")] = weights.get_tensor(name).float()
     loaded = time.perf_counter()
     with torch.no_grad():
-        inputs = processor(text=f"USER: <image>\n{PROMPT} ASSISTANT:", images=[Image.open(image)], return_tensors="pt")
+        inputs = INPUTS[model.config.model_type](folder, Image.open(image))
         hidden = model(**inputs, output_hidden_states=True, logits_to_keep=1).hidden_states[-1][0]
-        pooled = hidden[inputs["input_ids"][0] == model.config.image_token_index].mean(0)
+        pooled = hidden[inputs["input_ids"][0] == model.config.image_token_id].mean(0)
         middle = torch.nn.functional.gelu(pooled @ head["0.weight"].T + head["0.bias"])
         scores = (middle @ head["3.weight"].T + head["3.bias"]).softmax(-1)
         verdict = time.perf_counter()
@@ -56,7 +78,8 @@ def reference(folder, image, threads):
     weights = sum(parameter.numel() * 4 for parameter in model.parameters())
     text = model.config.text_config
     positions = inputs["input_ids"].shape[1] + len(tokens)
-    cache = 2 * 4 * positions * text.num_hidden_layers * text.num_key_value_heads * text.head_dim
+    head_dim = text.hidden_size // text.num_attention_heads
+    cache = 2 * 4 * positions * text.num_hidden_layers * text.num_key_value_heads * head_dim
     return {"load": loaded - start, "verdict": verdict - loaded, "answer": done - loaded, "label": int(scores.argmax()), "score": float(scores.max()),
             "tokens": tokens.tolist(), "needed": weights + cache}
 
@@ -112,6 +135,7 @@ def compare(program, folder, image, rounds, threads):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
+    parser.add_argument("--family", choices=INPUTS, default="llava")
     parser.add_argument("--preset", default="7b-4layers")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
@@ -131,7 +155,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         folder = flags.keep or os.path.join(work, "model")
         if not os.path.exists(os.path.join(folder, "config.json")):
-            subprocess.run([flags.program, "model", "synth", "--family", "llava", "--preset", flags.preset, "--seed", "1", "--out", folder, "--guard"], check=True)
+            subprocess.run([flags.program, "model", "synth", "--family", flags.family, "--preset", flags.preset, "--seed", "1", "--out", folder, "--guard"], check=True)
         image = os.path.join(work, "picture.png")
         make_picture(image)
         compare(flags.program, folder, image, flags.rounds, flags.threads)
