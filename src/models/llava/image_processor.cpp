@@ -9,7 +9,8 @@ namespace holisafe::models {
 namespace {
 
 constexpr std::int64_t kMostEdge = 16384;
-/// Pixels of a resized picture: over this a short edge of 336 means an aspect ratio beyond 1 : 1500.
+/// Pixels of a picture on its way, which a narrow one multiplies: to a square of its long edge when padded,
+/// to a long edge of short-edge scale when cropped.
 constexpr std::int64_t kMostPixels = std::int64_t{178'956'970};
 
 // The mean and deviation of CLIP's training data.
@@ -41,6 +42,14 @@ std::array<std::uint8_t, 3> mean_colour(const ConfigFields& fields) {
 
 /// numpy's // 2.
 int floor_half(std::int64_t value) { return (value - (value < 0 ? 1 : 0)) / 2; }
+
+Result<void> check_size(const char* what, const image::Image& image, std::int64_t width,
+                        std::int64_t height) {
+  if (height * width <= kMostPixels) return {};
+  return fail(ErrorKind::too_large, what, std::to_string(image.width) + " x " + std::to_string(image.height),
+              "expected at most " + std::to_string(kMostPixels) + " pixels, found " + std::to_string(width) +
+                  " x " + std::to_string(height));
+}
 
 }  // namespace
 
@@ -91,18 +100,19 @@ Result<image::Image> LlavaImageProcessor::resized(const image::Image& image) con
     height = image.width <= image.height ? other : shortest_edge_;
     width = image.width <= image.height ? shortest_edge_ : other;
   }
-  if (height * width > kMostPixels) {
-    return fail(ErrorKind::too_large, "cannot resize image",
-                std::to_string(image.width) + " x " + std::to_string(image.height),
-                "expected at most " + std::to_string(kMostPixels) + " pixels, found " +
-                    std::to_string(width) + " x " + std::to_string(height));
-  }
+  HOLISAFE_CHECK(check_size("cannot resize image", image, width, height));
   return image::resize(image, static_cast<int>(width), static_cast<int>(height), filter_);
 }
 
 Result<torch::Tensor> LlavaImageProcessor::pixel_values(const image::Image& image) const {
-  HOLISAFE_TRY(image::Image picture,
-               resized(pad_colour_ ? image::pad_to_square(image, *pad_colour_) : image));
+  image::Image picture;
+  if (pad_colour_) {
+    const std::int64_t side = std::max(image.width, image.height);
+    HOLISAFE_CHECK(check_size("cannot pad image", image, side, side));
+    HOLISAFE_TRY(picture, resized(image::pad_to_square(image, *pad_colour_)));
+  } else {
+    HOLISAFE_TRY(picture, resized(image));
+  }
   if (crop_) {
     const auto [height, width] = *crop_;
     picture = image::crop(picture, static_cast<int>(floor_half(picture.width - width)),

@@ -27,8 +27,8 @@ class LlavaImageProcessor {
   static Result<LlavaImageProcessor> make(const ConfigFields& fields, const std::string& aspect,
                                           std::int64_t image_size);
 
-  /// f32 [1, 3, image_size, image_size]. Errors: too_large (a picture so narrow that resizing its short edge
-  /// makes it enormous).
+  /// f32 [1, 3, image_size, image_size]. Errors: too_large (a picture so narrow that padding it or resizing
+  /// its short edge makes it enormous).
   [[nodiscard]] Result<torch::Tensor> pixel_values(const image::Image& image) const;
 
  private:

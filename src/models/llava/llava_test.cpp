@@ -382,6 +382,9 @@ TEST_F(Llava, PicturesTooNarrowToResizeAreErrors) {
   ASSERT_FALSE(pixels);
   EXPECT_EQ(pixels.error().kind, ErrorKind::too_large);
   EXPECT_TRUE(crops->pixel_values(gradient(3, 2)));
+  const auto padded = LlavaImageProcessor::make(fields, "pad", 336)->pixel_values(gradient(1, 20000));
+  ASSERT_FALSE(padded);
+  EXPECT_EQ(padded.error().kind, ErrorKind::too_large);
 }
 
 TEST_F(Llava, ProcessorsThatDoNotFitTheTowerAreErrors) {
