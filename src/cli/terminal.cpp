@@ -1,5 +1,6 @@
 #include "cli/terminal.h"
 
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 
@@ -12,7 +13,7 @@ namespace {
 StopFlag stop_flag;
 
 std::string duration(double seconds) {
-  const auto total = static_cast<long>(seconds + 0.5);
+  const long total = std::lround(seconds);
   if (total >= 3600) return fmt::format("{}h{:02}m", total / 3600, total / 60 % 60);
   if (total >= 60) return fmt::format("{}m{:02}s", total / 60, total % 60);
   return fmt::format("{}s", total);

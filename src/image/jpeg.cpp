@@ -120,7 +120,7 @@ Result<Decoded> decode_jpeg(const Source& source, const DecodeOptions& options) 
       jpeg_read_scanlines(info, &target, 1);
       if (components == 4) cmyk_row(row_data, to, image->width);
       if (components == 1) {
-        for (int x = 0; x < image->width; ++x) to[3 * x] = to[3 * x + 1] = to[3 * x + 2] = row_data[x];
+        for (int x = 0; x < image->width; ++x, to += 3) to[0] = to[1] = to[2] = row_data[x];
       }
     }
     jpeg_finish_decompress(info);

@@ -82,8 +82,10 @@ Coefficients coefficients(int in_size, int out_size, Filter filter) {
   for (int i = 0; i < out_size; ++i) {
     const double center = (i + 0.5) * scale;
     const double inverse = 1.0 / filter_scale;
+    // NOLINTBEGIN(bugprone-incorrect-roundings): Pillow rounds so, below zero too
     const int first = std::max(static_cast<int>(center - support + 0.5), 0);
     const int count = std::min(static_cast<int>(center + support + 0.5), in_size) - first;
+    // NOLINTEND(bugprone-incorrect-roundings)
     double sum = 0.0;
     for (int k = 0; k < count; ++k) {
       raw[static_cast<std::size_t>(k)] = weight(filter, (k + first - center + 0.5) * inverse);

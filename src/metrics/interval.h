@@ -43,6 +43,7 @@ std::array<std::optional<Interval>, Statistics> cluster_bootstrap(
   std::map<std::array<std::uint32_t, Counters>, std::uint32_t> kinds;
   for (const auto& counts : clusters) ++kinds[counts];
   std::vector<std::uint32_t> sizes;
+  sizes.reserve(kinds.size());
   for (const auto& kind : kinds) sizes.push_back(kind.second);
 
   std::array<std::vector<double>, Statistics> values;

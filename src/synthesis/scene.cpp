@@ -166,7 +166,7 @@ void add_noise(image::Image& picture, Random& random) {
   const auto strength = static_cast<int>(pick(random, 10));
   if (strength == 0) return;
   for (std::uint8_t& value : picture.rgb) {
-    const auto added = static_cast<int>(pick(random, static_cast<std::size_t>(2 * strength + 1))) - strength;
+    const auto added = static_cast<int>(pick(random, 2 * static_cast<std::size_t>(strength) + 1)) - strength;
     value = static_cast<std::uint8_t>(std::clamp(value + added, 0, 255));
   }
 }
@@ -215,7 +215,9 @@ Result<image::Image> contact_sheet(int size, int columns, std::uint64_t seed) {
   cairo_set_font_size(context, 14);
   for (std::size_t i = 0; i < all.size(); ++i) {
     const int row = static_cast<int>(i) % rows;
-    cairo_move_to(context, static_cast<int>(i) / rows * block + 6, row * (size + gap) + size / 2 + 5);
+    const int left = static_cast<int>(i) / rows * block;
+    const int middle = row * (size + gap) + size / 2;
+    cairo_move_to(context, left + 6, middle + 5);
     cairo_show_text(context, std::string(all[i].name).c_str());
   }
   HOLISAFE_TRY(image::Image sheet, canvas.picture());
