@@ -1,10 +1,11 @@
 """A Safe-VLM's verdict and answer: `holisafe ask` against transformers, both sides in one run.
 
-    python perf/model_speed.py build/holisafe [--family llava|qwen2_5_vl] [--preset 7b-4layers] [--rounds 3] [--threads 2] [--keep FOLDER]
+    python perf/model_speed.py build/holisafe [--family llava|qwen2_5_vl|gemma3] [--preset 7b-4layers] [--rounds 3] [--threads 2] [--keep FOLDER]
 
-Makes a random model with a guard (by default the released 7B shapes with four layers of the language model, files of 16 bits) and asks both
-sides the same about one picture, computing in float32. The reference does what the published example does: one forward pass for the hidden
-states that the guard pools, then generate(), which runs the prompt again. Each round is a process of its own on either side, and rounds
+Makes a random model with a guard (by default the released 7B shapes with four layers of the language model, Gemma 3's 4B shapes with six,
+files of 16 bits) and asks both sides the same about one picture, computing in float32. The reference does what the published example does:
+one forward pass for the hidden states that the guard pools (of Gemma 3's, which pools the projector's output, the tower alone), then
+generate(), which starts over. Each round is a process of its own on either side, and rounds
 alternate. Verdicts and tokens must agree. Given are medians of the rounds: seconds from the loaded model on, processor seconds of the whole
 process for machines that others use, and peak resident memory against the weights in float32 and the key-value cache.
 """
@@ -44,7 +45,22 @@ def qwen_inputs(folder, image):
     return {**tokens, **pixels, "mm_token_type_ids": marks}
 
 
-INPUTS = {"llava": llava_inputs, "qwen2_5_vl": qwen_inputs}
+def gemma_inputs(folder, image):
+    from transformers import AutoProcessor
+
+    text = f"<bos><start_of_turn>user\n<start_of_image>{PROMPT}<end_of_turn>\n<start_of_turn>model\n"
+    return AutoProcessor.from_pretrained(folder)(text=text, images=[image], return_tensors="pt", add_special_tokens=False)
+
+
+INPUTS = {"llava": llava_inputs, "qwen2_5_vl": qwen_inputs, "gemma3": gemma_inputs}
+
+
+def pooled(model, inputs):
+    """What the family's guard looks at: one vector."""
+    if model.config.model_type == "gemma3":
+        return model.get_image_features(inputs["pixel_values"]).pooler_output.mean((0, 1))
+    hidden = model(**inputs, output_hidden_states=True, logits_to_keep=1).hidden_states[-1][0]
+    return hidden[inputs["input_ids"][0] == model.config.image_token_id].mean(0)
 
 
 def reference(folder, image, threads):
@@ -68,9 +84,7 @@ def reference(folder, image, threads):
     loaded = time.perf_counter()
     with torch.no_grad():
         inputs = INPUTS[model.config.model_type](folder, Image.open(image))
-        hidden = model(**inputs, output_hidden_states=True, logits_to_keep=1).hidden_states[-1][0]
-        pooled = hidden[inputs["input_ids"][0] == model.config.image_token_id].mean(0)
-        middle = torch.nn.functional.gelu(pooled @ head["0.weight"].T + head["0.bias"])
+        middle = torch.nn.functional.gelu(pooled(model, inputs) @ head["0.weight"].T + head["0.bias"])
         scores = (middle @ head["3.weight"].T + head["3.bias"]).softmax(-1)
         verdict = time.perf_counter()
         tokens = model.generate(**inputs, max_new_tokens=TOKENS, do_sample=False)[0][inputs["input_ids"].shape[1]:]
@@ -78,7 +92,7 @@ def reference(folder, image, threads):
     weights = sum(parameter.numel() * 4 for parameter in model.parameters())
     text = model.config.text_config
     positions = inputs["input_ids"].shape[1] + len(tokens)
-    head_dim = text.hidden_size // text.num_attention_heads
+    head_dim = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     cache = 2 * 4 * positions * text.num_hidden_layers * text.num_key_value_heads * head_dim
     return {"load": loaded - start, "verdict": verdict - loaded, "answer": done - loaded, "label": int(scores.argmax()), "score": float(scores.max()),
             "tokens": tokens.tolist(), "needed": weights + cache}
@@ -136,7 +150,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
     parser.add_argument("--family", choices=INPUTS, default="llava")
-    parser.add_argument("--preset", default="7b-4layers")
+    parser.add_argument("--preset", help="of the family; by default one with a few layers of real shapes")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--keep", help="folder of the checkpoint, made where it is not there")
@@ -155,7 +169,8 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         folder = flags.keep or os.path.join(work, "model")
         if not os.path.exists(os.path.join(folder, "config.json")):
-            subprocess.run([flags.program, "model", "synth", "--family", flags.family, "--preset", flags.preset, "--seed", "1", "--out", folder, "--guard"], check=True)
+            preset = flags.preset or ("4b-6layers" if flags.family == "gemma3" else "7b-4layers")
+            subprocess.run([flags.program, "model", "synth", "--family", flags.family, "--preset", preset, "--seed", "1", "--out", folder, "--guard"], check=True)
         image = os.path.join(work, "picture.png")
         make_picture(image)
         compare(flags.program, folder, image, flags.rounds, flags.threads)
