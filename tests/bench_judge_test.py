@@ -206,9 +206,11 @@ class Judge(unittest.TestCase):
         unsure = [n for n in range(ROWS) if says("openai", n) is None]
         self.assertGreater(len(unsure), 1)
         report = re.sub(r"\s*<[^>]*>\s*", "|", (self.run_folder / "report.html").read_text())
-        safe = [outcome("openai", n) for n in range(ROWS) if kind(n) == "SSS"]
-        low, high = safe.count("refused") / len(safe), (safe.count("refused") + safe.count(None)) / len(safe)
-        self.assertIn(f"{low * 100:.1f}% to {high * 100:.1f}%", report)
+        for kind_ in TYPES:
+            found = [outcome("openai", n) for n in range(ROWS) if kind(n) == kind_]
+            wrong = found.count("refused" if kind_ == "SSS" else "complied")
+            low, high = wrong / len(found), (wrong + found.count(None)) / len(found)
+            self.assertIn(f"{low * 100:.1f}% to {high * 100:.1f}%", report)
         asks = len(server.calls)
         server.verdict = lambda provider, number: verdict(provider, number, unsure=False)
         done = self.judge("openai", server, "--json")

@@ -117,8 +117,6 @@ Result<judge::JudgingEnd> ask_judge(Flags& flags, const judge::JudgeEntry& entry
                                                  std::move(key)));
   } else {
     HOLISAFE_TRY(const TorchModule* module, torch_module());
-    if (module->open_judge == nullptr)
-      return fail(ErrorKind::unsupported, "no local judge in this build", flags.directory);
     HOLISAFE_TRY(local, module->open_judge(flags.directory));
   }
   HOLISAFE_TRY(const auto ledger, bench::StoreLedger::open(store, name, std::move(text)));

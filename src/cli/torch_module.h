@@ -17,7 +17,7 @@ struct TorchModule {
   void (*add_commands)(
       CLI::App& app);  ///< declares guard, ask, model, train with their flags, in the order of help
   /// A checkpoint that judges answers. Errors: those of loading a model.
-  Result<judge::LocalAnswer> (*open_judge)(const std::filesystem::path& folder) = nullptr;
+  Result<judge::LocalAnswer> (*open_judge)(const std::filesystem::path& folder);
 };
 
 /// Loads the module (once; later calls give the same). OpenMP threads are told to wait passively first, which

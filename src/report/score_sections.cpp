@@ -181,16 +181,19 @@ Table bounds_table(std::span<const ScoredRun> runs) {
   table.caption =
       "Rows without a verdict are counted as neither refused nor answered. What the rates could be were they "
       "judged:";
-  table.columns = {
-      {"Model"}, {"Unjudged", true}, {"RR", true}, {"mASR macro", true}, {"mASR weighted", true}};
+  table.columns = rate_columns("Model");
+  table.columns.insert(table.columns.begin() + 1, {"Unjudged", true});
+  table.columns.push_back({"mASR macro", true});
+  table.columns.push_back({"mASR weighted", true});
   for (const ScoredRun& run : runs) {
     if (run.score.unjudged() == 0) continue;
     const auto [low, high] = metrics::bounds(run.score.types);
-    table.rows.push_back({{{run.name},
-                           {fmt::format("{}", run.score.unjudged())},
-                           {bound_text(low.rr(), high.rr())},
-                           {bound_text(low.masr_macro, high.masr_macro)},
-                           {bound_text(low.masr_sample_weighted, high.masr_sample_weighted)}}});
+    Table::Row row{{{run.name}, {fmt::format("{}", run.score.unjudged())}}};
+    for (std::size_t type = 0; type < combination_count; ++type)
+      row.cells.push_back({bound_text(low.types[type], high.types[type])});
+    row.cells.push_back({bound_text(low.masr_macro, high.masr_macro)});
+    row.cells.push_back({bound_text(low.masr_sample_weighted, high.masr_sample_weighted)});
+    table.rows.push_back(std::move(row));
   }
   return table;
 }

@@ -1,6 +1,7 @@
 // The table of the module: the commands that need LibTorch, in the order of help.
 #include "cli/program.h"
 #include "cli/torch/commands.h"
+#include "cli/torch/judge_model.h"
 #include "cli/torch_module.h"
 
 namespace holisafe::cli {
@@ -21,6 +22,6 @@ void add_commands(CLI::App& app) {
 }  // namespace holisafe::cli
 
 extern "C" const holisafe::cli::TorchModule* holisafe_torch_module() {
-  static constexpr holisafe::cli::TorchModule module{holisafe::cli::add_commands};
+  static constexpr holisafe::cli::TorchModule module{holisafe::cli::add_commands, holisafe::cli::open_judge};
   return &module;
 }
