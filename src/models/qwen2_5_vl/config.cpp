@@ -36,6 +36,7 @@ void parse_attention(const ConfigFields& fields, VisionConfig& out) {
   }
   const ConfigFields rope = fields.object("rope_parameters");
   out.rope_theta = rope.number("rope_theta", fields.number("rope_theta", out.rope_theta));
+  if (out.rope_theta <= 0) rope.reject(ErrorKind::out_of_range, "rope_theta", "expected a positive number");
   const std::string kind = rope.text("rope_type", "axial");
   if (kind != "axial") rope.reject(ErrorKind::unsupported, "rope_type", "expected axial, found " + kind);
 }
