@@ -131,6 +131,10 @@ Result<std::string> endpoint_url(const std::string& url) {
 
 Result<store::Identity> identity(const ResponderSettings& settings) {
   HOLISAFE_TRY(std::string url, endpoint_url(settings.endpoint));
+  if (!settings.local.guard.empty() || !settings.local.adapter.empty()) {
+    return fail(ErrorKind::usage, "flag does not go with --endpoint",
+                settings.local.guard.empty() ? "--adapter" : "--guard", "expected --model");
+  }
   if (settings.api_model.empty()) {
     return fail(ErrorKind::usage, "no model", "--api-model",
                 "expected the model's name at the endpoint, found nothing");

@@ -7,7 +7,7 @@
 namespace holisafe::bench {
 
 std::span<const ResponderKind> responder_kinds() {
-  static const std::array kinds = {endpoint_responder};
+  static const std::array kinds = {model_responder, endpoint_responder};
   return kinds;
 }
 

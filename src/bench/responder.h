@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/progress.h"
 #include "base/result.h"
 #include "http/client.h"
 #include "store/run_store.h"
@@ -57,10 +59,27 @@ class Responder {
   [[nodiscard]] virtual http::Faults faults() const = 0;
 };
 
+/// A local checkpoint and how to run it; words as the flags of `holisafe ask` take them.
+struct ModelSettings {
+  std::string model;    ///< checkpoint folder; empty: none
+  std::string guard;    ///< plug-in file; empty: the checkpoint's own, if it has one
+  std::string adapter;  ///< PEFT folder; may be empty
+  std::string dtype = "float32";
+  std::string device = "cpu";
+  std::string prompt_template;  ///< empty: the checkpoint's
+  std::string vision_tower;     ///< folder, for checkpoints without their own
+  std::string image_aspect;     ///< empty: the checkpoint's
+  int threads = 0;              ///< 0: as many as processors
+};
+
 /// All that a command line says about who answers.
 struct ResponderSettings {
-  std::string endpoint;   ///< such as "http://127.0.0.1:8000/v1"
-  std::string api_model;  ///< name of the model at the endpoint
+  ModelSettings local;
+  /// Opens `local`; given by whoever can run one. Errors: those of reading a checkpoint.
+  std::function<Result<std::unique_ptr<Responder>>(ResponderSettings)> open_model;
+  const StopFlag* stop = nullptr;  ///< a local model gives up the answer under way when this is urgent
+  std::string endpoint;            ///< such as "http://127.0.0.1:8000/v1"
+  std::string api_model;           ///< name of the model at the endpoint
   http::ClientOptions client;
   http::Secret key;
   PromptSettings prompt;
@@ -83,7 +102,7 @@ std::span<const ResponderKind> responder_kinds();
 /// The kind that the settings choose. Errors: usage (none, or more than one).
 Result<const ResponderKind*> chosen_responder(const ResponderSettings& settings);
 
-/// An OpenAI-compatible chat endpoint (endpoint_responder.cpp).
-extern const ResponderKind endpoint_responder;
+extern const ResponderKind endpoint_responder;  ///< an OpenAI-compatible chat endpoint
+extern const ResponderKind model_responder;     ///< a local checkpoint
 
 }  // namespace holisafe::bench

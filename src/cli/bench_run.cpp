@@ -10,9 +10,11 @@
 #include "bench/run_report.h"
 #include "cli/api_key.h"
 #include "cli/commands.h"
+#include "cli/model_flags.h"
 #include "cli/program.h"
 #include "cli/score_table.h"
 #include "cli/terminal.h"
+#include "cli/torch_module.h"
 #include "dataset/bench.h"
 #include "metrics/score_json.h"
 
@@ -118,6 +120,13 @@ std::string first_reason(const store::RunStore& store) {
   return {};
 }
 
+Result<std::unique_ptr<bench::Responder>> open_model(bench::ResponderSettings settings) {
+  HOLISAFE_TRY(const TorchModule* module, torch_module());
+  if (module->open_responder == nullptr)
+    return fail(ErrorKind::unsupported, "no local models in this build", settings.local.model);
+  return module->open_responder(std::move(settings));
+}
+
 int run_bench(Flags& flags) {
   auto key = api_key(flags.api_key_file);
   if (!key) return report(key.error());
@@ -126,6 +135,8 @@ int run_bench(Flags& flags) {
       std::chrono::milliseconds(static_cast<std::int64_t>(flags.timeout * 1000));
   flags.responder.client.seed =
       static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+  flags.responder.stop = &stop_on_interrupt();
+  flags.responder.open_model = open_model;
   flags.responder.images =
       std::filesystem::absolute(data_file(flags.data)).lexically_normal().parent_path() / "images";
   const auto kind = bench::chosen_responder(flags.responder);
@@ -189,7 +200,8 @@ void add_bench_run(CLI::App& bench) {
   auto flags = std::make_shared<Flags>();
   CLI::App* command =
       declare(bench, "run", "Ask a model every question of a benchmark; the same command again resumes",
-              {"holisafe bench run --data HoliSafe-Bench --endpoint http://127.0.0.1:8000/v1 --api-model "
+              {"holisafe bench run --data HoliSafe-Bench --model SafeLLaVA-7B --out runs/safe-llava",
+               "holisafe bench run --data HoliSafe-Bench --endpoint http://127.0.0.1:8000/v1 --api-model "
                "NAME --out runs/name",
                "holisafe bench run --data HoliSafe-Bench --endpoint URL --api-model NAME --shard 0/4 --out "
                "runs/name-0",
@@ -214,6 +226,7 @@ void add_bench_run(CLI::App& bench) {
   command->add_option("--max-new-tokens", flags->responder.prompt.max_new_tokens, "Longest answer")
       ->check(CLI::Range(1, 1 << 20));
   command->add_option("--system", flags->responder.prompt.system, "System message; none if empty");
+  add_model_flags(command, flags->responder.local);
   add_endpoint_flags(command, *flags);
   command->add_flag("--json", flags->json, "Print the score as one JSON object");
   on_run(command, [flags] { return run_bench(*flags); });

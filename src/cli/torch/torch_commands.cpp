@@ -2,6 +2,7 @@
 #include "cli/program.h"
 #include "cli/torch/commands.h"
 #include "cli/torch/judge_model.h"
+#include "cli/torch/model_responder.h"
 #include "cli/torch_module.h"
 
 namespace holisafe::cli {
@@ -22,6 +23,8 @@ void add_commands(CLI::App& app) {
 }  // namespace holisafe::cli
 
 extern "C" const holisafe::cli::TorchModule* holisafe_torch_module() {
-  static constexpr holisafe::cli::TorchModule module{holisafe::cli::add_commands, holisafe::cli::open_judge};
+  static constexpr holisafe::cli::TorchModule module{.add_commands = holisafe::cli::add_commands,
+                                                     .open_judge = holisafe::cli::open_judge,
+                                                     .open_responder = holisafe::cli::open_model_responder};
   return &module;
 }
