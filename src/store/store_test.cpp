@@ -1,5 +1,7 @@
+#include <atomic>
 #include <csignal>
 #include <fstream>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -194,6 +196,31 @@ TEST_F(Store, OneWriterAndReadersBesideIt) {
   EXPECT_FALSE(fs::exists(folder_ / "none"));
   std::ofstream(folder_ / "run.db") << "this is no database, whatever its name says, and it is long enough";
   EXPECT_EQ(RunStore::open(folder_, Access::read).error().kind, ErrorKind::malformed);
+}
+
+TEST_F(Store, ReadersOnOtherThreadsSeeWholeAnswers) {
+  RunStore writer = filled();
+  std::atomic<bool> done{false};
+  const auto read = [&] {
+    while (!done) {
+      const auto store = RunStore::open(run_, Access::read);
+      ASSERT_TRUE(store) << store.error().message();
+      RowCursor rows = *store->rows("");
+      Row each;
+      while (*rows.next(each)) {
+        if (each.prediction) EXPECT_EQ(each.prediction->text, std::string(1000, each.sample.id[0]));
+      }
+    }
+  };
+  std::thread first(read);
+  std::thread second(read);
+  for (int round = 0; round < 20; ++round) {
+    EXPECT_TRUE(writer.write({{0, {AnswerState::unanswered, std::string(1000, '5'), "", "", {}}},
+                              {1, {AnswerState::unanswered, std::string(1000, '3'), "", "", {}}}}));
+  }
+  done = true;
+  first.join();
+  second.join();
 }
 
 /// A child that writes one answer after the other and says which are acknowledged, killed at some moment.
