@@ -127,7 +127,9 @@ TEST_P(Engines, BatchedEqualsSingle) {
     EXPECT_LT(difference(logits[static_cast<std::int64_t>(i)], alone.logits[0]), 1e-4);
     ASSERT_EQ(verdicts[i].has_value(), alone.verdicts.front().has_value());
     EXPECT_EQ(verdicts[i].has_value(), !requests[i].images.empty());
-    if (verdicts[i]) EXPECT_LT(difference(*verdicts[i], *alone.verdicts.front()), 1e-5);
+    if (verdicts[i]) {
+      EXPECT_LT(difference(*verdicts[i], *alone.verdicts.front()), 1e-5);
+    }
     const auto answer = engine.generate(std::move(alone), kShort).value().front();
     EXPECT_EQ(together[i].completion_ids, answer.completion_ids) << i;
     EXPECT_EQ(together[i].text, answer.text);
@@ -219,8 +221,7 @@ TEST_P(Engines, StopsWhenAsked) {
   options.stop = &stop;
   const auto answer = engine.generate(engine.prefill(request(engine, "Hi", 0)).value(), options,
                                       [&](std::size_t, const std::string&) { stop.request(); });
-  if (answer.value().front().finish_reason != FinishReason::stop)
-    EXPECT_EQ(answer.value().front().finish_reason, FinishReason::interrupted);
+  EXPECT_NE(answer.value().front().finish_reason, FinishReason::length);
   EXPECT_LT(answer.value().front().completion_ids.size(), 50U);
 }
 
@@ -255,8 +256,8 @@ std::vector<std::string> family_names() {
   return out;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Engines, testing::ValuesIn(family_names()), [](const auto& info) {
-  std::string out = info.param;
+INSTANTIATE_TEST_SUITE_P(All, Engines, testing::ValuesIn(family_names()), [](const auto& test) {
+  std::string out = test.param;
   for (char& c : out) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
   return out;
 });

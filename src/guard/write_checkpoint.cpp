@@ -82,16 +82,22 @@ Result<std::vector<checkpoint::TensorSource>> sources_of(const CheckpointRequest
     }
     if (found != weights.end()) weights.erase(found);
   }
-  // A vision tower that was loaded from a folder of its own.
+  // What is left is a vision tower that was loaded from a folder of its own.
   for (const auto& [name, weight] : weights) {
-    const bool merges = weight.merges();
-    sources.push_back(models::source_of(
-        name, merges ? nn::merged_weight(weight.tensor, *weight.linear->lora) : weight.tensor));
+    if (request.trained) sources.push_back(models::source_of(name, weight.tensor));
   }
   if (request.guard != nullptr) {
     for (auto& source : tensor_sources(*request.guard, head_name)) sources.push_back(std::move(source));
   }
   return sources;
+}
+
+/// The shape of a tower that is inside from now on.
+Result<void> add_tower_config(const CheckpointRequest& request, nlohmann::ordered_json& config) {
+  if (!request.trained || request.vision_tower.empty() || config.contains("vision_config")) return {};
+  HOLISAFE_TRY(const auto tower, checkpoint::Checkpoint::open_config(request.vision_tower));
+  config["vision_config"] = tower.contains("vision_config") ? tower.at("vision_config") : tower;
+  return {};
 }
 
 }  // namespace
@@ -110,6 +116,7 @@ Result<void> write_checkpoint(const CheckpointRequest& request) {
     for (const char* calibration : {"safety_temperature", "safety_thresholds"}) config.erase(calibration);
     config.update(config_keys(*request.guard));
   }
+  HOLISAFE_CHECK(add_tower_config(request, config));
   return checkpoint::write_json(request.out / "config.json", config);
 }
 

@@ -54,12 +54,12 @@ Result<Outcome> ask(const Flags& flags) {
   out.timings["load_seconds"] = watch.lap();
   HOLISAFE_TRY(auto images, load_images(engine, flags.images, flags.decode));
   out.timings["image_seconds"] = watch.lap();
-  if (!flags.json) say_hardware(engine);
   const engine::Request request{{flags.system, {{models::Role::user, flags.prompt}}}, std::move(images)};
   HOLISAFE_TRY(auto prefill, engine.prefill(request));
   out.timings["prefill_seconds"] = watch.lap();
   out.prompt_ids = prefill.prompt_ids.front();
   out.verdict = prefill.verdicts.front();
+  if (!flags.json) say_hardware(engine);
   if (!flags.json && out.verdict)
     fmt::print(stderr, "guard: {}\n", verdict_text(*out.verdict, flags.threshold));
   engine::OnText on_text;

@@ -35,6 +35,12 @@ class Printer {
  public:
   explicit Printer(const Flags& flags) : flags_(flags) {}
 
+  /// Says once what computes.
+  void start(const engine::Engine& engine) {
+    if (!flags_.json && !started_) say_hardware(engine);
+    started_ = true;
+  }
+
   void verdict(const std::string& path, const guard::Verdict& verdict) {
     flagged_ = flagged_ || verdict.unsafe() >= flags_.threshold;
     if (flags_.json) {
@@ -65,6 +71,7 @@ class Printer {
   }
 
   const Flags& flags_;
+  bool started_ = false;
   bool flagged_ = false;
   bool failed_ = false;
   bool lost_ = false;
@@ -87,7 +94,10 @@ void judge(const engine::Engine& engine, const Items& items, Printer& printer) {
     if (item.image) images.push_back(*item.image);
   }
   Result<std::vector<guard::Verdict>> verdicts;
-  if (!images.empty()) verdicts = engine.verdicts(images);
+  if (!images.empty()) {
+    printer.start(engine);
+    verdicts = engine.verdicts(images);
+  }
   std::size_t next = 0;
   for (const auto& item : items) {
     if (!item.image) {
@@ -109,7 +119,6 @@ int run_guard(const Flags& flags) {
   if (engine->guard() == nullptr)
     return report({ErrorKind::missing, "no guard", flags.model.model,
                    "expected img_safety_head in the checkpoint or --guard FILE, found neither"});
-  if (!flags.json) say_hardware(*engine);
   StopFlag& stop = stop_on_interrupt();
   ImagePaths paths(flags.paths, flags.recursive, STDIN_FILENO, &stop);
   const auto source = [&paths]() -> std::optional<engine::ImageFeed::Path> {
