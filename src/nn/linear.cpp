@@ -19,7 +19,7 @@ torch::Tensor Linear::forward(const torch::Tensor& x) const {
   if (!lora) return y;
   const torch::Tensor dropped = lora->dropout > 0 ? at::dropout(x, lora->dropout, /*train=*/true) : x;
   const torch::Tensor low = at::linear(dropped, in_dtype_of(lora->a, x));
-  return y + at::linear(low, in_dtype_of(lora->b, x)) * lora->scale;
+  return at::add(y, at::linear(low, in_dtype_of(lora->b, x)), lora->scale);
 }
 
 torch::Tensor merged_weight(const torch::Tensor& weight, const Lora& lora) {

@@ -9,7 +9,7 @@ namespace holisafe::cli {
 namespace {
 
 void add_commands(CLI::App& app) {
-  add_guard(app);
+  add_guard_calibrate(*add_guard(app));
   add_ask(app);
   CLI::App* model = declare_group(app, "model", torch_description("model"));
   add_model_info(*model);

@@ -14,8 +14,8 @@ namespace {
 
 using Tensors = std::map<std::string, checkpoint::TensorView>;
 
-/// Images of one batch through the tower: enough to fill the cores, few enough to keep memory flat.
-constexpr std::size_t kMostImages = 8;
+/// Pixels of one batch through the tower: enough to fill the cores, few enough to keep memory flat.
+constexpr std::int64_t kMostPixels = std::int64_t{8} * 336 * 336;
 
 nn::Linear linear(std::int64_t in, std::int64_t out, bool bias) {
   const auto meta = torch::TensorOptions().device(torch::kMeta).dtype(torch::kFloat32);
@@ -169,9 +169,11 @@ torch::Tensor LlavaModel::encode_image(const ProcessedImage& image) const {
 
 std::vector<torch::Tensor> LlavaModel::encode_images(std::span<const ProcessedImage> images) const {
   std::vector<torch::Tensor> out;
-  for (std::size_t begin = 0; begin < images.size(); begin += kMostImages) {
+  const std::int64_t size = tower_.config().image_size;
+  const auto most = static_cast<std::size_t>(std::max(std::int64_t{1}, kMostPixels / (size * size)));
+  for (std::size_t begin = 0; begin < images.size(); begin += most) {
     std::vector<torch::Tensor> pixels;
-    for (const ProcessedImage& image : images.subspan(begin, std::min(kMostImages, images.size() - begin)))
+    for (const ProcessedImage& image : images.subspan(begin, std::min(most, images.size() - begin)))
       pixels.push_back(image.pixel_values);
     const auto batch = features(at::cat(pixels, 0));
     for (std::int64_t i = 0; i < batch.size(0); ++i) out.push_back(batch[i]);
