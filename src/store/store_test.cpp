@@ -208,7 +208,9 @@ TEST_F(Store, ReadersOnOtherThreadsSeeWholeAnswers) {
       RowCursor rows = *store->rows("");
       Row each;
       while (*rows.next(each)) {
-        if (each.prediction) EXPECT_EQ(each.prediction->text, std::string(1000, each.sample.id[0]));
+        if (each.prediction) {
+          EXPECT_EQ(each.prediction->text, std::string(1000, each.sample.id[0]));
+        }
       }
     }
   };
