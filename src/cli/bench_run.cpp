@@ -122,8 +122,6 @@ std::string first_reason(const store::RunStore& store) {
 
 Result<std::unique_ptr<bench::Responder>> open_model(bench::ResponderSettings settings) {
   HOLISAFE_TRY(const TorchModule* module, torch_module());
-  if (module->open_responder == nullptr)
-    return fail(ErrorKind::unsupported, "no local models in this build", settings.local.model);
   return module->open_responder(std::move(settings));
 }
 

@@ -18,9 +18,9 @@ struct TorchModule {
   void (*add_commands)(
       CLI::App& app);  ///< declares guard, ask, model, train with their flags, in the order of help
   /// A checkpoint that judges answers. Errors: those of loading a model.
-  Result<judge::LocalAnswer> (*open_judge)(const std::filesystem::path& folder) = nullptr;
+  Result<judge::LocalAnswer> (*open_judge)(const std::filesystem::path& folder);
   /// A checkpoint that answers a benchmark's questions. Errors: those of loading a model.
-  Result<std::unique_ptr<bench::Responder>> (*open_responder)(bench::ResponderSettings settings) = nullptr;
+  Result<std::unique_ptr<bench::Responder>> (*open_responder)(bench::ResponderSettings settings);
 };
 
 /// Loads the module (once; later calls give the same). OpenMP threads are told to wait passively first, which

@@ -109,9 +109,11 @@ class ModelResponder : public bench::Responder {
 }  // namespace
 
 Result<std::unique_ptr<bench::Responder>> open_model_responder(bench::ResponderSettings settings) {
-  HOLISAFE_TRY(auto engine, open_engine(settings.local));
-  say_hardware(engine);
-  return std::make_unique<ModelResponder>(std::move(engine), std::move(settings));
+  return engine::within_boundary("cannot load", [&]() -> Result<std::unique_ptr<bench::Responder>> {
+    HOLISAFE_TRY(auto engine, open_engine(settings.local));
+    say_hardware(engine);
+    return std::make_unique<ModelResponder>(std::move(engine), std::move(settings));
+  });
 }
 
 }  // namespace holisafe::cli
