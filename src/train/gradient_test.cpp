@@ -63,7 +63,9 @@ TEST(Gradient, GuardLossInDoublePrecision) {
 class JointGradient : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::path(testing::TempDir()) / "joint_gradient";
+    // Tests run side by side, each in a process of its own.
+    const std::string test = testing::UnitTest::GetInstance()->current_test_info()->name();
+    folder_ = std::filesystem::path(testing::TempDir()) / ("joint_gradient_" + test);
     std::filesystem::remove_all(folder_);
     ASSERT_TRUE(make_folders(folder_ / "images"));
     image::Image picture{40, 30, std::vector<std::uint8_t>(3600)};
