@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -93,7 +94,14 @@ class Requests(Case):
 
     def test_concurrency_is_kept(self):
         data = make_data(self.folder / "data", 30)
-        with FakeEndpoint(latency=0.02) as endpoint:
+        three_came = threading.Event()
+
+        def script(request, tries):
+            if len(endpoint.requests) == 3:
+                three_came.set()
+            return "held", three_came, answer_to(request.query)
+
+        with FakeEndpoint(script, latency=0.02) as endpoint:
             self.run_bench(data, endpoint, "--concurrency", 3)
             self.assertEqual(endpoint.most_in_flight, 3)
 
@@ -194,11 +202,13 @@ class Refusals(Case):
 
     def test_one_process_at_a_time(self):
         data = make_data(self.folder / "data", 4)
-        with FakeEndpoint(latency=0.5) as endpoint:
+        release = threading.Event()
+        with FakeEndpoint(lambda request, tries: ("held", release, answer_to(request.query))) as endpoint:
             first = subprocess.Popen(command(data, endpoint, self.folder / "run"), stdout=subprocess.DEVNULL)
             while not endpoint.requests:
                 time.sleep(0.01)
             self.assertIn("in use", self.run_bench(data, endpoint, code=2).stderr)
+            release.set()
             self.assertEqual(first.wait(), 0)
             self.assertEqual(len(endpoint.requests), 4)
 
@@ -351,28 +361,30 @@ class Interruptions(Case):
 
     def test_the_first_interrupt_finishes_what_is_in_flight(self):
         data = make_data(self.folder / "data", 20)
-        with FakeEndpoint(latency=0.8) as endpoint:
+        release = threading.Event()
+        with FakeEndpoint(lambda request, tries: ("held", release, answer_to(request.query))) as endpoint:
             process = self.start(data, endpoint, 4)
             process.send_signal(signal.SIGINT)
-            self.assertEqual(process.wait(timeout=20), 130)
+            release.set()
+            self.assertEqual(process.wait(timeout=120), 130)
             self.assertIn("4 of 20 samples done; the same command resumes", process.stderr.read())
             self.assertEqual(len(endpoint.requests), 4)
             self.assertEqual(len(soak.stored(self.folder / "run")), 4)
-            endpoint.latency = 0
             self.run_bench(data, endpoint)
             self.assertEqual(set(endpoint.tries.values()), {1})
 
     def test_the_second_interrupt_does_not(self):
         data = make_data(self.folder / "data", 20)
-        with FakeEndpoint(latency=8) as endpoint:
+        release = threading.Event()
+        with FakeEndpoint(lambda request, tries: ("held", release, answer_to(request.query))) as endpoint:
             process = self.start(data, endpoint, 4)
             process.send_signal(signal.SIGINT)
             time.sleep(0.5)
             self.assertIsNone(process.poll())
-            start = time.monotonic()
             process.send_signal(signal.SIGINT)
-            self.assertEqual(process.wait(timeout=20), 130)
-            self.assertLess(time.monotonic() - start, 4)
+            # No answer comes before the end: had it been waited for, the process would outlast this.
+            self.assertEqual(process.wait(timeout=60), 130)
+            release.set()
             self.assertEqual(soak.stored(self.folder / "run"), {})
 
     def test_kills_at_random_moments(self):

@@ -61,6 +61,7 @@ class FakeEndpoint:
         ("reset",)  ("close",)      the connection goes before an answer
         ("truncated", text)         fewer bytes than promised
         ("slow", seconds, text)     an answer after a while
+        ("held", event, text)       an answer once the event is set
     """
 
     def __init__(self, script=None, latency=0.0):
@@ -136,8 +137,8 @@ class FakeEndpoint:
 
     def act(self, handler, action, name):
         kind = action[0]
-        if kind == "slow":
-            time.sleep(action[1])
+        if kind in ("slow", "held"):
+            time.sleep(action[1]) if kind == "slow" else action[1].wait()
             kind, action = "answer", ("answer", action[2])
         if kind == "answer":
             self.send(handler, 200, json.dumps(completion(action[1])).encode())

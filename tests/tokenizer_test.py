@@ -7,7 +7,6 @@ import random
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 import sentencepiece
@@ -117,9 +116,8 @@ class Tokenizers(unittest.TestCase):
     def test_a_megabyte_without_a_space_is_linear(self):
         for name in fixtures.KINDS:
             text = "abcdefghij" * 100_000
-            start = time.monotonic()
-            self.ours(name, [[[text, False]]])
-            self.assertLess(time.monotonic() - start, 20, name)  # quadratic time would take minutes
+            # Quadratic time would outlast the program's time-out.
+            self.assertTrue(self.ours(name, [[[text, False]]])[0]["ids"], name)
 
 
 if __name__ == "__main__":

@@ -256,9 +256,7 @@ class Training(unittest.TestCase):
             self.assertIsNone(processes[0].poll())
             time.sleep(0.05)
         processes[1].kill()
-        begin = time.monotonic()
-        error = processes[0].communicate(timeout=90)[1]
-        self.assertLess(time.monotonic() - begin, 60)
+        error = processes[0].communicate(timeout=300)[1]
         self.assertEqual(processes[0].returncode, 2)
         self.assertRegex(error, r"holisafe: error: .*died")
         processes[1].communicate()
