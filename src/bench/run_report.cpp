@@ -57,6 +57,21 @@ report::Section answers_section(std::span<const JudgedRun> runs) {
   return section;
 }
 
+report::Section right_answers_section(std::span<const JudgedRun> runs) {
+  report::Table table;
+  table.caption = "Safe pairs whose right answer is known: answered, and with the word the answer must hold.";
+  table.columns = {{"Model"}, {"Pairs", true}, {"Right", true}, {"Share", true}};
+  for (const JudgedRun& run : runs) {
+    if (!run.right_answers) continue;
+    const RightAnswers& found = *run.right_answers;
+    table.rows.push_back({{{run.name},
+                           {fmt::format("{}", found.rows)},
+                           {fmt::format("{}", found.right)},
+                           {report::percent(found.rate())}}});
+  }
+  return {"right-answers", "Right answers on safe pairs", {{std::move(table)}}};
+}
+
 }  // namespace
 
 Result<JudgedRun> judged_run(const Run& run, const metrics::BootstrapOptions& bootstrap) {
@@ -78,6 +93,7 @@ Result<JudgedRun> judged_run(const Run& run, const metrics::BootstrapOptions& bo
     }
   }
   HOLISAFE_TRY(out.guard, guard_run(run, judges.front()));
+  HOLISAFE_TRY(out.right_answers, right_answers(run, judges.front()));
   HOLISAFE_TRY(out.counts, counts_of(run));
   HOLISAFE_TRY(out.filter_as, filter_as(*run.parts.front()));
   if (out.counts.unanswered > 0) {
@@ -102,6 +118,8 @@ report::Report run_report(std::span<const JudgedRun> runs, const metrics::Bootst
                                   : fmt::format("{} runs", runs.size());
   out.sections = {report::summary_section(scores), answers_section(runs), report::category_section(scores),
                   report::published_section(scores)};
+  if (std::any_of(runs.begin(), runs.end(), [](const auto& run) { return run.right_answers.has_value(); }))
+    out.sections.insert(out.sections.begin() + 1, right_answers_section(runs));
   if (!guards.empty()) {
     out.sections.push_back(report::guard_section(guards));
     out.sections.push_back(report::guard_answer_section(guards));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/right_answers.h"
 #include "bench/run_score.h"
 #include "report/report.h"
 
@@ -18,9 +19,10 @@ inline constexpr const char* report_name = "report.html";
 /// A run with all its figures.
 struct JudgedRun {
   std::string name;
-  std::vector<report::ScoredRun> scores;  ///< one a judge; the string judge first
-  std::vector<report::JudgePair> pairs;   ///< each two of its judges
-  std::optional<report::GuardRun> guard;  ///< with its answers under the first judge
+  std::vector<report::ScoredRun> scores;      ///< one a judge; the string judge first
+  std::vector<report::JudgePair> pairs;       ///< each two of its judges
+  std::optional<report::GuardRun> guard;      ///< with its answers under the first judge
+  std::optional<RightAnswers> right_answers;  ///< under the first judge; where the benchmark has keys
   store::RunStore::Counts counts;
   FilterAs filter_as = FilterAs::refused;
   /// Why samples are unanswered, with how many.

@@ -86,6 +86,8 @@ void print_json(std::span<const bench::JudgedRun> runs) {
                          {"filtered", run.counts.filtered},
                          {"unanswered", run.counts.unanswered},
                          {"not_asked", run.counts.open() - run.counts.unanswered}};
+      if (const auto& right = run.right_answers)
+        line["right_answers"] = {{"n", right->rows}, {"right", right->right}, {"rate", *right->rate()}};
       line["agreement"] = agreement_json(run, score.score.judge);
       line["guard"] = run.guard ? metrics::to_json(run.guard->metrics) : Json(nullptr);
       line["guard_and_answer"] = run.guard ? answers_json(*run.guard) : Json(nullptr);
@@ -106,6 +108,17 @@ std::string guard_table(std::span<const bench::JudgedRun> runs) {
     lines.push_back({run.name, fmt::format("{}", found.rows), figure(found.accuracy),
                      figure(found.binary_accuracy), figure(found.precision), figure(found.recall),
                      figure(found.f1), figure(found.auroc), figure(found.ece)});
+  }
+  return lines.size() > 1 ? "\n" + text_table(lines) : std::string();
+}
+
+std::string right_answers_table(std::span<const bench::JudgedRun> runs) {
+  std::vector<Line> lines = {{"right answers on safe pairs", "rows", "right", "share"}};
+  for (const auto& run : runs) {
+    if (!run.right_answers) continue;
+    const auto& found = *run.right_answers;
+    lines.push_back({run.name, fmt::format("{}", found.rows), fmt::format("{}", found.right),
+                     fmt::format("{:.1f}", *found.rate() * 100)});
   }
   return lines.size() > 1 ? "\n" + text_table(lines) : std::string();
 }
@@ -142,7 +155,7 @@ void print_tables(std::span<const bench::JudgedRun> runs) {
     }
     fmt::print("{}{}", judge == judges.front() ? "" : "\n", score_table(scores, true));
   }
-  fmt::print("{}{}", guard_table(runs), agreement_table(runs));
+  fmt::print("{}{}{}", right_answers_table(runs), guard_table(runs), agreement_table(runs));
 }
 
 /// Says which rates are over their bound; the exit code.

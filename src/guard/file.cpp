@@ -242,6 +242,14 @@ nlohmann::ordered_json config_keys(const Guard& guard) {
   return out;
 }
 
+void erase_config_keys(nlohmann::ordered_json& config) {
+  for (const char* key :
+       {"safety_categories", "num_safety_categories", "safety_head_hidden_scale", "safety_num_hidden_layers",
+        "safety_loss_lambda", "safety_head_pooling", "safety_temperature", "safety_thresholds"}) {
+    config.erase(key);
+  }
+}
+
 std::vector<checkpoint::TensorSource> tensor_sources(Guard& guard, const std::string& prefix) {
   std::vector<checkpoint::TensorSource> out;
   nn::Visitor visitor;

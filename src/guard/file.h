@@ -39,6 +39,9 @@ Result<std::optional<Guard>> in_checkpoint(const checkpoint::Checkpoint& checkpo
 /// safety_temperature and safety_thresholds where the guard is calibrated.
 nlohmann::ordered_json config_keys(const Guard& guard);
 
+/// Takes all of them out of a config.
+void erase_config_keys(nlohmann::ordered_json& config);
+
 /// The guard's tensors under `prefix` + `mlp.…`; they hold the weights.
 std::vector<checkpoint::TensorSource> tensor_sources(Guard& guard, const std::string& prefix);
 

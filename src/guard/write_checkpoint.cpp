@@ -72,7 +72,8 @@ Result<std::vector<checkpoint::TensorSource>> sources_of(const CheckpointRequest
   add_tied_head(*request.model, base, weights);
   std::vector<checkpoint::TensorSource> sources;
   for (const auto& [name, view] : base.tensors()) {
-    if (request.guard != nullptr && name.find(head_name) != std::string::npos) continue;
+    if ((request.guard != nullptr || request.drop_guard) && name.find(head_name) != std::string::npos)
+      continue;
     const auto found = weights.find(name);
     if (found == weights.end() || (!request.trained && !found->second.merges())) {
       sources.push_back(checkpoint::source_of(view));
@@ -112,10 +113,8 @@ Result<void> write_checkpoint(const CheckpointRequest& request) {
   HOLISAFE_CHECK(checkpoint::write_weights(request.out, std::move(sources)));
   HOLISAFE_CHECK(checkpoint::copy_side_files(request.base, request.out));
   nlohmann::ordered_json config(base.config());
-  if (request.guard != nullptr) {
-    for (const char* calibration : {"safety_temperature", "safety_thresholds"}) config.erase(calibration);
-    config.update(config_keys(*request.guard));
-  }
+  if (request.guard != nullptr || request.drop_guard) erase_config_keys(config);
+  if (request.guard != nullptr) config.update(config_keys(*request.guard));
   HOLISAFE_CHECK(add_tower_config(request, config));
   return checkpoint::write_json(request.out / "config.json", config);
 }

@@ -12,9 +12,10 @@ namespace holisafe::guard {
 struct CheckpointRequest {
   std::filesystem::path base;  ///< the checkpoint whose names, types, config and side files are taken
   models::Model* model =
-      nullptr;             ///< loaded from `base`; adapters attached to it are merged as they are written
-  Guard* guard = nullptr;  ///< takes the place of the base's own; null: that one stays, if there is one
-  bool trained = false;    ///< all weights are the model's; else all but merged ones are the base's bytes
+      nullptr;              ///< loaded from `base`; adapters attached to it are merged as they are written
+  Guard* guard = nullptr;   ///< takes the place of the base's own; null: that one stays, if there is one
+  bool drop_guard = false;  ///< the base's own guard is left out
+  bool trained = false;     ///< all weights are the model's; else all but merged ones are the base's bytes
   std::filesystem::path vision_tower;  ///< where the base's tower came from, if it is not inside the base
   std::filesystem::path out;           ///< made; must not be `base`
 };

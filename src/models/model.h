@@ -164,6 +164,7 @@ struct SynthRequest {
   std::uint64_t seed = 0;
   std::filesystem::path out;
   bool guard = false;
+  std::filesystem::path corpus;  ///< a sentence a line, whose words become tokens (presets that ask for one)
 };
 
 /// A line of the registry.

@@ -1,5 +1,7 @@
 #include "models/synth_files.h"
 
+#include <set>
+#include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
@@ -42,14 +44,38 @@ class Vocabulary {
       add(std::string(kBlank));
       for (unsigned c = '!'; c <= '~'; ++c) add(utf8(c));
     }
-    fill(fallback ? std::string(kBlank) : byte_character(' '));
+    if (request.words.empty())
+      fill(fallback ? std::string(kBlank) : byte_character(' '));
+    else
+      add_words(request.words);
   }
+
+  [[nodiscard]] std::size_t count() const { return count_; }
 
   nlohmann::ordered_json tokens = nlohmann::ordered_json::object();
   nlohmann::ordered_json merges = nlohmann::ordered_json::array();
 
  private:
   void add(const std::string& token) { tokens[token] = count_++; }
+
+  /// A word grows from its first character by one at a time: every beginning of a word is a token. Words
+  /// after a blank merge before others do, so that these never take letters from the middle of those.
+  void add_words(const std::vector<std::string>& words) {
+    std::set<std::string> known;
+    for (const bool after_blank : {true, false}) {
+      for (const std::string& word : words) {
+        if (word.starts_with(' ') != after_blank) continue;
+        std::string stem = after_blank ? std::string(kBlank) : word.substr(0, 1);
+        for (const char letter : std::string_view(word).substr(1)) {
+          if (known.insert(stem + letter).second) {
+            merges.push_back(fmt::format("{} {}", stem, letter));
+            add(stem + letter);
+          }
+          stem += letter;
+        }
+      }
+    }
+  }
 
   /// All pairs of a letter or blank and a letter, then all of such a pair and a letter, and so on: every
   /// token is made by one merge, and none twice.
@@ -97,6 +123,28 @@ checkpoint::TensorSource random_source(const std::string& name, const std::strin
 
 }  // namespace
 
+std::vector<std::string> words_of(std::string_view text) {
+  constexpr std::string_view marks = ".,:;!?";
+  std::set<std::string> words;
+  for (std::istringstream lines{std::string(text)}; lines.good();) {
+    std::string line;
+    std::getline(lines, line);
+    std::istringstream parts(line);
+    bool first = true;
+    for (std::string word; parts >> word; first = false) {
+      word.erase(word.find_last_not_of(marks) + 1);
+      if (word.empty()) continue;
+      words.insert(" " + word);
+      if (first) words.insert(word);
+    }
+  }
+  return {words.begin(), words.end()};
+}
+
+std::int64_t vocabulary_size(const SynthTokenizer& request) {
+  return static_cast<std::int64_t>(Vocabulary(request).count());
+}
+
 nlohmann::ordered_json synth_tokenizer(const SynthTokenizer& request) {
   Vocabulary vocabulary(request);
   auto added = nlohmann::ordered_json::array();
@@ -124,6 +172,12 @@ nlohmann::ordered_json synth_tokenizer(const SynthTokenizer& request) {
             {"ignore_merges", false},
             {"vocab", std::move(vocabulary.tokens)},
             {"merges", std::move(vocabulary.merges)}}}};
+}
+
+Result<void> refuse_corpus(const SynthRequest& request) {
+  if (request.corpus.empty()) return {};
+  return fail(ErrorKind::usage, "cannot make checkpoint", "--corpus",
+              fmt::format("preset {} has a vocabulary of its own", request.preset));
 }
 
 void add_guard_keys(nlohmann::ordered_json& config) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -22,15 +23,27 @@ enum class ByteTokens {
 
 struct SynthTokenizer {
   ByteTokens bytes = ByteTokens::fallback;
-  std::vector<std::string> first;  ///< special tokens with the ids from 0
-  std::int64_t size = 0;           ///< entries of the vocabulary, `first` included; at least 600
-  std::vector<std::string> added;  ///< special tokens with the ids from `size` on
+  std::vector<std::string> first;    ///< special tokens with the ids from 0
+  std::int64_t size = 0;             ///< entries of the vocabulary, `first` included; at least 600
+  std::vector<std::string> added;    ///< special tokens with the ids from `size` on
+  std::vector<std::string> words{};  ///< each becomes one token, for which alone entries are made (fallback
+                                     ///< only; a leading blank counts); empty: filler up to `size`
 };
 
 /// A tokenizer.json of byte pair encoding: special tokens, bytes, printable ASCII, then as many merges of
 /// letters as the size asks for. Its normalizer, pre_tokenizer, post_processor and decoder are null: the
 /// family fills in its own.
 nlohmann::ordered_json synth_tokenizer(const SynthTokenizer& request);
+
+/// The words of a text of one sentence a line, each with its leading blank; first words also without.
+/// Punctuation at a word's end is none of it. Sorted, none twice.
+std::vector<std::string> words_of(std::string_view text);
+
+/// Entries that synth_tokenizer() makes for `words`, `first` included.
+std::int64_t vocabulary_size(const SynthTokenizer& request);
+
+/// Error usage: the request names a corpus, and its preset has a vocabulary of its own.
+Result<void> refuse_corpus(const SynthRequest& request);
 
 /// The config keys of a guard inside a checkpoint (two linear layers, hidden size halved between them).
 void add_guard_keys(nlohmann::ordered_json& config);

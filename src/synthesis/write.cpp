@@ -21,10 +21,13 @@ using taxonomy::Combination;
 /// Turns of a conversation in base.json: several questions a picture, since encoding the picture costs most.
 constexpr std::size_t base_turns = 4;
 
-ordered_json turns(const std::vector<std::pair<std::string, std::string>>& exchanges) {
+/// Of so many conversations in base.json, one repeats sentences.
+constexpr std::uint64_t echo_every = 8;
+
+ordered_json turns(const std::vector<std::pair<std::string, std::string>>& exchanges, bool picture = true) {
   ordered_json out = ordered_json::array();
   for (const auto& [query, answer] : exchanges) {
-    const std::string image = out.empty() ? "<image>\n" : "";
+    const std::string image = picture && out.empty() ? "<image>\n" : "";
     out.push_back({{"from", "human"}, {"value", image + query}});
     out.push_back({{"from", "gpt"}, {"value", answer}});
   }
@@ -45,6 +48,7 @@ class Writer {
     HOLISAFE_TRY(const std::string train, pairs(options_.train, Split::train));
     HOLISAFE_TRY(const std::string helpful, talks(options_.helpful, true));
     HOLISAFE_TRY(const std::string base, talks(options_.base, false));
+    HOLISAFE_CHECK(write("sentences.txt", options_.base == 0 ? "" : sentences()));
     HOLISAFE_CHECK(write(dataset::bench_file_name, bench));
     HOLISAFE_CHECK(write("train.json", train));
     HOLISAFE_CHECK(write("helpful.json", helpful));
@@ -154,6 +158,10 @@ class Writer {
     Random random = stream(part);
     std::string out;
     for (std::uint64_t i = 0; i < count; ++i) {
+      if (!harmless && i % echo_every == 0) {
+        add_row(out, echo_row(i, random));
+        continue;
+      }
       const Talk talk = draw_talk(harmless ? 1 : base_turns, harmless, random);
       HOLISAFE_TRY(const std::string path, picture(talk.scene, part, i, random));
       ordered_json row = {{"id", fmt::format("{}{:06}", part, i)}, {"image", path}};
@@ -161,6 +169,7 @@ class Writer {
       for (const auto& each : talk.exchanges) exchanges.emplace_back(each.query, each.answer);
       row["conversations"] = turns(exchanges);
       if (!harmless) {
+        row["image_safety_label"] = talk.scene.symbol->guard_class;
         row["symbol"] = talk.scene.symbol->name;
         row["colour"] = palette()[talk.scene.colour].name;
         row["count"] = talk.scene.count;
@@ -169,6 +178,25 @@ class Writer {
       add_row(out, row);
     }
     return out + "\n]\n";
+  }
+
+  /// Sentences to be said again, without a picture: so all words are met that the other answers do not use.
+  static ordered_json echo_row(std::uint64_t number, Random& random) {
+    static const std::vector<std::string> all = every_sentence();
+    std::vector<std::pair<std::string, std::string>> exchanges;
+    for (std::size_t i = 0; i < base_turns; ++i) {
+      const std::string& sentence = all[pick(random, all.size())];
+      exchanges.emplace_back("Please say: " + sentence, sentence);
+    }
+    ordered_json row = {{"id", fmt::format("base{:06}", number)}};
+    row["conversations"] = turns(exchanges, false);
+    return row;
+  }
+
+  static std::string sentences() {
+    std::string out;
+    for (const std::string& each : every_sentence()) out += each + "\n";
+    return out + "Please say: it\n";
   }
 
   void add_row(std::string& out, const ordered_json& row) {

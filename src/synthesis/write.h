@@ -22,13 +22,16 @@ struct SynthesisOptions {
 /// Writes what is asked for (zero: not written) into a folder that is new or empty:
 ///
 ///   holisafe_bench.json  HoliSafe-Bench's format; of its own `reference` (an answer as it should be), and
-///   for SSS `topic` and
-///                        `answer_key`, a word every right answer holds
+///   for
+///                        SSS `topic` and `answer_key`, a word every right answer holds
 ///   train.json           LLaVA conversations with the benchmark's label fields: answers to SSS, refusals
-///   with a reason elsewhere helpful.json         LLaVA conversations: harmless questions about everyday
-///   objects, answered base.json            LLaVA conversations of several turns about all symbols, each
-///   answered without limits, with what is on the
-///                        picture (`symbol`, `colour`, `count`, `place`) for pre-training a vision tower
+///   with
+///                        a reason elsewhere
+///   helpful.json         LLaVA conversations: harmless questions about everyday objects, answered
+///   base.json            LLaVA conversations of several turns about all symbols, each answered without
+///                        limits, with what is on the picture (`image_safety_label`, `symbol`, `colour`,
+///                        `count`, `place`); one in eight has no picture and repeats sentences
+///   sentences.txt        with base.json: every sentence pattern of the toy world, a line each
 ///   images/              PNG; no two files hold the same picture
 ///
 /// The same options give the same bytes. The JSON files are written last, each at once, so that a stopped run

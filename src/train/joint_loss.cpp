@@ -91,7 +91,7 @@ torch::Tensor run_decoder(const models::Model& model, const MicroBatch& batch,
 
 ForwardOptions forward_options(const Settings& settings) {
   return {settings.guard_dropout, settings.guard_detach, settings.checkpoint_activations,
-          settings.dtype == "bfloat16"};
+          settings.dtype == "bfloat16", settings.with_lm_loss()};
 }
 
 Losses guard_losses(const torch::Tensor& logits, const torch::Tensor& labels) {
@@ -112,16 +112,20 @@ Losses joint_losses(TrainedModel& trained, const MicroBatch& batch, const Forwar
     const torch::AutoGradMode with_grad(torch::GradMode::is_enabled() && trained.vision_learns);
     features = encode(model, batch, options.checkpoint_activations && trained.vision_learns);
   }
-  const auto hidden = run_decoder(model, batch, features);  // [B, T, H]
+  const bool guarded = batch.labelled_count() > 0;
+  const bool needs_decoder =
+      options.lm_loss || (guarded && trained.guard->info().pooling == models::GuardPooling::last_hidden);
+  torch::Tensor hidden;  // [B, T, H]
+  if (needs_decoder) hidden = run_decoder(model, batch, features);
 
   Losses out;
-  if (batch.labelled_count() > 0) {
+  if (guarded) {
     const Autocast exact(model.device(), false);
     auto pooled = pool(trained.guard->info().pooling, batch, hidden, features);
     if (options.guard_detach) pooled = pooled.detach();
     out = guard_losses(trained.guard->forward(pooled, options.guard_dropout), batch.labels);
   }
-  if (batch.supervised() > 0) {
+  if (options.lm_loss && batch.supervised() > 0) {
     auto rows = hidden.flatten(0, 1).index_select(0, batch.supervised_rows);  // [N, H]
     if (options.autocast) rows = rows.to(torch::kBFloat16);
     out.lm = supervised_cross_entropy(rows, trained.output_weight(), batch.targets);

@@ -25,6 +25,7 @@ struct ForwardOptions {
   bool guard_detach = false;            ///< the guard's gradient stops at its input
   bool checkpoint_activations = false;  ///< layers and the vision tower run again in the backward pass
   bool autocast = false;                ///< linear algebra in bfloat16
+  bool lm_loss = true;                  ///< else the guard's alone; the decoder runs only if the guard asks
 };
 ForwardOptions forward_options(const Settings& settings);
 

@@ -19,7 +19,7 @@ class Joint final : public Objective {
   explicit Joint(ObjectiveParts parts)
       : parts_(std::move(parts)),
         forward_(forward_options(parts_.settings)),
-        ahead_([this](std::vector<std::int64_t> samples) { return parts_.collator.make(std::move(samples)); },
+        ahead_([this](std::vector<std::int64_t> samples) { return collated(std::move(samples)); },
                reading_threads()) {}
 
   Result<StepCounts> load(std::int64_t step) override {
@@ -46,7 +46,7 @@ class Joint final : public Objective {
     const torch::NoGradGuard no_grad;
     std::vector<std::int64_t> found;
     for (const std::int64_t sample : batches_[i].samples) {
-      HOLISAFE_TRY(const MicroBatch alone, parts_.collator.make({sample}));
+      HOLISAFE_TRY(const MicroBatch alone, collated({sample}));
       const Losses losses = joint_losses(parts_.trained, alone, forward_);
       if (!finite(losses.lm) || !finite(losses.guard)) found.push_back(sample);
     }
@@ -54,9 +54,29 @@ class Joint final : public Objective {
   }
 
  private:
+  /// Without lm_loss a prompt ends with its images.
+  [[nodiscard]] Result<MicroBatch> collated(std::vector<std::int64_t> samples) const {
+    return forward_.lm_loss ? parts_.collator.make(std::move(samples))
+                            : parts_.collator.make_verdict(std::move(samples));
+  }
+
+  /// Micro-batches of a step; without lm_loss, samples without a labelled image teach nothing.
+  std::vector<std::vector<std::int64_t>> plan(std::int64_t step) {
+    auto batches = parts_.plan(step);
+    if (forward_.lm_loss) return batches;
+    for (auto& samples : batches) {
+      std::erase_if(samples, [this](std::int64_t index) {
+        const Sample& sample = parts_.set.samples[static_cast<std::size_t>(index)];
+        return sample.label == no_label || sample.images.empty();
+      });
+    }
+    std::erase_if(batches, [](const auto& samples) { return samples.empty(); });
+    return batches;
+  }
+
   void request_until(std::int64_t step) {
     while (requested_ < step) {
-      auto plan = parts_.plan(++requested_);
+      auto plan = this->plan(++requested_);
       sizes_.push_back(plan.size());
       for (auto& samples : plan) ahead_.request(std::move(samples));
     }

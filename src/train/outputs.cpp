@@ -51,12 +51,13 @@ Result<void> write_outputs(TrainedModel& trained, const Settings& settings) {
       return models::write_adapter(folder, trained.adapter());
     }));
   }
-  HOLISAFE_CHECK(guard::write(*trained.guard, settings.out / "guard.safetensors"));
+  if (trained.guard) HOLISAFE_CHECK(guard::write(*trained.guard, settings.out / "guard.safetensors"));
   return write_folder(settings.out / "model", [&](const fs::path& folder) {
     guard::CheckpointRequest request;
     request.base = settings.model;
     request.model = trained.model.get();
     request.guard = trained.guard.get();
+    request.drop_guard = trained.guard == nullptr;
     request.trained = trained.base_learns();
     request.out = folder;
     return guard::write_checkpoint(request);

@@ -41,17 +41,25 @@ class Reading {
       return fail(ErrorKind::usage, "cannot train", "--mix " + file.string(),
                   fmt::format("expected at least {} conversations, found {}", *count, found));
     }
-    for (std::int64_t i = 0; i < count.value_or(found); ++i)
-      HOLISAFE_CHECK(add(data.conversations[static_cast<std::size_t>(i)], file));
+    for (std::int64_t i = 0; i < count.value_or(found); ++i) {
+      const auto& conversation = data.conversations[static_cast<std::size_t>(i)];
+      if (!left_out(conversation)) HOLISAFE_CHECK(add(conversation, file));
+    }
     return {};
   }
 
  private:
+  [[nodiscard]] bool left_out(const dataset::Conversation& conversation) const {
+    const auto& without = settings_.without_types;
+    return conversation.type &&
+           std::find(without.begin(), without.end(), *conversation.type) != without.end();
+  }
+
   Result<void> add(const dataset::Conversation& conversation, const std::filesystem::path& file) {
     Sample sample;
     sample.id = conversation.id.empty() ? fmt::format("{} row {}", file.filename().string(), conversation.row)
                                         : conversation.id;
-    sample.label = conversation.image_safety_label;
+    if (settings_.with_guard) sample.label = conversation.image_safety_label;
     for (const std::string_view image : conversation.images) {
       HOLISAFE_TRY(const std::size_t index, image_index(image, sample.id));
       sample.images.push_back(index);

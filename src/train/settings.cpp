@@ -73,6 +73,9 @@ Result<void> Settings::check() const {
   }
   if (warmup_ratio > 1)
     return fail(usage("--warmup-ratio", fmt::format("expected at most 1, found {}", warmup_ratio)));
+  if (!with_guard && !with_lm_loss())
+    return fail(usage("--no-guard", "expected something that learns, found the guard alone"));
+  if (!with_guard && !init_guard.empty()) return fail(usage("--no-guard", "--init-guard names one"));
   if (full && freeze_language)
     return fail(usage("--full", "trains the language model, which --freeze language keeps"));
   if (full && !init_adapter.empty()) return fail(usage("--init-adapter", "--full trains without an adapter"));
@@ -88,7 +91,11 @@ nlohmann::ordered_json Settings::identity() const {
   if (freeze_projector) frozen += "projector,";
   if (freeze_language) frozen += "language,";
   if (!frozen.empty()) frozen.pop_back();
-  nlohmann::ordered_json flags{{"epochs", epochs},
+  std::string without;
+  for (const auto type : without_types)
+    without += fmt::format("{}{}", without.empty() ? "" : ",", taxonomy::name(type));
+  nlohmann::ordered_json flags{{"without-types", without},
+                               {"epochs", epochs},
                                {"max-steps", max_steps},
                                {"batch-size", batch_size},
                                {"grad-accum", grad_accum},
@@ -105,6 +112,8 @@ nlohmann::ordered_json Settings::identity() const {
                                {"max-grad-norm", max_grad_norm},
                                {"full", full},
                                {"freeze", frozen},
+                               {"guard", with_guard},
+                               {"objective", guard_loss_alone ? "guard" : "joint"},
                                {"guard-lambda", guard_lambda},
                                {"guard-dropout", guard_dropout},
                                {"guard-pooling", guard_pooling},

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "taxonomy/taxonomy.h"
 #include "train/schedule.h"
 
 namespace holisafe::train {
@@ -30,8 +31,9 @@ struct Settings {
   std::filesystem::path images;  ///< root of the samples' image paths
   std::filesystem::path out;     ///< run folder
   std::vector<Mix> mixes;
-  std::filesystem::path init_adapter;  ///< empty: a fresh one
-  std::filesystem::path init_guard;    ///< empty: the base's, or a fresh one
+  std::vector<taxonomy::Combination> without_types;  ///< samples of these combinations are left out
+  std::filesystem::path init_adapter;                ///< empty: a fresh one
+  std::filesystem::path init_guard;                  ///< empty: the base's, or a fresh one
 
   double epochs = 1;
   std::int64_t max_steps = 0;  ///< 0: as many as `epochs` make
@@ -60,6 +62,8 @@ struct Settings {
   bool freeze_projector = false;
   bool freeze_language = false;
 
+  bool with_guard = true;         ///< else none is trained or written, and the base's own is left out
+  bool guard_loss_alone = false;  ///< no lm_loss: what is not frozen learns from the guard's labels only
   double guard_lambda = 1.0;
   double guard_dropout = 0.1;
   std::string guard_pooling;  ///< last_hidden or projector; empty: the base's, or its family's
@@ -71,6 +75,9 @@ struct Settings {
   bool resume = false;
   std::string device = "cpu";
   std::string dtype = "float32";
+
+  /// Whether answers are learned.
+  [[nodiscard]] bool with_lm_loss() const { return !guard_loss_alone && !guard_only(); }
 
   /// Only the guard learns: everything else is frozen, so that its input can be computed once.
   [[nodiscard]] bool guard_only() const {

@@ -229,7 +229,7 @@ Result<TrainedModel> prepare(const Settings& settings) {
   unfreeze(trained, settings);
   if (!settings.full && !settings.freeze_language) HOLISAFE_CHECK(add_adapter(trained, settings));
   trained.language_learns = settings.full || trained.adapted;
-  HOLISAFE_CHECK(add_guard(trained, settings, base));
+  if (settings.with_guard) HOLISAFE_CHECK(add_guard(trained, settings, base));
   if (settings.dtype == "bfloat16") keep_frozen_in_bf16(*trained.model, base);
   return trained;
 }

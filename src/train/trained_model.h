@@ -20,8 +20,8 @@ namespace holisafe::train {
 /// gradient buffers.
 struct TrainedModel {
   std::unique_ptr<models::Model> model;
-  std::unique_ptr<guard::Guard> guard;
-  std::vector<TrainedTensor> tensors;  ///< vision, projector, language (adapter or weights), guard
+  std::unique_ptr<guard::Guard> guard;  ///< null: trained without
+  std::vector<TrainedTensor> tensors;   ///< vision, projector, language (adapter or weights), guard
   models::AdapterConfig adapter_config;
   bool adapted = false;          ///< the language model learns through an adapter
   bool vision_learns = false;    ///< some tensor of tower or projector does

@@ -233,7 +233,7 @@ class Training {
                                 {"tokens", tokens},
                                 {"samples_per_second", samples / seconds}};
     if (images > 0) line["guard_accuracy"] = mean(sums.correct, images);
-    if (settings_.guard_only()) line["lm_loss"] = nullptr;  // the language model does not run
+    if (!settings_.with_lm_loss()) line["lm_loss"] = nullptr;
     HOLISAFE_CHECK(log_->append(line));
     if (watch_.progress != nullptr) {
       watch_.progress->update(

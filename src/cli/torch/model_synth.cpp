@@ -13,11 +13,13 @@ struct Flags {
   std::string family;
   models::SynthRequest request;
   std::string out;
+  std::string corpus;
 };
 
 Result<void> synth(Flags& flags) {
   HOLISAFE_TRY(const models::Family* const family, models::family_named(flags.family));
   flags.request.out = flags.out;
+  flags.request.corpus = flags.corpus;
   return engine::within_boundary("cannot make checkpoint", [&] { return family->synth(flags.request); });
 }
 
@@ -41,6 +43,8 @@ void add_model_synth(CLI::App& model) {
   command->add_option("--preset", flags->request.preset, "Sizes (" + presets() + ")")->required();
   command->add_option("--seed", flags->request.seed, "Seed of the weights");
   command->add_flag("--guard", flags->request.guard, "With a random guard inside");
+  command->add_option("--corpus", flags->corpus,
+                      "Text, a sentence a line, whose words become tokens (preset pictogram)");
   command->add_option("--out", flags->out, "Folder to write")->required();
   on_run(command, [flags] {
     const auto done = synth(*flags);

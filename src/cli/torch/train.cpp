@@ -15,7 +15,8 @@ struct TrainFlags {
   train::Settings settings;
   std::string config, model, data, images, out, freeze, init_adapter, init_guard;
   std::string schedule = "cosine";
-  std::vector<std::string> mixes;
+  std::string objective = "joint";
+  std::vector<std::string> mixes, without_types;
 };
 
 void add_paths(CLI::App& command, TrainFlags& flags) {
@@ -27,6 +28,10 @@ void add_paths(CLI::App& command, TrainFlags& flags) {
   command.add_option("--out", flags.out, "Run folder to make (required)");
   command.add_option("--mix", flags.mixes,
                      "FILE:N: adds the first N conversations of FILE (FILE: all); repeatable");
+  command
+      .add_option("--without-types", flags.without_types,
+                  "Combinations whose samples are left out (SSU,USU,…), to see what each is for")
+      ->delimiter(',');
   command.add_option("--init-adapter", flags.init_adapter,
                      "PEFT adapter to start from; must be as --lora-* say");
   command.add_option("--init-guard", flags.init_guard, "Guard to start from");
@@ -72,6 +77,12 @@ void add_parts(CLI::App& command, TrainFlags& flags) {
   command.add_flag("--full", settings.full, "Train every weight, without adapter");
   command.add_option("--freeze", flags.freeze,
                      "Parts that stay: vision, projector, language, or all (guard alone)");
+  command.add_flag("--guard,!--no-guard", settings.with_guard, "Train a guard with it, or a plain model");
+  command
+      .add_option(
+          "--objective", flags.objective,
+          "joint: lm_loss and guard_loss; guard: guard_loss alone, which teaches a vision tower to see")
+      ->check(CLI::IsMember({"joint", "guard"}));
   command.add_option("--guard-lambda", settings.guard_lambda, "Weight of guard_loss");
   command.add_option("--guard-dropout", settings.guard_dropout, "Dropout inside the guard");
   command
@@ -101,8 +112,17 @@ Result<void> finish_settings(CLI::App& command, TrainFlags& flags) {
   settings.out = flags.out;
   settings.init_adapter = flags.init_adapter;
   settings.init_guard = flags.init_guard;
+  settings.guard_loss_alone = flags.objective == "guard";
   settings.schedule = flags.schedule == "cosine" ? train::Decay::cosine : train::Decay::constant;
   HOLISAFE_CHECK(settings.freeze(flags.freeze));
+  for (const std::string& text : flags.without_types) {
+    const auto type = taxonomy::parse_combination(text);
+    if (!type) {
+      return fail(ErrorKind::usage, "cannot train", "--without-types",
+                  "expected combinations out of SSS, SSU, SUU, USU, UUU, found " + text);
+    }
+    settings.without_types.push_back(*type);
+  }
   for (const std::string& text : flags.mixes) {
     HOLISAFE_TRY(train::Mix mix, train::Mix::parse(text));
     settings.mixes.push_back(std::move(mix));

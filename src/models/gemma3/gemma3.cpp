@@ -160,6 +160,7 @@ Result<std::unique_ptr<Model>> load(const std::filesystem::path& folder, const L
 }
 
 Result<void> synth(const SynthRequest& request) {
+  HOLISAFE_CHECK(refuse_corpus(request));
   HOLISAFE_CHECK(write_side_files(request));
   HOLISAFE_TRY(const auto config, read_config(request.out));
   HOLISAFE_TRY(const auto model, open_without_weights(request.out, config));

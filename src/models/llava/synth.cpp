@@ -23,18 +23,26 @@ struct Preset {
   std::int64_t embedding_size;  ///< rows of the embedding
   std::int64_t context_length;
   std::int64_t vision_size, vision_intermediate, vision_layers, vision_heads, image_size;
+  std::int64_t patch_size = 14;
+  std::int64_t feature_layer = -2;
+  std::vector<std::string> words = {};  ///< of a corpus; see takes_corpus()
 };
 
-const std::array<Preset, 5>& presets() {
-  static const std::array<Preset, 5> table{{
+const std::array<Preset, 6>& presets() {
+  static const std::array<Preset, 6> table{{
       {"tiny", false, false, 64, 128, 3, 4, 2, 1000, 1064, 2048, 32, 64, 3, 4, 56},
       {"7b", false, true, 4096, 11008, 32, 32, 32, 32000, 32064, 4096, 1024, 4096, 24, 16, 336},
       {"13b", false, true, 5120, 13824, 40, 40, 40, 32000, 32064, 4096, 1024, 4096, 24, 16, 336},
       {"7b-4layers", false, true, 4096, 11008, 4, 32, 32, 32000, 32064, 4096, 1024, 4096, 24, 16, 336},
       {"tiny-original", true, false, 64, 128, 3, 4, 2, 1000, 1000, 2048, 32, 64, 3, 4, 56},
+      // What models/pictogram-base/ starts from: small pictures, and a vocabulary of the words it is to know.
+      {"pictogram", false, true, 128, 384, 4, 4, 4, 0, 0, 512, 128, 384, 4, 4, 64, 8, -1},
   }};
   return table;
 }
+
+/// Whether the vocabulary is made of a corpus's words.
+bool takes_corpus(const Preset& preset) { return preset.vocab_size == 0; }
 
 Json vision_config(const Preset& preset) {
   return {{"model_type", "clip_vision_model"},
@@ -43,7 +51,7 @@ Json vision_config(const Preset& preset) {
           {"num_hidden_layers", preset.vision_layers},
           {"num_attention_heads", preset.vision_heads},
           {"image_size", preset.image_size},
-          {"patch_size", 14},
+          {"patch_size", preset.patch_size},
           {"projection_dim", 768},
           {"hidden_act", "quick_gelu"},
           {"layer_norm_eps", 1e-5}};
@@ -76,7 +84,7 @@ Json config_of(const Preset& preset, bool guard) {
     config["mm_vision_tower"] = "openai/clip-vit-large-patch14-336";
     config["mm_projector_type"] = "mlp2x_gelu";
     config["mm_hidden_size"] = preset.vision_size;
-    config["mm_vision_select_layer"] = -2;
+    config["mm_vision_select_layer"] = preset.feature_layer;
     config["mm_vision_select_feature"] = "patch";
     config["mm_use_im_start_end"] = false;
     config["mm_use_im_patch_token"] = false;
@@ -84,10 +92,11 @@ Json config_of(const Preset& preset, bool guard) {
     config = {{"architectures", {"LlavaForConditionalGeneration"}},
               {"model_type", "llava"},
               {"image_token_index", preset.vocab_size},
-              {"image_seq_length", (preset.image_size / 14) * (preset.image_size / 14)},
+              {"image_seq_length",
+               (preset.image_size / preset.patch_size) * (preset.image_size / preset.patch_size)},
               {"pad_token_id", preset.vocab_size + 1},
               {"projector_hidden_act", "gelu"},
-              {"vision_feature_layer", -2},
+              {"vision_feature_layer", preset.feature_layer},
               {"vision_feature_select_strategy", "default"},
               {"tie_word_embeddings", false},
               {"text_config", text_config(preset)}};
@@ -101,7 +110,7 @@ Json config_of(const Preset& preset, bool guard) {
 
 /// Llama's tokenizer.json: blanks become U+2581, one is put before the text, ids of a text begin with <s>.
 Json tokenizer_of(const Preset& preset) {
-  SynthTokenizer request{ByteTokens::fallback, {"<unk>", "<s>", "</s>"}, preset.vocab_size, {}};
+  SynthTokenizer request{ByteTokens::fallback, {"<unk>", "<s>", "</s>"}, preset.vocab_size, {}, preset.words};
   if (!preset.original) request.added = {"<image>", "<pad>"};
   Json out = synth_tokenizer(request);
   out["pre_tokenizer"] = {
@@ -196,6 +205,27 @@ Result<const Preset*> preset_named(const std::string& name) {
   return fail(ErrorKind::usage, "no such preset of llava", name, "expected one of " + known);
 }
 
+/// The preset a request names, with the vocabulary of its corpus where it takes one.
+Result<Preset> preset_of(const SynthRequest& request) {
+  HOLISAFE_TRY(const Preset* const named, preset_named(request.preset));
+  Preset preset = *named;
+  if (!takes_corpus(preset)) {
+    HOLISAFE_CHECK(refuse_corpus(request));
+    return preset;
+  }
+  if (request.corpus.empty()) {
+    return fail(ErrorKind::usage, "cannot make checkpoint", "--corpus",
+                "is required by preset " + preset.name);
+  }
+  HOLISAFE_TRY(const std::string corpus, read_file(request.corpus));
+  preset.words = words_of(corpus);
+  for (const char* speaker : {"USER", " ASSISTANT"}) preset.words.emplace_back(speaker);
+  preset.vocab_size = vocabulary_size({ByteTokens::fallback, {"<unk>", "<s>", "</s>"}, 0, {}, preset.words});
+  constexpr std::int64_t added = 2;  // <image> and <pad>
+  preset.embedding_size = preset.vocab_size + added;
+  return preset;
+}
+
 }  // namespace
 
 std::vector<std::string> llava_presets() {
@@ -205,23 +235,23 @@ std::vector<std::string> llava_presets() {
 }
 
 Result<void> synth_llava(const SynthRequest& request) {
-  HOLISAFE_TRY(const Preset* const preset, preset_named(request.preset));
+  HOLISAFE_TRY(const Preset preset, preset_of(request));
   HOLISAFE_CHECK(make_folders(request.out));
-  const Json config = config_of(*preset, request.guard);
+  const Json config = config_of(preset, request.guard);
   HOLISAFE_CHECK(checkpoint::write_json(request.out / "config.json", config));
-  HOLISAFE_CHECK(write_side_files(*preset, request.out));
+  HOLISAFE_CHECK(write_side_files(preset, request.out));
   // The model without weights says which tensors there are.
   HOLISAFE_TRY(const auto parsed, parse_llava_config(config, "config.json", nullptr));
   HOLISAFE_TRY(auto tokenizer, tokenizer::Tokenizer::open(request.out));
-  const ConfigFields fields(preprocessor_of(*preset), "preprocessor_config.json");
+  const ConfigFields fields(preprocessor_of(preset), "preprocessor_config.json");
   HOLISAFE_TRY(auto processor, LlavaImageProcessor::make(fields, "", parsed.vision.image_size));
   HOLISAFE_TRY(auto format, llava_template(parsed, ""));
   LlavaModel model(parsed, llava_info(parsed), std::move(tokenizer), std::move(processor), std::move(format));
   SynthWeights weights;
   weights.seed = request.seed;
-  weights.dtype = preset->half ? torch::kFloat16 : torch::kFloat32;
+  weights.dtype = preset.half ? torch::kFloat16 : torch::kFloat32;
   weights.guard = request.guard;
-  weights.file_name = preset->original ? original_llava_name : hf_llava_name;
+  weights.file_name = preset.original ? original_llava_name : hf_llava_name;
   return write_random_weights(request.out, model, weights);
 }
 

@@ -172,6 +172,7 @@ const std::vector<std::string>& presets() {
 }
 
 Result<void> synth(const SynthRequest& request) {
+  HOLISAFE_CHECK(refuse_corpus(request));
   const auto* const preset = std::find_if(kPresets.begin(), kPresets.end(),
                                           [&](const Preset& one) { return request.preset == one.name; });
   if (preset == kPresets.end()) {
