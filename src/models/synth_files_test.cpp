@@ -32,22 +32,42 @@ class SynthFiles : public testing::Test {
   std::filesystem::path folder_;
 };
 
+/// Decoder and pre-tokenizer of Llama's files.
+const nlohmann::ordered_json kLlamaDecoder{
+    {"type", "Sequence"},
+    {"decoders",
+     {{{"type", "Replace"}, {"pattern", {{"String", "▁"}}}, {"content", " "}},
+      {{"type", "ByteFallback"}},
+      {{"type", "Fuse"}},
+      {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}}}};
+const nlohmann::ordered_json kMetaspace{
+    {"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "first"}, {"split", false}};
+
 constexpr const char* kText = "Zwölf quick foxes,  a 👍 and 123 <s>\n\ttabs";
 
 TEST_F(SynthFiles, ByteFallbackTokenizerHasItsSizeAndKeepsAnyText) {
   const auto tokenizer =
-      made({ByteTokens::fallback, {"<unk>", "<s>", "</s>"}, 3000, {"<image>"}},
-           {{"type", "Sequence"},
-            {"decoders",
-             {{{"type", "Replace"}, {"pattern", {{"String", "▁"}}}, {"content", " "}},
-              {{"type", "ByteFallback"}},
-              {{"type", "Fuse"}},
-              {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}}}},
-           {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "first"}, {"split", false}});
+      made({ByteTokens::fallback, {"<unk>", "<s>", "</s>"}, 3000, {"<image>"}}, kLlamaDecoder, kMetaspace);
   ASSERT_TRUE(tokenizer) << tokenizer.error().message();
   EXPECT_EQ(tokenizer->vocabulary_size(), 3001);
   EXPECT_EQ(tokenizer->token_id("<s>"), 1);
   EXPECT_EQ(tokenizer->token_id("<image>"), 3000);
+  const auto ids = tokenizer->encode(kText);
+  ASSERT_TRUE(ids);
+  EXPECT_EQ(tokenizer->decode(*ids, false), kText);
+}
+
+TEST_F(SynthFiles, EachWordOfACorpusIsOneToken) {
+  SynthTokenizer request{ByteTokens::fallback, {"<unk>", "<s>", "</s>"}, 0, {}, {}};
+  request.words = words_of("What is this?\nI can't say: what it is, then.\n");
+  EXPECT_EQ(request.words, (std::vector<std::string>{" I", " What", " can't", " is", " it", " say", " then",
+                                                     " this", " what", "I", "What"}));
+  request.size = vocabulary_size(request);
+  const auto tokenizer = made(request, kLlamaDecoder, kMetaspace);
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message();
+  const auto pieces = [&](const char* text) { return tokenizer->encode(text)->size(); };
+  EXPECT_EQ(pieces("What is this, then?"), 6U);
+  EXPECT_EQ(pieces("I can't say what it is"), 6U);
   const auto ids = tokenizer->encode(kText);
   ASSERT_TRUE(ids);
   EXPECT_EQ(tokenizer->decode(*ids, false), kText);
