@@ -1,6 +1,6 @@
 """Training steps: `holisafe train` against transformers + PEFT, both sides in one run.
 
-    python perf/training_speed.py build/holisafe [--hidden 1024] [--layers 4] [--rounds 3] [--steps 4] [--batch 4] [--threads 2]
+    python perf/training_speed.py build/holisafe [--hidden 1024] [--layers 4] [--rounds 3] [--steps 3] [--batch 4] [--threads 2]
 
 Makes a random LLaVA (vocabulary 32,000, CLIP tower of 224 pixels) and pictures with answers of 20 to 60 tokens; both sides train the same
 parts in float32: LoRA of rank 64 on the language model, tower, projector and a guard on the last hidden state. Each round is a process of
@@ -113,7 +113,7 @@ def ours(program, folder, steps, batch, threads, round_number):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program")
-    for name, value in {"hidden": 1024, "layers": 4, "rounds": 3, "steps": 4, "batch": 4, "threads": 2}.items():
+    for name, value in {"hidden": 1024, "layers": 4, "rounds": 3, "steps": 3, "batch": 4, "threads": 2}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--reference", type=pathlib.Path, help=argparse.SUPPRESS)
     flags = parser.parse_args()

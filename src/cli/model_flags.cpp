@@ -1,5 +1,7 @@
 #include "cli/model_flags.h"
 
+#include "cli/layout_flags.h"
+
 namespace holisafe::cli {
 
 void add_model_flags(CLI::App* command, ModelFlags& flags) {
@@ -9,15 +11,7 @@ void add_model_flags(CLI::App* command, ModelFlags& flags) {
   command->add_option("--dtype", flags.dtype, "What the model computes in")
       ->check(CLI::IsMember({"float32", "bfloat16", "float16"}));
   command->add_option("--device", flags.device, "cpu, cuda or cuda:N");
-  command->add_option("--threads", flags.threads, "CPU threads; 0: as many as LibTorch chooses")
-      ->check(CLI::Range(0, 4096));
-  command->add_option("--template", flags.prompt_template, "Prompt template, of families with several");
-  command->add_option("--vision-tower", flags.vision_tower,
-                      "CLIP checkpoint folder, where an original LLaVA checkpoint has no tower inside");
-  command
-      ->add_option("--image-aspect", flags.image_aspect,
-                   "LLaVA: pad pictures to a square or crop them; default: as the checkpoint says")
-      ->check(CLI::IsMember({"pad", "crop"}));
+  add_layout_flags(command, flags);
 }
 
 }  // namespace holisafe::cli

@@ -83,9 +83,10 @@ Result<std::vector<checkpoint::TensorSource>> sources_of(const CheckpointRequest
     }
     if (found != weights.end()) weights.erase(found);
   }
-  // What is left is a vision tower that was loaded from a folder of its own.
-  for (const auto& [name, weight] : weights) {
-    if (request.trained) sources.push_back(models::source_of(name, weight.tensor));
+  if (!request.vision_tower.empty()) {  // what is left is the tower
+    HOLISAFE_TRY(const auto type, models::stored_type(base.tensors()));
+    for (const auto& [name, weight] : weights)
+      sources.push_back(models::source_of(name, weight.tensor.detach().to(torch::kCPU, type)));
   }
   if (request.guard != nullptr) {
     for (auto& source : tensor_sources(*request.guard, head_name)) sources.push_back(std::move(source));
@@ -93,9 +94,15 @@ Result<std::vector<checkpoint::TensorSource>> sources_of(const CheckpointRequest
   return sources;
 }
 
-/// The shape of a tower that is inside from now on.
+/// The shape of a tower that is inside from now on, and how its pictures are made.
 Result<void> add_tower_config(const CheckpointRequest& request, nlohmann::ordered_json& config) {
-  if (!request.trained || request.vision_tower.empty() || config.contains("vision_config")) return {};
+  if (request.vision_tower.empty()) return {};
+  const fs::path pictures = request.out / "preprocessor_config.json";
+  HOLISAFE_TRY(const auto own, checkpoint::read_json_if_there(pictures));
+  HOLISAFE_TRY(const auto given,
+               checkpoint::read_json_if_there(request.vision_tower / "preprocessor_config.json"));
+  if (!own && given) HOLISAFE_CHECK(checkpoint::write_json(pictures, *given));
+  if (config.contains("vision_config")) return {};
   HOLISAFE_TRY(const auto tower, checkpoint::Checkpoint::open_config(request.vision_tower));
   config["vision_config"] = tower.contains("vision_config") ? tower.at("vision_config") : tower;
   return {};

@@ -16,15 +16,15 @@ struct CheckpointRequest {
   Guard* guard = nullptr;   ///< takes the place of the base's own; null: that one stays, if there is one
   bool drop_guard = false;  ///< the base's own guard is left out
   bool trained = false;     ///< all weights are the model's; else all but merged ones are the base's bytes
-  std::filesystem::path vision_tower;  ///< where the base's tower came from, if it is not inside the base
+  std::filesystem::path vision_tower;  ///< where the base's tower came from, if it goes inside now
   std::filesystem::path out;           ///< made; must not be `base`
 };
 
-/// A vision tower from a folder of its own is written, with its vision_config, where it was trained; else it
-/// stays where it is. The tensors have exactly the names and types of the base's (tensors the model does not
-/// use are copied), plus `img_safety_head.*` in float32; config.json is the base's plus the guard's keys.
-/// Weights are merged and converted one at a time. Errors: usage (`out` is `base`), those of Checkpoint::open
-/// and of writing.
+/// A vision tower from a folder of its own stays there, unless `vision_tower` names it: then it is written,
+/// with its vision_config and picture settings, in the base's type. The tensors have exactly the names and
+/// types of the base's (tensors the model does not use are copied), plus `img_safety_head.*` in float32;
+/// config.json is the base's plus the guard's keys. Weights are merged and converted one at a time. Errors:
+/// usage (`out` is `base`), those of Checkpoint::open and of writing.
 Result<void> write_checkpoint(const CheckpointRequest& request);
 
 }  // namespace holisafe::guard

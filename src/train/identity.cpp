@@ -56,6 +56,9 @@ Result<nlohmann::ordered_json> run_identity(const Settings& settings, int proces
     HOLISAFE_TRY(const std::string sum, file_sum(mix.file));
     flags["mix"].push_back({sum, mix.count ? nlohmann::ordered_json(*mix.count) : nlohmann::ordered_json()});
   }
+  if (!settings.vision_tower.empty()) {
+    HOLISAFE_TRY(flags["vision-tower"], model_sum(settings.vision_tower));
+  }
   if (!settings.init_adapter.empty()) {
     HOLISAFE_TRY(flags["init-adapter"], file_sum(settings.init_adapter / "adapter_model.safetensors"));
   }

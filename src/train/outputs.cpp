@@ -59,6 +59,7 @@ Result<void> write_outputs(TrainedModel& trained, const Settings& settings) {
     request.guard = trained.guard.get();
     request.drop_guard = trained.guard == nullptr;
     request.trained = trained.base_learns();
+    if (!settings.freeze_vision) request.vision_tower = settings.vision_tower;
     request.out = folder;
     return guard::write_checkpoint(request);
   });

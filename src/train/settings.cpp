@@ -121,6 +121,8 @@ nlohmann::ordered_json Settings::identity() const {
                                {"checkpoint-activations", checkpoint_activations},
                                {"device", device},
                                {"dtype", dtype}};
+  if (!prompt_template.empty()) flags["template"] = prompt_template;
+  if (!image_aspect.empty()) flags["image-aspect"] = image_aspect;
   if (!full && !freeze_language) {
     flags["lora-rank"] = lora_rank;
     flags["lora-alpha"] = lora_alpha;

@@ -32,6 +32,9 @@ struct Settings {
   std::filesystem::path out;     ///< run folder
   std::vector<Mix> mixes;
   std::vector<taxonomy::Combination> without_types;  ///< samples of these combinations are left out
+  std::filesystem::path vision_tower;                ///< of a base that has none inside, else empty
+  std::string prompt_template;                       ///< of families with several; empty: the base's
+  std::string image_aspect;                          ///< "pad", "crop" or empty: as the base says
   std::filesystem::path init_adapter;                ///< empty: a fresh one
   std::filesystem::path init_guard;                  ///< empty: the base's, or a fresh one
 

@@ -11,6 +11,7 @@
 #include <fmt/ranges.h>
 
 #include "checkpoint/checkpoint.h"
+#include "engine/device.h"
 #include "guard/file.h"
 #include "models/registry/registry.h"
 
@@ -220,9 +221,14 @@ models::Adapter TrainedModel::adapter() const {
   return out;
 }
 
-Result<TrainedModel> prepare(const Settings& settings) {
+Result<TrainedModel> prepare(const Settings& settings, int local_rank) {
   models::LoadOptions options;
-  options.device = torch::Device(settings.device);
+  HOLISAFE_TRY(
+      options.device,
+      engine::parse_device(settings.device == "cuda" ? fmt::format("cuda:{}", local_rank) : settings.device));
+  options.vision_tower = settings.vision_tower;
+  options.prompt_template = settings.prompt_template;
+  options.image_aspect = settings.image_aspect;
   TrainedModel trained;
   HOLISAFE_TRY(trained.model, models::load_model(settings.model, options));
   HOLISAFE_TRY(const auto base, checkpoint::Checkpoint::open(settings.model));

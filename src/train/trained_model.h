@@ -38,8 +38,8 @@ struct TrainedModel {
 /// Loads the base and prepares what `settings` say. A guard comes from --init-guard, else from the base, else
 /// it is fresh; a fresh adapter starts as PEFT's does (Kaiming-uniform A with a = sqrt(5), B zero); both are
 /// drawn from the seed. With bfloat16, frozen linear layers that the base stores as bfloat16 stay so. Errors:
-/// those of load_model, read_adapter and guard::read; usage (a flag that does not fit the base or the files
-/// given).
-Result<TrainedModel> prepare(const Settings& settings);
+/// those of parse_device, load_model, read_adapter and guard::read; usage (a flag that does not fit the base
+/// or the files given). `local_rank` is the GPU where --device cuda names none.
+Result<TrainedModel> prepare(const Settings& settings, int local_rank = 0);
 
 }  // namespace holisafe::train

@@ -38,7 +38,7 @@ class Training {
   Result<void> run() {
     HOLISAFE_TRY(set_, read_samples(settings_));
     HOLISAFE_TRY(const auto identity, run_identity(settings_, group_.rank().world_size));
-    HOLISAFE_TRY(trained_, prepare(settings_));
+    HOLISAFE_TRY(trained_, prepare(settings_, group_.rank().local_rank));
     plan_order();
     HOLISAFE_CHECK(open_folder(identity));
     ImageCache images(*trained_.model, set_.images, image_cache_budget(group_.rank().world_size));

@@ -1,10 +1,12 @@
 // `holisafe train`.
 #include <memory>
 
+#include "cli/layout_flags.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/torch/commands.h"
 #include "cli/torch/config_file.h"
+#include "engine/device.h"
 #include "train/trainer.h"
 
 namespace holisafe::cli {
@@ -13,6 +15,7 @@ namespace {
 /// What CLI11 parses, in its own types, beside what goes straight into the settings.
 struct TrainFlags {
   train::Settings settings;
+  bench::ModelSettings layout;  // --threads, --template, --vision-tower, --image-aspect
   std::string config, model, data, images, out, freeze, init_adapter, init_guard;
   std::string schedule = "cosine";
   std::string objective = "joint";
@@ -110,6 +113,9 @@ Result<void> finish_settings(CLI::App& command, TrainFlags& flags) {
   settings.data = flags.data;
   settings.images = flags.images;
   settings.out = flags.out;
+  settings.vision_tower = flags.layout.vision_tower;
+  settings.prompt_template = flags.layout.prompt_template;
+  settings.image_aspect = flags.layout.image_aspect;
   settings.init_adapter = flags.init_adapter;
   settings.init_guard = flags.init_guard;
   settings.guard_loss_alone = flags.objective == "guard";
@@ -132,6 +138,7 @@ Result<void> finish_settings(CLI::App& command, TrainFlags& flags) {
 
 int run_train(CLI::App& command, TrainFlags& flags) {
   if (const auto ready = finish_settings(command, flags); !ready) return report(ready.error());
+  engine::set_threads(flags.layout.threads);
   TerminalProgress progress("train", "steps");
   const auto done = train::train(flags.settings, {&progress, stop_on_interrupt(), warn});
   if (done) return exit_ok;
@@ -154,6 +161,7 @@ void add_train(CLI::App& app) {
   add_steps(*command, flags->settings);
   add_optimizer(*command, *flags);
   add_parts(*command, *flags);
+  add_layout_flags(command, flags->layout);
   on_run(command, [command, flags] { return run_train(*command, *flags); });
 }
 

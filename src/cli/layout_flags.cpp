@@ -1,0 +1,17 @@
+#include "cli/layout_flags.h"
+
+namespace holisafe::cli {
+
+void add_layout_flags(CLI::App* command, bench::ModelSettings& flags) {
+  command->add_option("--threads", flags.threads, "CPU threads; 0: as many as LibTorch chooses")
+      ->check(CLI::Range(0, 4096));
+  command->add_option("--template", flags.prompt_template, "Prompt template, of families with several");
+  command->add_option("--vision-tower", flags.vision_tower,
+                      "CLIP checkpoint folder, where an original LLaVA checkpoint has no tower inside");
+  command
+      ->add_option("--image-aspect", flags.image_aspect,
+                   "LLaVA: pad pictures to a square or crop them; default: as the checkpoint says")
+      ->check(CLI::IsMember({"pad", "crop"}));
+}
+
+}  // namespace holisafe::cli

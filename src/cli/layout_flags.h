@@ -1,0 +1,13 @@
+// The flags that say how a checkpoint is read: of commands that run a model and of `train`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "bench/responder.h"
+
+namespace holisafe::cli {
+
+/// --threads, --template, --vision-tower, --image-aspect.
+void add_layout_flags(CLI::App* command, bench::ModelSettings& flags);
+
+}  // namespace holisafe::cli
