@@ -188,7 +188,7 @@ Result<void> write_side_files(const Preset& preset, const std::filesystem::path&
                                           {{"processor_class", "LlavaProcessor"},
                                            {"image_token", "<image>"},
                                            {"num_additional_image_tokens", 1},
-                                           {"patch_size", 14},
+                                           {"patch_size", preset.patch_size},
                                            {"vision_feature_select_strategy", "default"}}));
     HOLISAFE_CHECK(write_file_atomic(out / "chat_template.jinja", kChatTemplate));
   }
