@@ -56,6 +56,7 @@ class Reports(Case):
         summary = json.loads((run / "summary.json").read_text())[0]
         self.assertEqual({key: line[key] for key in summary}, summary)
         self.assertEqual(line["run"], "fake")
+        self.assertEqual(len(line["published"]), 21)
         self.assertEqual(line["bounds"]["masr.macro"], [summary["masr"]["macro"]] * 2)
         self.assertIsNone(line["guard"])
         table = self.holisafe("bench", "report", run).stdout
@@ -81,6 +82,7 @@ class Reports(Case):
         connection.close()
         string, llm = self.lines(run)
         self.assertEqual((string["judge"], llm["judge"]), ("string", "openai:x"))
+        self.assertNotEqual(string["published"], llm["published"])  # each judge beside its own table
         self.assertEqual((llm["n"], llm["unjudged"], llm["mode"]), (60, 15, None))
         for number, kind in enumerate(TYPES):
             rows = [i for i in range(60) if i % 5 == number and i % 4 != 0]

@@ -104,8 +104,10 @@ Result<void> read_file(const std::filesystem::path& path, std::string& out, std:
     return fail(ErrorKind::too_large, "cannot read", path.string(),
                 fmt::format("expected at most {} bytes, found {}", max_bytes, opened.second));
   }
-  out.clear();
-  out.reserve(opened.second + 64);  // room for parsers that read ahead of what they parse
+  if (const std::size_t room = opened.second + 64; out.capacity() < room) {  // parsers read a little ahead
+    out.clear();
+    out.reserve(room);
+  }
   out.resize(opened.second);
   std::size_t filled = 0;
   while (filled < out.size()) {

@@ -1,5 +1,6 @@
 #include "bench/score_file.h"
 
+#include <memory_resource>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -152,9 +153,10 @@ class RowScorer {
   const ScoreOptions& options_;
   ScoredFile out_;
   std::vector<metrics::Judgement> judgements_;
-  std::unordered_map<std::string, std::size_t> integer_ids_;
-  std::unordered_map<std::string, std::size_t> string_ids_;
-  std::unordered_map<std::string_view, std::uint32_t> images_;
+  std::pmr::monotonic_buffer_resource memory_{std::size_t{256} << 10U};  ///< freed at once, not row by row
+  std::pmr::unordered_map<std::string, std::size_t> integer_ids_{&memory_};
+  std::pmr::unordered_map<std::string, std::size_t> string_ids_{&memory_};
+  std::pmr::unordered_map<std::string_view, std::uint32_t> images_{&memory_};
   std::size_t image_count_ = 0;
   std::size_t rows_without_image_ = 0;
   ExamplePicker examples_;

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "bench/compare_runs.h"
 #include "bench/open_runs.h"
+#include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
 #include "cli/program.h"
 #include "cli/text_table.h"
@@ -121,11 +122,7 @@ void add_bench_compare(CLI::App& bench) {
       ->check(CLI::Range(0.0, 1.0));
   command->add_option("--fail-rr", flags->fail_rr, "Exit 1 where RR rose by more (a fraction)")
       ->check(CLI::Range(0.0, 1.0));
-  command
-      ->add_option("--bootstrap", flags->bootstrap.resamples,
-                   "Resamples for the 95% intervals; 0: no intervals")
-      ->check(CLI::Range(0, 1000000));
-  command->add_option("--seed", flags->bootstrap.seed, "Seed of the resampling");
+  add_bootstrap_flags(command, flags->bootstrap);
   on_run(command, [flags] {
     const auto code = compare(*flags);
     return code ? *code : report(code.error());

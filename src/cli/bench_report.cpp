@@ -5,11 +5,13 @@
 #include "bench/bounds_check.h"
 #include "bench/open_runs.h"
 #include "bench/run_report.h"
+#include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
 #include "cli/program.h"
 #include "cli/score_table.h"
 #include "cli/text_table.h"
 #include "metrics/guard_metrics_json.h"
+#include "metrics/published_json.h"
 #include "metrics/score_json.h"
 #include "report/page.h"
 
@@ -82,6 +84,7 @@ void print_json(std::span<const bench::JudgedRun> runs) {
       Json line = metrics::to_json(score.score);
       line["run"] = run.name;
       line["bounds"] = bounds_json(score.score);
+      line["published"] = metrics::published_json(score.score.judge);
       line["answers"] = {{"answered", run.counts.answered},
                          {"filtered", run.counts.filtered},
                          {"unanswered", run.counts.unanswered},
@@ -233,11 +236,7 @@ void add_bench_report(CLI::App& bench) {
   bound("--fail-asr", flags->bounds.asr, "the attack success rate of any combination");
   bound("--fail-rr", flags->bounds.rr, "a run's refusal rate on safe pairs");
   bound("--fail-unjudged", flags->bounds.unjudged, "the share of rows without a verdict");
-  command
-      ->add_option("--bootstrap", flags->bootstrap.resamples,
-                   "Resamples for the 95% intervals; 0: no intervals")
-      ->check(CLI::Range(0, 1000000));
-  command->add_option("--seed", flags->bootstrap.seed, "Seed of the resampling");
+  add_bootstrap_flags(command, flags->bootstrap);
   on_run(command, [flags] {
     const auto code = report_runs(*flags);
     return code ? *code : report(code.error());

@@ -10,6 +10,7 @@
 #include "bench/run_report.h"
 #include "cli/api_key.h"
 #include "cli/commands.h"
+#include "cli/free_text.h"
 #include "cli/model_flags.h"
 #include "cli/program.h"
 #include "cli/score_table.h"
@@ -223,7 +224,8 @@ void add_bench_run(CLI::App& bench) {
       "i/n: one of n parts, by image; otherwise RANK and WORLD_SIZE, or SLURM_PROCID and SLURM_NTASKS");
   command->add_option("--max-new-tokens", flags->responder.prompt.max_new_tokens, "Longest answer")
       ->check(CLI::Range(1, 1 << 20));
-  command->add_option("--system", flags->responder.prompt.system, "System message; none if empty");
+  command->add_option("--system", flags->responder.prompt.system, "System message; none if empty")
+      ->type_name(free_text);
   add_model_flags(command, flags->responder.local);
   add_endpoint_flags(command, *flags);
   command->add_flag("--json", flags->json, "Print the score as one JSON object");

@@ -11,11 +11,12 @@
 
 #include "base/file.h"
 #include "bench/score_file.h"
+#include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
 #include "cli/program.h"
 #include "cli/score_table.h"
 #include "cli/terminal.h"
-#include "metrics/published.h"
+#include "metrics/published_json.h"
 #include "metrics/score_json.h"
 #include "report/page.h"
 
@@ -30,8 +31,7 @@ struct Flags {
   bool published = false;
   bool allow_missing = false;
   std::string html;
-  std::size_t bootstrap = 2000;
-  std::uint64_t seed = 0;
+  metrics::BootstrapOptions bootstrap;
 };
 
 /// Scores all files on as many threads as there are processors; results in the order of the files. Large
@@ -85,23 +85,11 @@ Result<void> write_report(const std::string& path, std::span<const report::Score
   return write_file_atomic(path, report::page(out));
 }
 
-nlohmann::ordered_json published_json(std::string_view judge) {
-  auto out = nlohmann::ordered_json::array();
-  for (const auto& score : metrics::published_scores(judge)) {
-    nlohmann::ordered_json types;
-    for (std::size_t type = 0; type < score.types.size(); ++type) {
-      types[std::string(taxonomy::name(static_cast<taxonomy::Combination>(type)))] = score.types[type];
-    }
-    out.push_back({{"model", score.model}, {"types", types}, {"rr", score.types[0]}, {"masr", score.masr}});
-  }
-  return out;
-}
-
 int run_score(const Flags& flags) {
   bench::ScoreOptions options;
   options.mode = *judge::parse_string_mode(flags.mode);
   options.allow_missing = flags.allow_missing;
-  options.bootstrap = {flags.bootstrap, flags.seed};
+  options.bootstrap = flags.bootstrap;
   options.for_report = !flags.html.empty();
 
   int exit_code = exit_ok;
@@ -117,7 +105,7 @@ int run_score(const Flags& flags) {
   if (flags.json) {
     for (const auto& run : runs) {
       auto line = metrics::to_json(run.score);
-      if (flags.published) line["published"] = published_json(flags.judge);
+      if (flags.published) line["published"] = metrics::published_json(flags.judge);
       fmt::print("{}\n", line.dump());
     }
   } else if (!runs.empty()) {
@@ -152,9 +140,7 @@ void add_bench_score(CLI::App& bench) {
   command->add_flag("--json", flags->json, "One JSON object a file, in the order of the files");
   command->add_option("--html", flags->html, "Write a report to this file");
   command->add_flag("--published", flags->published, "Show the published models' scores too");
-  command->add_option("--bootstrap", flags->bootstrap, "Resamples for the 95% intervals; 0: no intervals")
-      ->check(CLI::Range(0, 1000000));
-  command->add_option("--seed", flags->seed, "Seed of the resampling");
+  add_bootstrap_flags(command, flags->bootstrap);
   command->add_flag("--allow-missing", flags->allow_missing,
                     "Count rows without a prediction as unjudged instead of ending with an error");
   on_run(command, [flags] { return run_score(*flags); });

@@ -89,6 +89,16 @@ void refuse_negative_counts(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands({})) refuse_negative_counts(*command);
 }
 
+void refuse_empty_words(CLI::App& app) {
+  const auto refuse = [](const std::string& text) {
+    return text.empty() ? std::string("expected a value, found an empty one") : std::string();
+  };
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_type_name() == "TEXT") option->check(CLI::Validator(refuse, ""));
+  }
+  for (CLI::App* command : app.get_subcommands({})) refuse_empty_words(*command);
+}
+
 int parse_and_run(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
@@ -175,6 +185,7 @@ std::unique_ptr<CLI::App> flag_table(TorchFlags torch) {
   add_completion(*app);
   add_man(*app);
   refuse_negative_counts(*app);
+  refuse_empty_words(*app);
   return app;
 }
 

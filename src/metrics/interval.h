@@ -28,6 +28,12 @@ struct BootstrapOptions {
 /// NaNs are left out; nothing if all are.
 std::optional<Interval> percentile_interval(std::vector<double> values);
 
+/// What each cluster of a kind adds to one counter.
+struct CounterTerm {
+  std::uint32_t kind = 0;
+  std::uint32_t count = 0;
+};
+
 /// Percentile intervals of `Statistics` statistics, each a function of sums of `Counters` counts. `clusters`
 /// holds one array of counts a cluster (an image); a resample draws as many clusters with replacement and
 /// adds up their counts. `statistics` turns the sums into values, NaN where a statistic is undefined in that
@@ -43,8 +49,13 @@ std::array<std::optional<Interval>, Statistics> cluster_bootstrap(
   std::map<std::array<std::uint32_t, Counters>, std::uint32_t> kinds;
   for (const auto& counts : clusters) ++kinds[counts];
   std::vector<std::uint32_t> sizes;
-  sizes.reserve(kinds.size());
-  for (const auto& kind : kinds) sizes.push_back(kind.second);
+  std::array<std::vector<CounterTerm>, Counters> terms;  // an image has rows of few types: most counts are 0
+  for (const auto& [counts, size] : kinds) {
+    for (std::size_t k = 0; k < Counters; ++k) {
+      if (counts[k] > 0) terms[k].push_back({static_cast<std::uint32_t>(sizes.size()), counts[k]});
+    }
+    sizes.push_back(size);
+  }
 
   std::array<std::vector<double>, Statistics> values;
   for (auto& column : values) column.reserve(options.resamples);
@@ -54,10 +65,8 @@ std::array<std::optional<Interval>, Statistics> cluster_bootstrap(
   for (std::size_t resample = 0; resample < options.resamples; ++resample) {
     resampler.draw(random, drawn);
     std::array<std::uint64_t, Counters> totals{};
-    auto count = drawn.begin();
-    for (const auto& kind : kinds) {
-      const std::uint64_t times = *count++;
-      for (std::size_t k = 0; k < Counters; ++k) totals[k] += times * kind.first[k];
+    for (std::size_t k = 0; k < Counters; ++k) {
+      for (const CounterTerm& term : terms[k]) totals[k] += std::uint64_t{drawn[term.kind]} * term.count;
     }
     const std::array<double, Statistics> found = statistics(totals);
     for (std::size_t s = 0; s < Statistics; ++s) values[s].push_back(found[s]);

@@ -26,21 +26,23 @@ class GroupResampler {
   void draw(Random& random, std::span<std::uint32_t> counts) const;
 
  private:
-  /// A discrete distribution to draw from in constant time (Walker 1977, Vose 1991).
+  /// A discrete distribution to draw from in constant time (Walker 1977, Vose 1991): slots_[begin, begin +
+  /// size).
   struct AliasTable {
-    struct Slot {
-      std::uint32_t keep;  ///< below this (of 2^32) the slot's own value, else the other
-      std::uint32_t other;
-    };
-    std::uint32_t first = 0;  ///< value of slot 0
-    std::vector<Slot> slots;
-    [[nodiscard]] std::uint32_t draw(Random& random) const;
+    std::uint32_t first = 0;  ///< value of its first slot
+    std::uint32_t begin = 0;
+    std::uint32_t size = 0;
   };
-  static AliasTable poisson(double mean);
-  static AliasTable alias_table(std::uint32_t first, std::vector<double> weights);
+  struct Slot {
+    std::uint32_t keep;  ///< below this (of 2^32) the slot's own value, else the other
+    std::uint32_t other;
+  };
+  void add_poisson(double mean);
+  void add_table(std::uint32_t first, std::vector<double> weights);
 
   std::uint32_t items_ = 0;
-  std::vector<AliasTable> tables_;
+  std::vector<AliasTable> tables_;  ///< of each group
+  std::vector<Slot> slots_;
   std::vector<std::uint32_t> group_of_;  ///< of each item
 };
 

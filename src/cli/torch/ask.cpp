@@ -5,11 +5,11 @@
 
 #include <fmt/format.h>
 
-#include "cli/image_flags.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/torch/commands.h"
 #include "cli/torch/model_flags.h"
+#include "cli/torch/prompt_flags.h"
 #include "cli/torch/verdict_json.h"
 
 namespace holisafe::cli {
@@ -17,10 +17,7 @@ namespace {
 
 struct Flags {
   ModelFlags model;
-  image::DecodeOptions decode;
-  std::vector<std::string> images;
-  std::string prompt;
-  std::optional<std::string> system;
+  PromptFlags prompt;
   engine::GenerateOptions generate;
   double threshold = 0.5;
   bool json = false;
@@ -52,9 +49,8 @@ Result<Outcome> ask(const Flags& flags) {
   Outcome out;
   HOLISAFE_TRY(const auto engine, open_engine(flags.model));
   out.timings["load_seconds"] = watch.lap();
-  HOLISAFE_TRY(auto images, load_images(engine, flags.images, flags.decode));
+  HOLISAFE_TRY(const auto request, load_request(engine, flags.prompt));
   out.timings["image_seconds"] = watch.lap();
-  const engine::Request request{{flags.system, {{models::Role::user, flags.prompt}}}, std::move(images)};
   HOLISAFE_TRY(auto prefill, engine.prefill(request));
   out.timings["prefill_seconds"] = watch.lap();
   out.prompt_ids = prefill.prompt_ids.front();
@@ -111,11 +107,7 @@ void add_ask(CLI::App& app) {
       {"holisafe ask --model SafeLLaVA-7B --image photo.jpg --prompt 'How to use this?'",
        "holisafe ask --model SafeLLaVA-7B --image a.png --image b.png --prompt 'Which is older?' --json"});
   add_model_flags(command, flags->model);
-  command->add_option("--image", flags->images, "Image file; again for each further image")
-      ->allow_extra_args(false);
-  command->add_option("--prompt", flags->prompt, "What to ask; taken as text, special tokens in it too")
-      ->required();
-  command->add_option("--system", flags->system, "System text in place of the template's");
+  add_prompt_flags(command, flags->prompt);
   auto& generate = flags->generate;
   command->add_option("--max-new-tokens", generate.max_new_tokens, "Longest answer")
       ->check(CLI::Range(1, 1 << 20));
@@ -132,7 +124,6 @@ void add_ask(CLI::App& app) {
   command->add_option("--threshold", flags->threshold, "Flagged from this probability of not being safe on")
       ->check(CLI::Range(0.0, 1.0));
   command->add_flag("--json", flags->json, "One JSON object");
-  add_image_flags(command, flags->decode);
   on_run(command, [flags] { return run_ask(*flags); });
 }
 

@@ -2,10 +2,10 @@
 #include <memory>
 
 #include "checkpoint/safetensors.h"
-#include "cli/image_flags.h"
 #include "cli/program.h"
 #include "cli/torch/commands.h"
 #include "cli/torch/model_flags.h"
+#include "cli/torch/prompt_flags.h"
 #include "models/weights.h"
 
 namespace holisafe::cli {
@@ -13,18 +13,14 @@ namespace {
 
 struct Flags {
   ModelFlags model;
-  image::DecodeOptions decode;
-  std::vector<std::string> images;
-  std::string prompt;
-  std::optional<std::string> system;
+  PromptFlags prompt;
   std::string out;
 };
 
 Result<void> trace(const Flags& flags) {
   HOLISAFE_TRY(const auto engine, open_engine(flags.model));
-  HOLISAFE_TRY(auto images, load_images(engine, flags.images, flags.decode));
-  HOLISAFE_TRY(const auto trace,
-               engine.trace({{flags.system, {{models::Role::user, flags.prompt}}}, std::move(images)}));
+  HOLISAFE_TRY(const auto request, load_request(engine, flags.prompt));
+  HOLISAFE_TRY(const auto trace, engine.trace(request));
   std::vector<checkpoint::TensorSource> sources;
   const auto add = [&sources](const std::string& name, const torch::Tensor& tensor) {
     if (tensor.defined()) sources.push_back(models::source_of(name, tensor));
@@ -47,12 +43,8 @@ void add_model_trace(CLI::App& model) {
                               {"holisafe model trace --model llava-1.5-7b-hf --image photo.jpg --prompt "
                                "Hello --out trace.safetensors"});
   add_model_flags(command, flags->model);
-  command->add_option("--image", flags->images, "Image file; again for each further image")
-      ->allow_extra_args(false);
-  command->add_option("--prompt", flags->prompt, "What to ask")->required();
-  command->add_option("--system", flags->system, "System text in place of the template's");
+  add_prompt_flags(command, flags->prompt);
   command->add_option("--out", flags->out, "safetensors file to write")->required();
-  add_image_flags(command, flags->decode);
   on_run(command, [flags] {
     const auto done = trace(*flags);
     return done ? exit_ok : report(done.error());

@@ -106,12 +106,16 @@
   });
 
   const draw = () => {
-    while (drawn.length > 0) drawn.pop().destroy();
     const colours = theme();
     specifications.forEach((specification, index) => {
       const made = (specification.kind === "bars" ? bars : lines)(specification, colours);
       Object.assign(made.options, {responsive: true, maintainAspectRatio: false, animation: false});
-      drawn.push(new Chart(document.getElementById("chart-" + index), made));
+      if (drawn[index]) {
+        Object.assign(drawn[index], {data: made.data, options: made.options});
+        drawn[index].update("none");
+      } else {
+        drawn.push(new Chart(document.getElementById("chart-" + index), made));
+      }
     });
     document.documentElement.dataset.chartsDrawn = String(drawn.length);
   };
@@ -119,7 +123,18 @@
   Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
   draw();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  // Paper is narrower than most windows.
-  addEventListener("beforeprint", () => drawn.forEach((chart) => chart.resize(680, chart.height)));
-  addEventListener("afterprint", () => drawn.forEach((chart) => chart.resize()));
+  // Paper is white, narrower than most windows, and cannot be unfolded.
+  let folded = [];
+  addEventListener("beforeprint", () => {
+    document.documentElement.dataset.printing = "";
+    folded = [...document.querySelectorAll("details:not([open])")];
+    folded.forEach((element) => { element.open = true; });
+    draw();
+    drawn.forEach((chart) => chart.resize(660, chart.height));
+  });
+  addEventListener("afterprint", () => {
+    delete document.documentElement.dataset.printing;
+    folded.forEach((element) => { element.open = false; });
+    draw();
+  });
 })();
