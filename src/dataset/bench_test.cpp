@@ -1,6 +1,5 @@
 #include "dataset/bench.h"
 
-#include <chrono>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -153,15 +152,12 @@ TEST_F(BenchFolder, NamesWhatCannotBeRead) {
   EXPECT_EQ(read_bench(folder_ / "none").error().kind, ErrorKind::not_found);
 }
 
-TEST(Bench, LoadsTheWholeSetQuickly) {
+TEST(Bench, LoadsAsManyRowsAsTheWholeSet) {
   std::string text = "[";
   for (int i = 0; i < 14'246; ++i) text += (i == 0 ? "" : ",") + row("", std::to_string(i));
   text += "]";
-  const auto start = std::chrono::steady_clock::now();
   const auto bench = parse_bench(text, "b.json").value();
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   EXPECT_EQ(bench.samples.size(), 14'246U);
-  RecordProperty("seconds", fmt::format("{:.4f}", took.count()));
 }
 
 }  // namespace

@@ -37,7 +37,9 @@ class ConversationReading {
     out_.id = row_.id;
     for (const auto& [field, error] : row_.problems) {
       const bool absent_id = field == "id" && error.kind == ErrorKind::missing;
-      if (field != "image" && !absent_id) problem(field, error.kind, error.detail);
+      // Another kind than a string is looked at in read_images().
+      const bool image_list = field == "image" && error.kind == ErrorKind::wrong_type;
+      if (!image_list && !absent_id) problem(field, error.kind, error.detail);
     }
     read_images();
     read_turns();

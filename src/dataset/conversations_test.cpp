@@ -72,6 +72,8 @@ TEST(Conversations, EveryProblemIsNamed) {
       {R"({"id": 1, "image": ["a", 4], )" + text_turns + "}",
        "image: expected a list of paths, found an integer"},
       {R"({"id": 1, "image": "", )" + text_turns + "}", "image: expected a path"},
+      {R"({"id": 1, "image": "a", "image": "b", )" + turns + "}",
+       "image: expected the field once, found it again"},
       {R"({"id": 1, )" + turns + "}", "conversations: expected 0 <image>, as many as images, found 1"},
       {R"({"id": 1, "image": ["a", "b"], )" + turns + "}",
        "conversations: expected 2 <image>, as many as images, found 1"},

@@ -279,6 +279,8 @@ class Client::Transfers {
     const bool halved = answered && limit_.note(status == 429);
     const bool permanent = !error || it.over_limit ||
                            (answered && status >= 300 && status < 500 && status != 408 && status != 429);
+    // Any number may stand in the header; more than a day is as good as never.
+    retry_after = std::clamp<curl_off_t>(retry_after, 0, 100'000);
     const milliseconds asked{static_cast<std::int64_t>(retry_after) * 1000};
     if (permanent || no_more_tries_ || it.tries > options_.max_retries ||
         asked > options_.longest_retry_after) {

@@ -13,7 +13,14 @@ constexpr std::string_view json_type = "application/json";
 }  // namespace
 
 Result<Json> parse_json(std::string_view provider, std::string_view body) {
-  Json out = Json::parse(body, nullptr, false);
+  constexpr int most_levels = 100;  // copies of a document go as deep as it does
+  bool too_deep = false;
+  const auto limit_depth = [&](int depth, Json::parse_event_t, const Json&) {
+    too_deep = too_deep || depth > most_levels;
+    return !too_deep;
+  };
+  Json out = Json::parse(body, limit_depth, false);
+  if (too_deep) return fail(unexpected_answer(provider, "JSON of at most 100 levels, found more"));
   if (out.is_discarded()) return fail(unexpected_answer(provider, "JSON, found something else"));
   return out;
 }

@@ -2,6 +2,7 @@
 #include "judge/judging.h"
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <set>
@@ -69,7 +70,7 @@ class MemoryLedger : public Ledger {
 
   std::map<std::int64_t, Judged> verdicts;
   std::vector<OpenBatch> batches;
-  int batches_added = 0;
+  std::atomic<int> batches_added = 0;  ///< read while a judging runs
 
  private:
   std::int64_t rows_;

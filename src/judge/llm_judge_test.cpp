@@ -172,6 +172,15 @@ TEST(Endpoint, AddressesWithAndWithoutPath) {
   EXPECT_EQ(own.url_before_version("/upload", "/files"), "http://h:1/upload/v1beta/files");
 }
 
+TEST(Endpoint, RefusesJsonNestedTooDeeply) {
+  const auto nested = [](std::size_t levels) { return std::string(levels, '[') + std::string(levels, ']'); };
+  EXPECT_TRUE(parse_json("gemini", nested(50)));
+  const auto deep = parse_json("gemini", nested(1'000'000));
+  ASSERT_FALSE(deep);
+  EXPECT_EQ(deep.error().kind, ErrorKind::malformed);
+  EXPECT_NE(deep.error().detail.find("100 levels"), std::string::npos);
+}
+
 TEST(Batches, CutByRowsAndBytes) {
   BatchText text({3, 20}, "\n");
   EXPECT_TRUE(text.fits(1000));  // a line that no batch could hold goes alone

@@ -55,7 +55,7 @@ class Regex {
     PCRE2_SIZE offset = 0;
     Regex out;
     out.code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
-                                  PCRE2_UTF | PCRE2_UCP, &code, &offset, nullptr),
+                                  PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code, &offset, nullptr),
                     pcre2_code_free);
     if (out.code_ == nullptr) {
       std::array<PCRE2_UCHAR, 200> words{};
@@ -200,6 +200,9 @@ Result<PreTokenizer> make_byte_level(simdjson::dom::element json) {
 
 Result<PreTokenizer> make_metaspace(simdjson::dom::element json) {
   HOLISAFE_TRY(const auto mark, member_as<std::string_view>(json, "replacement", "pre_tokenizer Metaspace"));
+  if (mark.empty()) {
+    return not_supported("pre_tokenizer Metaspace", "expected a replacement, found an empty one");
+  }
   HOLISAFE_TRY(const bool old_prefix,
                member_or<bool>(json, "add_prefix_space", "pre_tokenizer Metaspace", true));
   HOLISAFE_TRY(const auto scheme,

@@ -192,7 +192,7 @@ Result<void> read_tokenizer_config(const std::filesystem::path& folder, Vocabula
                     (folder / "tokenizer_config.json").string() + ": added_tokens_decoder." + key,
                     "expected an id and a content");
       }
-      const auto flag = [&](const char* name) { return value.value(name, false); };
+      const auto flag = [&value = value](const char* name) { return value.value(name, false); };
       vocabulary.add(
           {std::stoll(key), *content, flag("special"), flag("normalized"), flag("lstrip"), flag("rstrip")});
     }

@@ -1,5 +1,7 @@
 // tokenizer.json.
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -51,6 +53,7 @@ Result<void> read_decoder(simdjson::dom::element json, DecoderSteps& out) {
     out.strip_first_space = true;
   } else if (type == "Metaspace") {
     HOLISAFE_TRY(const auto mark, member_as<std::string_view>(json, "replacement", "decoder Metaspace"));
+    if (mark.empty()) return not_supported("decoder Metaspace", "expected a replacement, found an empty one");
     HOLISAFE_TRY(const auto scheme,
                  member_or<std::string_view>(json, "prepend_scheme", "decoder Metaspace", "always"));
     out.replace.emplace_back(mark, " ");
@@ -141,10 +144,11 @@ Result<void> build(simdjson::dom::element json, Vocabulary& vocabulary) {
   DecoderSteps steps;
   HOLISAFE_CHECK(read_decoder(part_or_null("decoder"), steps));
 
-  auto tokens = std::make_shared<std::vector<std::optional<std::string>>>();
+  // Views of what bpe holds. No table by id: a file may name any id.
+  auto tokens = std::make_shared<std::unordered_map<std::int64_t, std::string_view>>();
+  tokens->reserve(bpe->ids().size());
   for (const auto& [token, id] : bpe->ids()) {
-    if (tokens->size() <= static_cast<std::size_t>(id)) tokens->resize(static_cast<std::size_t>(id) + 1);
-    (*tokens)[static_cast<std::size_t>(id)] = token;
+    tokens->insert_or_assign(id, token);
     vocabulary.size = std::max(vocabulary.size, id + 1);
   }
   vocabulary.strips_first_space = steps.strip_first_space;
@@ -155,10 +159,10 @@ Result<void> build(simdjson::dom::element json, Vocabulary& vocabulary) {
     const auto found = bpe->ids().find(token);
     return found == bpe->ids().end() ? std::nullopt : std::optional(found->second);
   };
-  vocabulary.decode_model = [tokens, steps](std::int64_t id) -> std::optional<Decoded> {
-    if (id < 0 || static_cast<std::size_t>(id) >= tokens->size() || !(*tokens)[static_cast<std::size_t>(id)])
-      return std::nullopt;
-    return decode_token(*(*tokens)[static_cast<std::size_t>(id)], steps);
+  vocabulary.decode_model = [bpe, tokens, steps](std::int64_t id) -> std::optional<Decoded> {
+    const auto found = tokens->find(id);
+    if (found == tokens->end()) return std::nullopt;
+    return decode_token(std::string(found->second), steps);
   };
   vocabulary.decode_added = [steps](std::string content) { return decode_token(std::move(content), steps); };
   return read_added_tokens(json, vocabulary);

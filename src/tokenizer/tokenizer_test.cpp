@@ -85,6 +85,8 @@ TEST_F(Tokenizers, PartsThatAreNotSupportedAreNamed) {
            {R"("normalizer":{"type":"BertNormalizer"},)", "BertNormalizer"},
            {R"("pre_tokenizer":{"type":"Whitespace"},)", "Whitespace"},
            {R"("decoder":{"type":"WordPiece"},)", "WordPiece"},
+           {R"("decoder":{"type":"Metaspace","replacement":""},)", "Metaspace"},
+           {R"("pre_tokenizer":{"type":"Metaspace","replacement":""},)", "Metaspace"},
            {R"("normalizer":{"type":"Replace","pattern":{"Regex":"a"},"content":"b"},)", "Replace"}}) {
     const auto tokenizer = open(document(parts));
     ASSERT_FALSE(tokenizer);
@@ -93,13 +95,21 @@ TEST_F(Tokenizers, PartsThatAreNotSupportedAreNamed) {
   }
 }
 
+TEST_F(Tokenizers, AnIdFarFromTheOthersTakesNoMemory) {
+  const auto tokenizer = open(R"({"model":{"vocab":{"a":0,"b":2147483647},"merges":[]}})").value();
+  EXPECT_EQ(tokenizer.encode("ab").value(), (std::vector<std::int64_t>{0, 2147483647}));
+  EXPECT_EQ(tokenizer.decode(std::vector<std::int64_t>{2147483647, 1, 0}, false), "ba");
+  EXPECT_EQ(tokenizer.vocabulary_size(), 2147483648);
+}
+
 TEST_F(Tokenizers, BrokenFilesAreErrors) {
   EXPECT_EQ(Tokenizer::open(folder_).error().kind, ErrorKind::not_found);
   for (
       const char* json :
       {"", "[]", "{}", R"({"model":{"type":"Unigram"}})", R"({"model":{"vocab":{"a":-1},"merges":[]}})",
        R"({"model":{"vocab":{"a":0},"merges":["a b"]}})", R"({"model":{"vocab":{"a":0},"merges":[1]}})",
-       R"({"model":{"vocab":{},"merges":[]},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"("},"behavior":"Isolated"}})"}) {
+       R"({"model":{"vocab":{},"merges":[]},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"("},"behavior":"Isolated"}})",
+       R"({"model":{"vocab":{},"merges":[]},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"\\C"},"behavior":"Isolated"}})"}) {
     const auto tokenizer = open(json);
     ASSERT_FALSE(tokenizer) << json;
     EXPECT_NE(tokenizer.error().message().find("tokenizer.json"), std::string::npos)

@@ -1,6 +1,5 @@
 #include "train/process_group.h"
 
-#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <thread>
@@ -55,11 +54,9 @@ TEST(ProcessGroup, SumsOverProcessesAndNoticesADeadOne) {
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(WTERMSIG(status), SIGKILL);
-  const auto before = std::chrono::steady_clock::now();
   const auto lost = (*group)->all_reduce(values);
   ASSERT_FALSE(lost);
   EXPECT_EQ(lost.error().kind, ErrorKind::network);
-  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(60));
 }
 
 }  // namespace
