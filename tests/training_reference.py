@@ -4,14 +4,16 @@ Samples are in LLaVA's conversation format; the model is a llava-hf, Qwen2.5-VL 
 """
 import json
 import math
-import re
 from pathlib import Path
 
 import torch
 from peft import LoraConfig, get_peft_model
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImageProcessorPil
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 CLASSES = 20
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -48,39 +50,100 @@ def text_hidden_size(model_dir):
     return config.get_text_config().hidden_size
 
 
-class LlavaTemplate:
+class Family:
+    """How a family's processor and template read a sample."""
+    image_token = ""
+    special_tokens = False  # whether the tokenizer adds its own
+
+    def __init__(self, folder):
+        self.tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+        self.image_token_id = self.tokenizer.token_to_id(self.image_token)
+        self.processor = self.image_processor(Path(folder))
+
+    def image_inputs(self, images):
+        made = self.processor(images=images, return_tensors="pt")
+        return {name: made[name] for name in ("pixel_values", "image_grid_thw") if name in made}
+
+    def encode(self, sample, image_tokens):
+        """Token ids of a sample whose images have so many tokens each, and which of them are supervised."""
+        text, answers = "", []
+        for piece, is_answer in self.pieces(sample["conversations"], image_tokens):
+            if is_answer:
+                answers.append((len(text), len(text) + len(piece)))
+            text += piece
+        encoded = self.tokenizer.encode(text, add_special_tokens=self.special_tokens)
+        return encoded.ids, [begin < end and any(b <= begin and end <= e for b, e in answers) for begin, end in encoded.offsets]
+
+    @staticmethod
+    def question(turn):
+        return turn["value"].replace("<image>", "").strip()
+
+    def extra_inputs(self, ids):
+        return {}
+
+
+class Llava(Family):
     """`<s>USER: <image>\\n{q} ASSISTANT: {a}</s>USER: …`; supervised: each answer with its blank, and its </s>."""
+    image_token, special_tokens = "<image>", True
 
-    def __init__(self, processor):
-        self.processor = processor
-        self.tokenizer = processor.tokenizer
+    def image_processor(self, folder):
+        return AutoProcessor.from_pretrained(folder).image_processor
 
-    def text(self, sample, images):
-        out, spans = "", []
-        for index, turn in enumerate(sample["conversations"]):
-            value = turn["value"]
+    def pieces(self, turns, image_tokens):
+        for index, turn in enumerate(turns):
             if turn["from"] == "human":
-                value = value.replace("<image>", "").strip()
-                out += "USER: " + ("<image>\n" * len(images) if index == 0 else "") + value + " ASSISTANT:"
+                yield "USER: " + "".join("<image>" * count + "\n" for count in image_tokens if index == 0) + self.question(turn) + " ASSISTANT:", False
             else:
-                begin = len(out)
-                out += " " + value + "</s>"
-                spans.append((begin, len(out)))
-        return out, spans
+                yield " " + turn["value"] + "</s>", True
 
-    def encode(self, sample, images, image_tokens):
-        text, spans = self.text(sample, images)
-        encoded = self.tokenizer(text, return_offsets_mapping=True)
-        ids, mask = [], []
-        for token, (begin, end) in zip(encoded["input_ids"], encoded["offset_mapping"]):
-            supervised = any(b < end and begin >= b and end <= e for b, e in spans)
-            if token == self.processor.image_token_id:
-                ids += [token] * image_tokens
-                mask += [False] * image_tokens
+
+class Qwen(Family):
+    """ChatML with its default system text; supervised: each answer and its <|im_end|>."""
+    image_token = "<|image_pad|>"
+
+    def image_processor(self, folder):
+        return Qwen2VLImageProcessorPil.from_pretrained(folder)
+
+    def pieces(self, turns, image_tokens):
+        yield "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n", False
+        for index, turn in enumerate(turns):
+            if turn["from"] == "human":
+                images = "".join("<|vision_start|>" + "<|image_pad|>" * count + "<|vision_end|>" for count in image_tokens if index == 0)
+                yield "<|im_start|>user\n" + images + self.question(turn) + "<|im_end|>\n<|im_start|>assistant\n", False
             else:
-                ids.append(token)
-                mask.append(supervised)
-        return ids, mask
+                yield turn["value"] + "<|im_end|>", True
+                yield "\n", False
+
+    def extra_inputs(self, ids):
+        return {"mm_token_type_ids": (ids == self.image_token_id).int()}
+
+
+class Gemma3(Family):
+    """`<start_of_turn>role\\n…<end_of_turn>\\n`, texts stripped; supervised: each answer and its <end_of_turn>."""
+    image_token = "<image_soft_token>"
+
+    def image_processor(self, folder):
+        return Gemma3ImageProcessorPil(**json.loads((folder / "preprocessor_config.json").read_text()))
+
+    def pieces(self, turns, image_tokens):
+        yield "<bos>", False
+        for index, turn in enumerate(turns):
+            if turn["from"] == "human":
+                images = "".join("\n\n<start_of_image>" + "<image_soft_token>" * count + "<end_of_image>\n\n" for count in image_tokens if index == 0)
+                yield "<start_of_turn>user\n" + images + self.question(turn) + "<end_of_turn>\n<start_of_turn>model\n", False
+            else:
+                yield turn["value"].strip() + "<end_of_turn>", True
+                yield "\n", False
+
+    def extra_inputs(self, ids):
+        return {"token_type_ids": (ids == self.image_token_id).long()}
+
+
+FAMILIES = {"llava": Llava, "qwen2_5_vl": Qwen, "gemma3": Gemma3}
+
+
+def family_of(model_dir):
+    return FAMILIES[AutoConfig.from_pretrained(model_dir).model_type](model_dir)
 
 
 class Reference:
@@ -89,7 +152,7 @@ class Reference:
     def __init__(self, model_dir, *, rates, steps, adapter=None, guard=None, rank=4, alpha=8.0, full=False, freeze=(),
                  schedule="cosine", warmup_ratio=0.0, weight_decay=0.0, max_grad_norm=1.0, guard_lambda=1.0,
                  guard_detach=False, pooling="last_hidden"):
-        self.processor = AutoProcessor.from_pretrained(model_dir)
+        self.family = family_of(model_dir)
         self.base = AutoModelForImageTextToText.from_pretrained(model_dir, dtype=torch.float32, attn_implementation="eager")
         self.pooling, self.guard_lambda, self.guard_detach = pooling, guard_lambda, guard_detach
         self.max_grad_norm = max_grad_norm
@@ -130,22 +193,18 @@ class Reference:
 
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimizer, factor)
 
-    def image_inputs(self, images):
-        return self.processor.image_processor(images=images, return_tensors="pt")
-
     def sample_losses(self, sample, images_dir):
         """Sum of token losses, number of tokens, guard logits or None of one sample."""
         paths = sample.get("image") or []
         paths = [paths] if isinstance(paths, str) else paths
         images = [Image.open(Path(images_dir) / p).convert("RGB") for p in paths]
-        inputs = {}
-        image_tokens = 0
-        if images:
-            inputs = dict(self.image_inputs(images))
-            image_tokens = self.features(inputs)[0].shape[0]
-        ids, mask = LlavaTemplate(self.processor).encode(sample, images, image_tokens)
+        inputs = self.family.image_inputs(images) if images else {}
+        with torch.no_grad():
+            counts = [len(features) for features in self.features(inputs)] if images else []
+        ids, mask = self.family.encode(sample, counts)
         ids = torch.tensor([ids])
         mask = torch.tensor(mask)
+        inputs.update(self.family.extra_inputs(ids))
         output = self.model(input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True, use_cache=False, **inputs)
         losses = torch.nn.functional.cross_entropy(output.logits[0, :-1].float(), ids[0, 1:], reduction="none")
         lm = losses[mask[1:]].sum()
@@ -156,12 +215,14 @@ class Reference:
                 pooled = torch.stack([f.mean(0) for f in features]).mean(0)
             else:
                 hidden = output.hidden_states[-1][0]
-                pooled = hidden[ids[0] == self.processor.image_token_id].mean(0)
+                pooled = hidden[ids[0] == self.family.image_token_id].mean(0)
             verdict = self.guard(pooled.detach() if self.guard_detach else pooled)
         return lm, int(mask[1:].sum()), verdict
 
     def features(self, inputs):
-        return list(self.base.model.get_image_features(**inputs, return_dict=True).pooler_output)
+        """The projector's output of each image, [tokens, hidden size]."""
+        images = {name: inputs[name] for name in ("pixel_values", "image_grid_thw") if name in inputs}
+        return list(self.base.model.get_image_features(**images, return_dict=True).pooler_output)
 
     def step(self, samples, images_dir):
         """One optimizer step over all `samples`; gives the metrics."""

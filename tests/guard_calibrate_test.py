@@ -1,0 +1,128 @@
+"""`holisafe guard calibrate` against a fit of its own, on the probabilities that `holisafe guard` gives."""
+
+import json
+import subprocess
+import unittest
+
+import numpy as np
+import training_reference as reference
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+
+from training_case import PROGRAM, TrainingCase
+
+IMAGES = 48
+
+
+def nll(logits, labels, temperature):
+    scaled = logits / temperature
+    top = scaled.max(1, keepdims=True)
+    return float(np.mean(np.log(np.exp(scaled - top).sum(1)) + top[:, 0] - scaled[np.arange(len(labels)), labels]))
+
+
+def softmax(logits):
+    shifted = np.exp(logits - logits.max(1, keepdims=True))
+    return shifted / shifted.sum(1, keepdims=True)
+
+
+def calibration_error(probabilities, labels):
+    """15 equal bins of the top probability: gaps weighted by how many fall in."""
+    top, right = probabilities.max(1), probabilities.argmax(1) == labels
+    bins = np.minimum((top * 15).astype(int), 14)
+    return sum(abs(right[bins == b].mean() - top[bins == b].mean()) * (bins == b).sum() for b in set(bins)) / len(labels)
+
+
+def f1(scores, positive, threshold):
+    chosen = scores >= threshold
+    return 2 * (chosen & positive).sum() / (chosen.sum() + positive.sum())
+
+
+class Calibrate(TrainingCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        rng = np.random.default_rng(3)
+        (cls.root / "held/images").mkdir(parents=True)
+        for i in range(IMAGES):
+            small = rng.integers(0, 256, (3, 3, 3), dtype=np.uint8)
+            Image.fromarray(small).resize((56, 56), Image.Resampling.NEAREST).save(cls.root / f"held/images/{i:02}.png")
+        # Far surer than it is right.
+        cls.guard = cls.root / "sure.safetensors"
+        tensors = load_file(cls.root / "guard.safetensors")
+        with safe_open(cls.root / "guard.safetensors", "pt") as file:
+            save_file({name: tensor * (8 if name.startswith("mlp.3") else 4) for name, tensor in tensors.items()}, cls.guard, metadata=file.metadata())
+        cls.logits = np.log(cls.scores(cls.guard))
+        guessed = cls.logits.argmax(1)
+        cls.labels = np.where(rng.random(IMAGES) < 0.6, guessed, rng.integers(0, 15, IMAGES))
+        rows = [{"id": i, "image": f"{i:02}.png", "image_safety_label": int(label), "conversations": []} for i, label in enumerate(cls.labels)]
+        rows += [{"id": "no label", "image": "00.png", "conversations": []}, {"id": "ignored", "image": "01.png", "image_safety_label": -100, "conversations": []}]
+        cls.data = cls.root / "held/held.json"
+        cls.data.write_text(json.dumps(rows))
+
+    @classmethod
+    def scores(cls, guard):
+        """Probabilities [images, 20] of the held-out images in their order."""
+        done = subprocess.run([PROGRAM, "guard", "--model", cls.base, "--guard", guard, "--json", "-r", cls.root / "held/images"], capture_output=True, text=True, timeout=300)
+        lines = {line["path"].rsplit("/", 1)[1]: list(line["scores"].values()) for line in map(json.loads, done.stdout.splitlines())}
+        assert len(lines) == IMAGES, done.stderr
+        return np.array([lines[name] for name in sorted(lines)], dtype=np.float64)
+
+    def calibrate(self, *flags, code=0, data=None):
+        done = subprocess.run([PROGRAM, "guard", "calibrate", "--model", self.base, "--guard", self.guard, "--data", data or self.data, *flags],
+                              capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done.stdout if code == 0 else done.stderr
+
+    def test_fits_as_an_independent_search(self):
+        out = self.root / "calibrated.safetensors"
+        before = self.guard.read_bytes()
+        found = json.loads(self.calibrate("--out", out, "--json"))
+        self.assertEqual(found["images"], IMAGES)
+        self.assertEqual(self.guard.read_bytes(), before)
+        grid = np.exp(np.linspace(np.log(0.01), np.log(100), 2001))
+        coarse = grid[np.argmin([nll(self.logits, self.labels, t) for t in grid])]
+        fine = coarse * np.exp(np.linspace(-0.01, 0.01, 2001))
+        best = fine[np.argmin([nll(self.logits, self.labels, t) for t in fine])]
+        self.assertGreater(best, 1.2)
+        self.assertAlmostEqual(found["temperature"] / best, 1, delta=1e-3)
+        calibrated = softmax(self.logits / found["temperature"])
+        for key, expected in {("nll", "before"): nll(self.logits, self.labels, 1), ("nll", "after"): nll(self.logits, self.labels, best),
+                              ("ece", "before"): calibration_error(softmax(self.logits), self.labels),
+                              ("ece", "after"): calibration_error(calibrated, self.labels)}.items():
+            self.assertAlmostEqual(found[key[0]][key[1]], expected, delta=1e-3, msg=key)
+        self.assertAlmostEqual(found["accuracy"], (self.logits.argmax(1) == self.labels).mean(), places=6)
+        self.thresholds(list(found["thresholds"].values()), calibrated)
+        # The file holds what was found: scores are the calibrated ones, weights the same.
+        np.testing.assert_allclose(self.scores(out), calibrated, atol=2e-5)
+        tensors = load_file(self.guard)
+        self.assertTrue(all((tensors[name] == tensor).all() for name, tensor in load_file(out).items()))
+
+    def thresholds(self, found, scores):
+        self.assertEqual(len(found), 20)
+        for index, threshold in enumerate(found):
+            positive = self.labels == index
+            if not positive.any():
+                self.assertEqual(threshold, 0.5)
+                continue
+            column = scores[:, index]
+            candidates = np.unique(column)
+            middles = (np.concatenate([[0.0], candidates[:-1]]) + candidates) / 2
+            reached = [f1(column, positive, middle) for middle in middles]
+            self.assertAlmostEqual(f1(column, positive, threshold), max(reached), places=9, msg=index)
+            self.assertLess(min(abs(middles - threshold)), 1e-4, "in the middle of a gap")
+
+    def test_what_cannot_be_fitted_is_named(self):
+        wrong = self.root / "held/wrong.json"
+        for rows, named in (([{"id": 1, "image": "00.png", "image_safety_label": 20, "conversations": []}], "0 to 19"),
+                            ([{"id": 1, "image": "00.png", "image_safety_label": 1, "conversations": []}, {"id": 2, "image": "00.png", "image_safety_label": 2, "conversations": []}],
+                             "another row"),
+                            ([{"id": 1, "image": "00.png", "conversations": []}], "no row has"),
+                            ([{"id": 1, "image": "99.png", "image_safety_label": 1, "conversations": []}], "99.png")):
+            wrong.write_text(json.dumps(rows))
+            error = self.calibrate(data=wrong, code=2)
+            self.assertRegex(error, r"(?m)^holisafe: error: [^\n]*" + named)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,213 @@
+"""A run of `holisafe train`: resuming, many processes, dropout, flags and a config file, what goes wrong."""
+
+import json
+import math
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from training_case import EXACT, PROGRAM, TrainingCase
+
+
+class Run(TrainingCase):
+    def test_dropout_is_the_same_with_activation_checkpoints(self):
+        flags = ["--max-steps", 2, "--batch-size", 4, "--grad-accum", 1, "--lora-rank", 4, "--lora-dropout", 0.3, *EXACT[6:]]
+        self.train(self.out, *flags)
+        self.train(self.root / "again", *flags, "--checkpoint-activations")
+        self.agree(self.metrics(self.root / "again"), self.metrics(self.out), first=2, bound=1e-5)
+
+    def test_bfloat16_learns_nearly_the_same(self):
+        """On a base that stores bfloat16, whose frozen weights stay so; what is trained stays float32."""
+        base = self.root / "bf16"
+        shutil.copytree(self.base, base)
+        tensors = load_file(base / "model.safetensors")
+        save_file({name: tensor.to(torch.bfloat16) for name, tensor in tensors.items()}, base / "model.safetensors", metadata={"format": "pt"})
+        flags = [*EXACT, *self.start(), "--max-steps", 8, "--batch-size", 4, "--grad-accum", 1, "--no-shuffle", "--warmup-ratio", 0, "--guard-pooling", "last_hidden"]
+        self.train(self.root / "exact", *flags, model=base)
+        for name, extra in {"short": [], "recomputed": ["--checkpoint-activations"]}.items():
+            self.train(self.root / name, *flags, "--dtype", "bfloat16", *extra, model=base)
+            for exact, rough in zip(self.metrics(self.root / "exact"), self.metrics(self.root / name), strict=True):
+                for key in ("loss", "lm_loss", "guard_loss", "grad_norm"):
+                    self.assertTrue(math.isfinite(rough[key]))
+                    self.assertLessEqual(abs(rough[key] - exact[key]), 0.1 * max(exact[key], 0.1), f"step {exact['step']}: {key}")
+            self.assertNotEqual(self.metrics(self.root / "exact")[0]["lm_loss"], self.metrics(self.root / name)[0]["lm_loss"])
+            for file, dtype in (("adapter/adapter_model", torch.float32), ("guard", torch.float32), ("model/model", torch.bfloat16)):
+                found = load_file(self.root / name / f"{file}.safetensors")
+                self.assertEqual({t.dtype for key, t in found.items() if "img_safety_head" not in key}, {dtype}, file)
+        self.agree(self.metrics(self.root / "recomputed"), self.metrics(self.root / "short"), first=8, bound=1e-2)
+
+    RESUMED = ["--max-steps", 12, "--batch-size", 2, "--grad-accum", 1, "--save-every", 3, "--keep", 3, "--lora-rank", 4, "--lora-dropout", 0.2, "--guard-dropout", 0.2,
+               "--lr", 1e-3, "--vision-lr", 1e-4]
+
+    def same_run(self, one, other):
+        for path in ("adapter/adapter_model.safetensors", "adapter/adapter_config.json", "guard.safetensors", "model/model.safetensors", "model/config.json"):
+            self.assertEqual((one / path).read_bytes(), (other / path).read_bytes(), path)
+        drop = lambda line: {key: value for key, value in line.items() if key != "samples_per_second"}
+        self.assertEqual(list(map(drop, self.metrics(one))), list(map(drop, self.metrics(other))))
+
+    def interrupt(self, out, after, number):
+        """Starts a run and ends it when it has begun step `after`."""
+        process = subprocess.Popen(self.command(out, *self.RESUMED), stderr=subprocess.PIPE, text=True)
+        while process.poll() is None:
+            log = out / "metrics.jsonl"
+            if log.exists() and len(log.read_text().splitlines()) >= after:
+                process.send_signal(number)
+                break
+            time.sleep(0.005)
+        error = process.communicate(timeout=120)[1]
+        self.assertNotEqual(process.returncode, 0, "the run was over before it was stopped")
+        return process.returncode, error
+
+    def test_resumed_runs_equal_the_straight_one(self):
+        straight = self.root / "straight"
+        self.train(straight, *self.RESUMED)
+        # Killed, then its newest checkpoint torn: goes on from the one before.
+        killed = self.root / "killed"
+        self.interrupt(killed, 7, signal.SIGKILL)
+        newest = max((killed / "checkpoints").glob("step-*"), key=lambda path: int(path.name[5:]))
+        torn = newest / "optimizer.safetensors"
+        torn.write_bytes(torn.read_bytes()[:-100])
+        warning = self.train(killed, *self.RESUMED, "--resume")
+        self.assertIn(newest.name, warning)
+        self.assertIn("warning", warning)
+        self.same_run(killed, straight)
+        # Interrupted: leaves a checkpoint of the step it was in.
+        stopped = self.root / "stopped"
+        code, error = self.interrupt(stopped, 4, signal.SIGINT)
+        self.assertEqual(code, 130, error)
+        self.train(stopped, *self.RESUMED, "--resume")
+        self.same_run(stopped, straight)
+        self.refused(straight)
+
+    def test_a_full_disk_leaves_the_last_checkpoint_whole(self):
+        """Files may not grow beyond what the checkpoint of step 6 needs, from step 4 on."""
+        straight = self.root / "straight_to_full"
+        self.train(straight, *self.RESUMED)
+        self.interrupt(self.out, 4, signal.SIGKILL)
+        last = self.out / "checkpoints/step-3"
+        for later in set((self.out / "checkpoints").iterdir()) - {last}:  # the run may have gone on while it was being stopped
+            shutil.rmtree(later)
+        before = {path: path.read_bytes() for path in last.iterdir()}
+        size = (last / "optimizer.safetensors").stat().st_size - 1000
+
+        def fill():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+        done = subprocess.run(self.command(self.out, *self.RESUMED, "--resume"), capture_output=True, text=True, timeout=300, preexec_fn=fill)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertRegex(done.stderr, r"holisafe: error: cannot write[^\n]*optimizer\.safetensors[^\n]*\n\Z")
+        self.assertEqual({path: path.read_bytes() for path in last.iterdir()}, before)
+        self.assertFalse((self.out / "checkpoints/step-6").exists())
+        self.train(self.out, *self.RESUMED, "--resume")
+        self.same_run(self.out, straight)
+
+    def refused(self, run):
+        """A run without --resume, and resuming with another base, data or flag."""
+        before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+        self.assertIn("--resume", self.train(run, *self.RESUMED, code=2))
+        other = self.root / "other"
+        shutil.copytree(self.base, other)
+        tensors = load_file(other / "model.safetensors")
+        name = next(name for name in tensors if "q_proj" in name)
+        save_file({**tensors, name: tensors[name] * 1.5}, other / "model.safetensors", metadata={"format": "pt"})
+        (self.root / "fewer.json").write_text(json.dumps(self.samples[1:]))
+        for flags, paths, named in (([], {"model": other}, "model"), ([], {"data": self.root / "fewer.json"}, "data"), (["--seed", 9], {}, "--seed"),
+                                    (["--lr", 5e-3], {}, "--lr")):
+            changed = [flag for i, flag in enumerate(self.RESUMED) if not (flags and (flag == flags[0] or (i and self.RESUMED[i - 1] == flags[0])))]
+            error = self.train(run, *changed, *flags, "--resume", code=2, **paths)
+            self.assertIn(f": {named}: ", error)
+        self.assertEqual({path: path.read_bytes() for path in run.rglob("*") if path.is_file()}, before)
+
+    # ---- many processes
+
+    def test_two_processes_as_one(self):
+        # Five samples a step over micro-batches of one: some ranks get no image, and the last step is smaller.
+        flags = [*EXACT, *self.start(), "--max-steps", 5, "--batch-size", 1, "--warmup-ratio", 0, "--seed", 5]
+        self.train(self.out, *flags, "--grad-accum", 4)
+        for process in self.ranks(self.root / "two", *flags, "--grad-accum", 2):
+            error = process.communicate(timeout=120)[1]
+            self.assertEqual(process.returncode, 0, error)
+        self.agree(self.metrics(self.root / "two"), self.metrics(self.out), first=5, bound=2e-5)
+
+    def test_torchrun_starts_it(self):
+        flags = [*EXACT, *self.start(), "--max-steps", 4, "--batch-size", 2, "--warmup-ratio", 0, "--seed", 6]
+        self.train(self.out, *flags, "--grad-accum", 2)
+        launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
+        done = subprocess.run([*launcher, *self.command(self.root / "launched", *flags, "--grad-accum", 1)], capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.agree(self.metrics(self.root / "launched"), self.metrics(self.out), first=4, bound=2e-5)
+
+    def test_a_dead_process_ends_the_other(self):
+        for victim in (1, 0):
+            out = self.root / f"without_{victim}"
+            processes = self.ranks(out, *EXACT, "--max-steps", 100000, "--batch-size", 1, "--grad-accum", 1)
+            while not (out / "metrics.jsonl").exists() or len((out / "metrics.jsonl").read_text()) < 300:
+                self.assertIsNone(processes[0].poll())
+                time.sleep(0.05)
+            processes[victim].kill()
+            error = processes[1 - victim].communicate(timeout=300)[1]
+            self.assertEqual(processes[1 - victim].returncode, 2)
+            self.assertRegex(error, r"holisafe: error: .*died")
+            processes[victim].communicate()
+
+    # ---- what goes wrong
+
+    def test_a_loss_that_is_not_finite_names_its_sample(self):
+        broken = self.root / "broken"
+        shutil.copytree(self.base, broken)
+        tensors = load_file(broken / "model.safetensors")
+        from transformers import AutoTokenizer
+        words = AutoTokenizer.from_pretrained(self.base)
+        ids = [words(" ".join(turn["value"] for turn in sample["conversations"])).input_ids for sample in self.samples]
+        alone = next(token for token in ids[1] if all(token not in other for i, other in enumerate(ids) if i != 1))
+        name = next(name for name in tensors if name.endswith("embed_tokens.weight"))
+        tensors[name][alone] = float("nan")
+        save_file(tensors, broken / "model.safetensors", metadata={"format": "pt"})
+        error = self.train(self.out, "--max-steps", 3, "--batch-size", 8, "--grad-accum", 1, code=2, model=broken)
+        self.assertRegex(error, "holisafe: error: loss is not finite: step 1: samples two;")
+
+    def test_config_file_and_bad_flags(self):
+        (self.root / "run.toml").write_text(f"""# comment
+model = "{self.base}"
+data = "{self.root / 'data.json'}"   # another
+images = "{self.root / 'images'}"
+out = "{self.out}"
+max-steps = 2
+batch-size = 8
+grad-accum = 1
+lora-rank = 4
+lora-targets = ["q_proj", "v_proj"]
+mix = ["{self.root / 'data.json'}:2"]
+shuffle = false
+lr = 1e-3
+""")
+        done = subprocess.run([PROGRAM, "train", "--config", self.root / "run.toml", "--max-steps", "1"], capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(self.metrics(self.out)), 1)
+        self.assertEqual(self.metrics(self.out)[0]["lr"], 0)
+        flags = json.loads((self.out / "run.json").read_text())["flags"]
+        self.assertEqual((flags["lora-targets"], flags["shuffle"], flags["lr"], flags["mix"][0][1]), (["q_proj", "v_proj"], False, 1e-3, 2))
+        targets = {name.split(".")[-3] for name in load_file(self.out / "adapter/adapter_model.safetensors")}
+        self.assertEqual(targets, {"q_proj", "v_proj"})
+        (self.root / "bad.toml").write_text("lerning-rate = 1\nbatchsize = 3\n")
+        done = subprocess.run([PROGRAM, "train", "--config", self.root / "bad.toml"], capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("batch-size", done.stderr)
+        unused = self.root / "unused"
+        for flags, named in ((["--lora-targets", "q_prj"], "--lora-targets"), (["--init-adapter", self.root / "adapter", "--lora-rank", 8], "--lora-rank"),
+                             (["--max-length", 10], "--max-length"), (["--mix", f"{self.root / 'data.json'}:99"], "--mix"), (["--freeze", "tower"], "--freeze"),
+                             (["--device", "tpu"], "expected cpu, cuda or cuda:N"), (["--device", "cuda:99"], "cannot use device: cuda:99")):
+            self.assertIn(named, self.train(unused, "--max-steps", 1, *flags, code=2))
+            shutil.rmtree(unused, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    unittest.main()
