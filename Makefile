@@ -26,4 +26,4 @@ check: setup
 	@tools/check.sh
 
 clean:
-	rm -rf build build-asan build-tsan build-debug build-fuzz
+	rm -rf build build-asan build-tsan build-debug

@@ -27,6 +27,10 @@ if(HOLISAFE_SANITIZE)
   target_compile_options(holisafe_options INTERFACE -fsanitize=${HOLISAFE_SANITIZE} -fno-omit-frame-pointer
                          -fno-sanitize-recover=all)
   target_link_options(holisafe_options INTERFACE -fsanitize=${HOLISAFE_SANITIZE})
+  if(HOLISAFE_FUZZ)
+    # Fuzzing is guided by what an input reaches in the layers, not only in the target's own file.
+    target_compile_options(holisafe_options INTERFACE -fsanitize=fuzzer-no-link)
+  endif()
 else()
   target_compile_definitions(holisafe_options INTERFACE $<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
 endif()

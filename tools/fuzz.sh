@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets and runs each for the given seconds (60 by default) from its corpus, under ASan and UBSan.
+# Runs each fuzz target for the given seconds (60 by default) from its corpus, under ASan and UBSan (preset asan).
 # A target src/LAYER/NAME_fuzz.cpp starts from the files in src/LAYER/testdata/corpus/NAME_fuzz/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export seconds=${1:-60}
-tools/build.sh fuzz
+tools/build.sh asan
 
 run_target() {
   local name folder
@@ -22,5 +22,5 @@ run_target() {
   rm -rf "$folder"
 }
 export -f run_target
-find build-fuzz/fuzz -maxdepth 1 -type f -executable -name '*_fuzz' -print0 |
-  xargs -0 -P "$(nproc)" -I{} bash -c 'run_target {}'
+find build-asan/fuzz -maxdepth 1 -type f -executable -name '*_fuzz' -print0 |
+  xargs -0 -P "${JOBS:-$(nproc)}" -I{} bash -c 'run_target {}'

@@ -14,7 +14,7 @@ packages=(
   libsentencepiece-dev libprotobuf-dev libpcre2-dev libutf8proc-dev
   libsqlite3-dev libssl-dev libcurl4-openssl-dev libcpp-httplib-dev libjs-chart.js
   libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
-  clang clang-format clang-tidy libclang-rt-14-dev chromium
+  clang clang-format clang-tidy libclang-rt-14-dev llvm chromium
 )
 
 missing=()

@@ -26,7 +26,7 @@ inline tl::unexpected<Error> fail(ErrorKind kind, std::string what, std::string 
 }
 
 }  // namespace holisafe
-
+// NOLINTBEGIN(bugprone-macro-parentheses): a declaration and a new name have none
 /// Evaluates a Result; returns its error from the calling function, or binds its value: HOLISAFE_TRY(auto
 /// image, decode(bytes));
 #define HOLISAFE_CONCAT_INNER(a, b) a##b
@@ -37,7 +37,7 @@ inline tl::unexpected<Error> fail(ErrorKind kind, std::string what, std::string 
   auto result = (expression);                                      \
   if (!result) return ::holisafe::fail(std::move(result).error()); \
   declaration = *std::move(result)
-
+// NOLINTEND(bugprone-macro-parentheses)
 /// The same for Result<void>.
 #define HOLISAFE_CHECK(expression)                                \
   do {                                                            \

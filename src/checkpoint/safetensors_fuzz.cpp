@@ -1,18 +1,13 @@
+#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <string>
-
-#include <unistd.h>
 
 #include "checkpoint/safetensors.h"
+#include "fuzz/input_folder.h"
 
-// The reader maps files, so each input becomes one, in memory.
+// The reader maps files, so each input becomes one.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::string path = "/dev/shm/holisafe_safetensors_fuzz_" + std::to_string(::getpid());
-  std::FILE* file = std::fopen(path.c_str(), "wb");
-  if (file == nullptr) std::abort();
-  std::fwrite(data, 1, size, file);
-  std::fclose(file);
+  static const holisafe::InputFolder folder("safetensors_fuzz");
+  const auto path = folder.write("model.safetensors", {reinterpret_cast<const char*>(data), size});
   if (const auto read = holisafe::checkpoint::SafetensorsFile::open(path)) {
     std::size_t sum = 0;
     for (const auto& view : read->tensors()) {
