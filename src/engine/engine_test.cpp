@@ -49,7 +49,7 @@ class Engines : public testing::TestWithParam<std::string> {
     const auto out = root() / GetParam();
     if (!fs::exists(out / "config.json")) {
       const auto* family = models::family_named(GetParam()).value();
-      EXPECT_TRUE(family->synth({"tiny", 11, out, true}));
+      EXPECT_TRUE(family->synth({"tiny", 11, out, true, {}}));
     }
     return out;
   }

@@ -23,7 +23,7 @@ class ImageFeeds : public testing::Test {
 
   static void SetUpTestSuite() {
     fs::create_directories(root());
-    ASSERT_TRUE(models::families().front().synth({"tiny", 1, root() / "model", true}));
+    ASSERT_TRUE(models::families().front().synth({"tiny", 1, root() / "model", true, {}}));
     const image::Image grey{8, 8, std::vector<std::uint8_t>(192, 100)};
     ASSERT_TRUE(write_file_atomic(root() / "grey.png", image::encode_png(grey).value()));
     engine_ = std::make_unique<Engine>(Engine::open({root() / "model", {}, {}, {}}).value());

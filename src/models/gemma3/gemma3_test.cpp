@@ -19,7 +19,7 @@ class Gemma3Model : public testing::Test {
     std::string pattern = (std::filesystem::temp_directory_path() / "holisafe_gemma3_XXXXXX").string();
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     folder_ = pattern;
-    const auto written = family().synth({"tiny", 5, folder_, false});
+    const auto written = family().synth({"tiny", 5, folder_, false, {}});
     ASSERT_TRUE(written) << written.error().message();
   }
   static void TearDownTestSuite() { std::filesystem::remove_all(folder_); }
@@ -166,7 +166,7 @@ TEST_F(Gemma3Model, RefusesFlagsOfOtherFamilies) {
 }
 
 TEST_F(Gemma3Model, UnknownPresetsNameTheKnownOnes) {
-  const auto written = family().synth({"5b", 0, folder_ / "none", false});
+  const auto written = family().synth({"5b", 0, folder_ / "none", false, {}});
   ASSERT_FALSE(written);
   EXPECT_THAT(written.error().message(), testing::HasSubstr("tiny, 4b, 4b-6layers, 12b, 27b"));
 }

@@ -74,7 +74,7 @@ class Llava : public testing::Test {
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     folder_ = pattern;
     for (const char* preset : {"tiny", "tiny-original"}) {
-      const auto made = synth_llava({preset, 1, folder_ / preset, true});
+      const auto made = synth_llava({preset, 1, folder_ / preset, true, {}});
       ASSERT_TRUE(made) << made.error().message();
     }
   }
@@ -559,11 +559,11 @@ TEST_F(Llava, SynthIsTheSameForTheSameSeed) {
     return *read_file(folder / "model.safetensors") + *read_file(folder / "config.json") +
            *read_file(folder / "tokenizer.json");
   };
-  ASSERT_TRUE(synth_llava({"tiny", 1, folder_ / "again", true}));
-  ASSERT_TRUE(synth_llava({"tiny", 2, folder_ / "other", true}));
+  ASSERT_TRUE(synth_llava({"tiny", 1, folder_ / "again", true, {}}));
+  ASSERT_TRUE(synth_llava({"tiny", 2, folder_ / "other", true, {}}));
   EXPECT_EQ(bytes(folder_ / "again"), bytes(folder_ / "tiny"));
   EXPECT_NE(bytes(folder_ / "other"), bytes(folder_ / "tiny"));
-  const auto unknown = synth_llava({"huge", 1, folder_ / "no", false});
+  const auto unknown = synth_llava({"huge", 1, folder_ / "no", false, {}});
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().kind, ErrorKind::usage);
   EXPECT_THAT(unknown.error().message(), HasSubstr("tiny, 7b, 13b"));

@@ -20,7 +20,7 @@ class Qwen : public testing::Test {
     std::string pattern = (std::filesystem::temp_directory_path() / "holisafe_qwen_XXXXXX").string();
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     folder = pattern;
-    const auto made = synth({"tiny", 7, folder, true});
+    const auto made = synth({"tiny", 7, folder, true, {}});
     ASSERT_TRUE(made) << made.error().message();
     auto loaded = load(folder, {});
     ASSERT_TRUE(loaded) << loaded.error().message();
@@ -129,7 +129,7 @@ TEST_F(Qwen, OptionsOfOtherFamiliesAreRefused) {
 }
 
 TEST_F(Qwen, AnUnknownPresetIsNamed) {
-  const auto made = synth({"8b", 1, folder / "other", false});
+  const auto made = synth({"8b", 1, folder / "other", false, {}});
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().kind, ErrorKind::usage);
 }
