@@ -32,9 +32,10 @@ class CommandLine(unittest.TestCase):
             self.assert_error(holisafe(*flags), flags[-1].split("=")[-1])
 
     def test_an_empty_name_is_not_an_absent_one(self):
-        for flags in (["bench", "score", "x.json", "--html", ""], ["bench", "report", "x", "--junit="], ["data", "synth", "--out", ""],
+        for flags in (["bench", "score", "x.json", "--html", ""], ["bench", "report", "x", "--junit", ""], ["data", "synth", "--out", ""],
                       ["bench", "judge", "x", "--judge", "string", "--judge-prompt", ""]):
-            self.assert_error(holisafe(*flags), flags[-2] if flags[-1] == "" else "--junit", "empty")
+            self.assert_error(holisafe(*flags), flags[-2], "empty")
+        self.assert_error(holisafe("bench", "report", "x", "--junit="), "--junit")
 
     def test_alone_prints_help_and_is_an_error(self):
         done = holisafe()
