@@ -7,7 +7,6 @@
 #include <utility>
 
 #include <dlfcn.h>
-#include <malloc.h>
 
 #include "cli/program.h"
 
@@ -31,14 +30,6 @@ std::filesystem::path module_path() {
   return folder.parent_path() / HOLISAFE_MODULE_FOLDER / file_name;
 }
 
-/// A pass's tensors are as large as those of the pass before. By default glibc gives their pages back in
-/// between, and clearing them again took a fifth of training's time. 32 MiB is the most that it lets one
-/// keep.
-void keep_freed_pages() {
-  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
-  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
-}
-
 Result<const TorchModule*> load() {
   const auto path = module_path();
   std::error_code code;
@@ -47,7 +38,6 @@ Result<const TorchModule*> load() {
                 "expected a build with LibTorch (-DHOLISAFE_TORCH=ON), found none");
   }
   ::setenv("OMP_WAIT_POLICY", "passive", 0);  // NOLINT(concurrency-mt-unsafe): no thread runs yet
-  keep_freed_pages();
   void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
   if (handle == nullptr) return fail(ErrorKind::internal, "cannot load", path.string(), ::dlerror());
   using Entry = const TorchModule* (*)();

@@ -1,6 +1,8 @@
 // `holisafe train`.
 #include <memory>
 
+#include <malloc.h>
+
 #include "cli/layout_flags.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
@@ -136,9 +138,17 @@ Result<void> finish_settings(CLI::App& command, TrainFlags& flags) {
   return settings.check();
 }
 
+/// A step's tensors are as large as those of the step before. By default glibc gives their pages back in
+/// between, and clearing them again took a fifth of the time. 32 MiB is the most that it lets one keep.
+void keep_freed_pages() {
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
+}
+
 int run_train(CLI::App& command, TrainFlags& flags) {
   if (const auto ready = finish_settings(command, flags); !ready) return report(ready.error());
   engine::set_threads(flags.layout.threads);
+  keep_freed_pages();
   TerminalProgress progress("train", "steps");
   const auto done = train::train(flags.settings, {&progress, stop_on_interrupt(), warn});
   if (done) return exit_ok;
