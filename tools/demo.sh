@@ -18,15 +18,15 @@ cd "$folder"
 rm -rf data base safe training bench ablation summary.json report.html
 cp -r "$source/models/pictogram-base" base
 
-run data synth --out data --seed 1 --train 5000 --bench 500 --helpful 4000
+run data synth --out data --seed 1 --train 5000 --bench 500 --helpful 2500
 
 # train_safe OUT MORE-FLAGS: as the paper does, an adapter on the language model, the vision tower and the guard together.
 train_safe() {
   local out=$1
   shift
-  run train --model base --data data/train.json --images data/images --mix data/helpful.json:4000 --out "training/$out" \
-    --lora-rank 32 --lora-alpha 64 --lr 2e-3 --projector-lr 2e-4 --vision-lr 5e-4 --guard-lr 2e-3 \
-    --batch-size 32 --grad-accum 1 --epochs 1.25 --warmup-ratio 0.05 --seed 1 "$@"
+  run train --model base --data data/train.json --images data/images --mix data/helpful.json:2500 --out "training/$out" \
+    --lora-rank 32 --lora-alpha 64 --lr 2e-3 --projector-lr 2e-4 --vision-lr 2e-4 --guard-lr 2e-3 \
+    --batch-size 32 --grad-accum 1 --epochs 1.5 --warmup-ratio 0.05 --seed 1 "$@"
 }
 answer() { run bench run --data data --model "$1" --out "bench/$(basename "$1")"; }
 
