@@ -1,9 +1,6 @@
 #include "bench/right_answers.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
-
-#include "dataset/rows.h"
 
 namespace holisafe::bench {
 namespace {
@@ -11,15 +8,6 @@ namespace {
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool is_word(char c) { return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9'); }
-
-std::string answer_key(std::string_view json) {
-  for (const auto& field : dataset::raw_fields(json)) {
-    if (field.key != "\"answer_key\"") continue;
-    const auto value = nlohmann::json::parse(field.value, nullptr, false);
-    return value.is_string() ? value.get<std::string>() : "";
-  }
-  return "";
-}
 
 }  // namespace
 
@@ -46,7 +34,7 @@ Result<std::optional<RightAnswers>> right_answers(const Run& run, const std::str
     HOLISAFE_TRY(const store::Row* row, rows.next());
     if (row == nullptr) break;
     if (row->sample.type != taxonomy::Combination::SSS) continue;
-    const std::string key = answer_key(row->sample.json);
+    const std::string key = string_field(row->sample.json, "answer_key");
     if (key.empty()) continue;
     ++out.rows;
     const bool helped = rows.outcome() == metrics::Outcome::complied;

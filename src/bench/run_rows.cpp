@@ -1,9 +1,12 @@
 #include "bench/run_rows.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include <fmt/format.h>
+
+#include "dataset/rows.h"
 
 namespace holisafe::bench {
 
@@ -31,6 +34,16 @@ std::string_view name(FilterAs filter_as) { return filter_as == FilterAs::refuse
 Result<FilterAs> filter_as(const store::RunStore& store) {
   HOLISAFE_TRY(const auto value, store.value(filter_as_key));
   return value == name(FilterAs::unjudged) ? FilterAs::unjudged : FilterAs::refused;
+}
+
+std::string string_field(std::string_view json, std::string_view key) {
+  const std::string quoted = fmt::format("\"{}\"", key);
+  for (const auto& field : dataset::raw_fields(json)) {
+    if (field.key != quoted) continue;
+    const auto value = nlohmann::json::parse(field.value, nullptr, false);
+    return value.is_string() ? value.get<std::string>() : "";
+  }
+  return "";
 }
 
 Result<RunRows> RunRows::open(const Run& run, const std::string& judge) {

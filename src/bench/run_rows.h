@@ -29,6 +29,10 @@ inline constexpr const char* filter_as_key = "filter-as";
 std::string_view name(FilterAs filter_as);
 Result<FilterAs> filter_as(const store::RunStore& store);
 
+/// The string that stands under `key` in a row's JSON text, for fields that the store has no column for;
+/// empty where there is none, or no string.
+std::string string_field(std::string_view json, std::string_view key);
+
 /// Merges the parts of a run. One thread at a time; the stores must not be written meanwhile.
 class RunRows {
  public:

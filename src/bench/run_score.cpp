@@ -15,16 +15,6 @@ namespace {
 
 constexpr double guard_threshold = 0.5;
 
-/// The subcategory as it stands in the row.
-std::string subcategory_text(std::string_view json) {
-  for (const auto& field : dataset::raw_fields(json)) {
-    if (field.key != "\"subcategory\"") continue;
-    const auto value = nlohmann::json::parse(field.value, nullptr, false);
-    return value.is_string() ? value.get<std::string>() : "";
-  }
-  return "";
-}
-
 /// Calls `visit` with each row of the run and its outcome.
 template <class Visit>
 Result<void> each_row(const Run& run, const std::string& judge, const Visit& visit) {
@@ -83,7 +73,8 @@ Result<report::ScoredRun> score_run(const Run& run, const std::string& judge,
   const auto visit = [&](const store::Row& row, metrics::Outcome outcome) {
     const auto image = images.try_emplace(row.sample.image_number, static_cast<std::uint32_t>(images.size()));
     judgements.push_back({row.sample.type, row.sample.subcategory, image.first->second, outcome});
-    if (row.sample.subcategory == 0) ++out.unknown_subcategories[subcategory_text(row.sample.json)];
+    if (row.sample.subcategory == 0)
+      ++out.unknown_subcategories[string_field(row.sample.json, "subcategory")];
     if (!examples.wants(judgements.back())) return;
     examples.add({row.sample.type, row.sample.subcategory, outcome, row.sample.id, row.sample.image,
                   row.sample.query, row.prediction ? row.prediction->text : ""});

@@ -108,9 +108,14 @@ Json config_of(const Preset& preset, bool guard) {
   return config;
 }
 
+/// Llama's special tokens and the preset's vocabulary, without what the layout adds.
+SynthTokenizer vocabulary_of(const Preset& preset) {
+  return {ByteTokens::fallback, {"<unk>", "<s>", "</s>"}, preset.vocab_size, {}, preset.words};
+}
+
 /// Llama's tokenizer.json: blanks become U+2581, one is put before the text, ids of a text begin with <s>.
 Json tokenizer_of(const Preset& preset) {
-  SynthTokenizer request{ByteTokens::fallback, {"<unk>", "<s>", "</s>"}, preset.vocab_size, {}, preset.words};
+  SynthTokenizer request = vocabulary_of(preset);
   if (!preset.original) request.added = {"<image>", "<pad>"};
   Json out = synth_tokenizer(request);
   out["pre_tokenizer"] = {
@@ -220,7 +225,7 @@ Result<Preset> preset_of(const SynthRequest& request) {
   HOLISAFE_TRY(const std::string corpus, read_file(request.corpus));
   preset.words = words_of(corpus);
   for (const char* speaker : {"USER", " ASSISTANT"}) preset.words.emplace_back(speaker);
-  preset.vocab_size = vocabulary_size({ByteTokens::fallback, {"<unk>", "<s>", "</s>"}, 0, {}, preset.words});
+  preset.vocab_size = vocabulary_size(vocabulary_of(preset));
   constexpr std::int64_t added = 2;  // <image> and <pad>
   preset.embedding_size = preset.vocab_size + added;
   return preset;
