@@ -31,4 +31,18 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
     INTERFACE_COMPILE_DEFINITIONS "_GLIBCXX_USE_CXX11_ABI=1;FMT_HEADER_ONLY=1"  # the wheel brings headers of its own fmt
     INTERFACE_LINK_LIBRARIES "${LibTorch_c10_LIBRARY};Threads::Threads")
   set(LibTorch_ROOT_DIR "${_root}")
+
+  # LibTorch::nccl, where LibTorch is a CUDA build and the headers of CUDA and NCCL are at hand: beside the wheel, as its
+  # nvidia-* packages bring them, or in a toolkit.
+  file(GLOB _nvidia "${_root}/../nvidia/*/include")
+  find_library(LibTorch_torch_cuda_LIBRARY torch_cuda HINTS "${_root}/lib" NO_DEFAULT_PATH)
+  find_path(LibTorch_NCCL_INCLUDE_DIR nccl.h HINTS ${_nvidia})
+  find_path(LibTorch_CUDA_INCLUDE_DIR cuda_runtime_api.h HINTS ${_nvidia} "$ENV{CUDA_HOME}/include" /usr/local/cuda/include)
+  mark_as_advanced(LibTorch_torch_cuda_LIBRARY LibTorch_NCCL_INCLUDE_DIR LibTorch_CUDA_INCLUDE_DIR)
+  if(LibTorch_torch_cuda_LIBRARY AND LibTorch_NCCL_INCLUDE_DIR AND LibTorch_CUDA_INCLUDE_DIR)
+    add_library(LibTorch::nccl INTERFACE IMPORTED)
+    target_include_directories(LibTorch::nccl SYSTEM INTERFACE "${LibTorch_NCCL_INCLUDE_DIR}" "${LibTorch_CUDA_INCLUDE_DIR}" ${_nvidia})
+    target_link_libraries(LibTorch::nccl INTERFACE "${LibTorch_torch_cuda_LIBRARY}")
+    target_compile_definitions(LibTorch::nccl INTERFACE HOLISAFE_NCCL)
+  endif()
 endif()

@@ -192,10 +192,13 @@ class Refusals(Case):
         base = [PROGRAM, "bench", "run", "--data", data, "--out", self.folder / "run"]
         for more in ([], ["--endpoint", "http://127.0.0.1:1/v1"], ["--endpoint", "ftp://x", "--api-model", "m"],
                      ["--endpoint", "http://user:secret@127.0.0.1:1/v1", "--api-model", "m"],
+                     ["--endpoint", "http://127.0.0.1:1/v1", "--api-model", b"m\xff"],
+                     ["--endpoint", "http://127.0.0.1:1/v1", "--api-model", "m", "--system", b"\xc3"],
                      ["--endpoint", "http://127.0.0.1:1/v1", "--api-model", "m", "--api-key-file", self.folder / "none"],
                      ["--endpoint", "http://127.0.0.1:1/v1", "--api-model", "m", "--data", self.folder / "none"]):
-            done = subprocess.run([*map(str, base), *map(str, more)], capture_output=True, text=True, env=environment())
+            done = subprocess.run([*map(str, base), *map(os.fsencode, more)], capture_output=True, text=True, env=environment())
             self.assertEqual(done.returncode, 2, done)
+            self.assertNotIn("unexpected failure", done.stderr)
             self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
             self.assertNotIn("secret", done.stderr)
             self.assertFalse((self.folder / "run").exists(), more)

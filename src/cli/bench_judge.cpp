@@ -243,8 +243,10 @@ void add_bench_judge(CLI::App& bench) {
   command->add_option("--judge", flags->judge, "Who judges")
       ->required()
       ->check(CLI::IsMember(judge::judge_names()));
-  command->add_option("--judge-model", flags->model,
-                      "The provider's name of the model; otherwise the benchmark authors' judge");
+  command
+      ->add_option("--judge-model", flags->model,
+                   "The provider's name of the model; otherwise the benchmark authors' judge")
+      ->check(utf8_text());
   command->add_option("--judge-endpoint", flags->endpoint,
                       "Address of the API, such as http://127.0.0.1:8000/v1; otherwise the provider's");
   command->add_option("--judge-dir", flags->directory, "Checkpoint of the local judge");

@@ -175,7 +175,8 @@ void add_endpoint_flags(CLI::App* command, Flags& flags) {
   auto& client = flags.responder.client;
   command->add_option("--endpoint", flags.responder.endpoint,
                       "OpenAI-compatible API, such as http://127.0.0.1:8000/v1");
-  command->add_option("--api-model", flags.responder.api_model, "Name of the model at the endpoint");
+  command->add_option("--api-model", flags.responder.api_model, "Name of the model at the endpoint")
+      ->check(utf8_text());
   add_api_key_flag(command, flags.api_key_file);
   command
       ->add_option("--concurrency", client.concurrency,
@@ -225,7 +226,8 @@ void add_bench_run(CLI::App& bench) {
   command->add_option("--max-new-tokens", flags->responder.prompt.max_new_tokens, "Longest answer")
       ->check(CLI::Range(1, 1 << 20));
   command->add_option("--system", flags->responder.prompt.system, "System message; none if empty")
-      ->type_name(free_text);
+      ->type_name(free_text)
+      ->check(utf8_text());
   add_model_flags(command, flags->responder.local);
   add_endpoint_flags(command, *flags);
   command->add_flag("--json", flags->json, "Print the score as one JSON object");

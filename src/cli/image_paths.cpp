@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kPollMilliseconds = 200;
+constexpr int poll_milliseconds = 200;
 
 bool has_image_name(const fs::path& path) {
   std::string extension = path.extension().string();
@@ -60,7 +60,7 @@ Result<std::deque<std::string>> pictures_beneath(const std::string& folder) {
 bool LineReader::fill() {
   while (stop_ == nullptr || !stop_->requested()) {
     pollfd ready{descriptor_, POLLIN, 0};
-    const int count = ::poll(&ready, 1, kPollMilliseconds);
+    const int count = ::poll(&ready, 1, poll_milliseconds);
     if (count == 0 || (count < 0 && errno == EINTR)) continue;
     std::array<char, 4096> bytes{};
     const ssize_t got = ::read(descriptor_, bytes.data(), bytes.size());

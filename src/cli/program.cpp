@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "cli/commands.h"
 #include "cli/torch_module.h"
+#include "judge/prompt.h"
 
 namespace holisafe::cli {
 namespace {
@@ -144,6 +145,13 @@ void on_run(CLI::App* command, Command run) {
   command->callback([command, run = std::move(run)] {
     if (command->get_subcommands().empty()) exit_code = run();
   });
+}
+
+CLI::Validator utf8_text() {
+  const auto check = [](const std::string& text) -> std::string {
+    return judge::is_utf8(text) ? "" : "expected UTF-8";
+  };
+  return CLI::Validator(check, "");
 }
 
 CLI::App* declare_group(CLI::App& parent, const std::string& name, const std::string& description) {

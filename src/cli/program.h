@@ -37,6 +37,9 @@ void on_run(CLI::App* command, Command run);
 /// Declares a group of commands, such as `data`; a group alone prints its help and exits 2.
 CLI::App* declare_group(CLI::App& parent, const std::string& name, const std::string& description);
 
+/// For a flag whose text is sent or kept as JSON: refuses what is not UTF-8.
+CLI::Validator utf8_text();
+
 /// The candidates nearest to what was typed, nearest first, at most three; none where none is near.
 std::vector<std::string> nearest(const std::string& typed, const std::vector<std::string>& candidates);
 

@@ -154,7 +154,7 @@ class ConversationReading {
   Conversation out_;
 };
 
-ConversationData from_rows(RowFile file) {
+ConversationData from_rows(const RowFile& file) {
   ConversationData data{file, {}, Problems(file.name())};
   std::size_t index = 0;
   for (const auto element : RowElements::of(file)) {
@@ -168,12 +168,12 @@ ConversationData from_rows(RowFile file) {
 
 Result<ConversationData> read_conversations(const std::filesystem::path& file) {
   HOLISAFE_TRY(RowFile rows, RowFile::open(file.string()));
-  return from_rows(std::move(rows));
+  return from_rows(rows);
 }
 
 Result<ConversationData> parse_conversations(std::string text, std::string name) {
   HOLISAFE_TRY(RowFile rows, RowFile::parse(std::move(text), std::move(name)));
-  return from_rows(std::move(rows));
+  return from_rows(rows);
 }
 
 }  // namespace holisafe::dataset

@@ -25,7 +25,9 @@ Result<std::optional<guard::Guard>> open_guard(const OpenOptions& options, const
 Result<Engine> Engine::open(const OpenOptions& options) {
   return within_boundary("cannot open model", [&]() -> Result<Engine> {
     torch::NoGradGuard no_grad;
-    HOLISAFE_TRY(auto model, models::load_model(options.model, options.load));
+    models::LoadOptions load = options.load;
+    load.stored_matrices = true;
+    HOLISAFE_TRY(auto model, models::load_model(options.model, load));
     HOLISAFE_TRY(auto guard, open_guard(options, model->info()));
     if (guard) guard->to(model->device());
     if (!options.adapter.empty()) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <map>
 #include <utility>
 
@@ -113,7 +112,7 @@ struct Transfer {
   static std::size_t on_send(char* data, std::size_t size, std::size_t count, void* self) {
     auto& transfer = *static_cast<Transfer*>(self);
     const std::size_t bytes = std::min(size * count, transfer.request.body.size() - transfer.body_sent);
-    std::memcpy(data, transfer.request.body.data() + transfer.body_sent, bytes);
+    std::copy_n(transfer.request.body.data() + transfer.body_sent, bytes, data);
     transfer.body_sent += bytes;
     return bytes;
   }

@@ -73,8 +73,9 @@ std::optional<int> xmp_orientation(std::string_view xmp) {
 }  // namespace
 
 int orientation(std::string_view exif, std::string_view xmp) {
-  const auto value = exif_orientation(exif);
-  return value ? *value : xmp_orientation(xmp).value_or(1);
+  const auto in_exif = exif_orientation(exif);
+  const int value = in_exif ? *in_exif : xmp_orientation(xmp).value_or(1);
+  return value >= 1 && value <= 8 ? value : 1;
 }
 
 }  // namespace holisafe::image

@@ -43,7 +43,7 @@ class LiveJudging {
       const auto question = pending.question();
       if (question) {
         client_.submit(endpoint_.ask(*question),
-                       [this, row = pending.row](http::Outcome outcome) { take(row, outcome); });
+                       [this, row = pending.row](const http::Outcome& outcome) { take(row, outcome); });
       } else {
         ended_.emplace_back(pending.row, judged_from(fail(question.error()), client_.key()));
       }

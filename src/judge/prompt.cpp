@@ -40,7 +40,9 @@ bool is_word(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
 }
 
-/// Whether JSON can carry `text`: the one place that checks UTF-8 without copying is the parser itself.
+}  // namespace
+
+// The one thing that checks UTF-8 exactly as JSON needs it is the writer of JSON itself.
 bool is_utf8(const std::string& text) {
   try {
     static_cast<void>(nlohmann::json(text).dump());
@@ -49,8 +51,6 @@ bool is_utf8(const std::string& text) {
     return false;
   }
 }
-
-}  // namespace
 
 bool PromptTemplate::parse_field(std::string_view word, Field& field) {
   constexpr std::array<std::pair<std::string_view, Field>, 8> fields{{{"query", Field::query},

@@ -31,7 +31,8 @@ void expect_equal(const std::optional<double>& found, const json& expected) {
 }
 
 TEST(GuardMetrics, AsScikitLearn) {
-  for (const json& expected : reference()["guard"]) {
+  const json cases = reference()["guard"];
+  for (const json& expected : cases) {
     std::vector<GuardRow> rows;
     for (std::size_t i = 0; i < expected["labels"].size(); ++i) {
       rows.push_back({expected["labels"][i].get<std::uint8_t>(),
@@ -68,7 +69,8 @@ TEST(GuardMetrics, WithoutRowsNothingIsDefined) {
 }
 
 TEST(Agreement, AsScikitLearn) {
-  for (const json& expected : reference()["agreement"]) {
+  const json cases = reference()["agreement"];
+  for (const json& expected : cases) {
     std::vector<Outcome> first;
     std::vector<Outcome> second;
     for (std::size_t i = 0; i < expected["first"].size(); ++i) {
@@ -92,7 +94,8 @@ TEST(Agreement, AsScikitLearn) {
 }
 
 TEST(McNemarTest, AsTheExactBinomialOfScipy) {
-  for (const json& expected : reference()["mcnemar"]) {
+  const json cases = reference()["mcnemar"];
+  for (const json& expected : cases) {
     const McNemar found = mcnemar(expected["only_first"], expected["only_second"]);
     EXPECT_NEAR(found.p_value / expected["p"].get<double>(), 1, 1e-9) << expected;
   }

@@ -6,6 +6,17 @@
 #include "models/weights.h"
 
 namespace holisafe::models {
+namespace {
+
+/// How to load a matrix that may stay as it is stored.
+LoadOptions for_matrix(const checkpoint::TensorView& view, LoadOptions options) {
+  const bool wanted = options.stored_matrices && options.device.is_cpu() && options.dtype == torch::kFloat32;
+  if (wanted && view.dtype == checkpoint::DType::f16) options.dtype = torch::kFloat16;
+  if (wanted && view.dtype == checkpoint::DType::bf16) options.dtype = torch::kBFloat16;
+  return options;
+}
+
+}  // namespace
 
 std::int64_t ProcessedImage::tokens() const {
   return std::accumulate(piece_tokens.begin(), piece_tokens.end(), std::int64_t{0});
@@ -70,11 +81,14 @@ Result<void> Model::load_weights(const std::map<std::string, checkpoint::TensorV
                 [](const auto& entry) { return entry.first.find("img_safety_head.") != std::string::npos; });
   HOLISAFE_TRY(const auto matched, checkpoint::match(specs, own, rules, where));
   Result<void> outcome;
+  std::string matrix;  // of the linear layer that is visited
   nn::Visitor visitor;
+  visitor.linear = [&matrix](const std::string& name, nn::Linear&, nn::Part) { matrix = name + ".weight"; };
   visitor.parameter = [&](const nn::Parameter& parameter) {
     if (!outcome) return;
     const checkpoint::TensorView& view = matched.at(parameter.name);
-    auto tensor = weight(view, options);
+    const bool is_matrix = parameter.name == matrix || parameter.name == "language_model.embed_tokens.weight";
+    auto tensor = weight(view, is_matrix ? for_matrix(view, options) : options);
     if (!tensor) {
       outcome = fail(tensor.error());
       return;

@@ -88,6 +88,9 @@ struct LoadOptions {
   torch::ScalarType dtype = torch::kFloat32;
   torch::Device device = torch::kCPU;
   bool writable = false;  ///< weights are copied from the files, for training
+  /// Computing in float32 on the CPU: matrices of linear layers and the embedding that files hold in 16 bits
+  /// stay mapped as they are and are widened as they are used (nn/stored_matrix.h). For inference.
+  bool stored_matrices = false;
   std::filesystem::path
       vision_tower;             ///< LLaVA's original layout: a CLIP checkpoint, where the tower is not inside
   std::string prompt_template;  ///< of families with several; empty: the default

@@ -64,7 +64,8 @@ bool Decoder::is_sliding(std::size_t layer) const {
 }
 
 torch::Tensor Decoder::embed(const torch::Tensor& ids) const {
-  const auto rows = at::embedding(embedding_, ids);
+  // The embedding may be stored in fewer bits than are computed in.
+  const auto rows = at::embedding(embedding_, ids).to(norm_.weight.scalar_type());
   if (config_.embedding_scale == 1) return rows;
   return rows * at::scalar_tensor(config_.embedding_scale, rows.options());
 }

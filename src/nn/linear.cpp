@@ -2,6 +2,8 @@
 
 #include <ATen/autocast_mode.h>
 
+#include "nn/stored_matrix.h"
+
 namespace holisafe::nn {
 namespace {
 
@@ -12,10 +14,18 @@ torch::Tensor in_dtype_of(const torch::Tensor& weight, const torch::Tensor& x) {
   return weight.to(x.scalar_type());
 }
 
+/// x W^T + bias without an adapter.
+torch::Tensor plain(const Linear& layer, const torch::Tensor& x) {
+  const torch::Tensor bias = layer.bias.defined() ? in_dtype_of(layer.bias, x) : layer.bias;
+  if (!is_stored_matrix(layer.weight, x)) return at::linear(x, in_dtype_of(layer.weight, x), bias);
+  const torch::Tensor y = multiply_stored(x, layer.weight);
+  return bias.defined() ? y.add_(bias) : y;
+}
+
 }  // namespace
 
 torch::Tensor Linear::forward(const torch::Tensor& x) const {
-  torch::Tensor y = at::linear(x, in_dtype_of(weight, x), bias.defined() ? in_dtype_of(bias, x) : bias);
+  torch::Tensor y = plain(*this, x);
   if (!lora) return y;
   const torch::Tensor dropped = lora->dropout > 0 ? at::dropout(x, lora->dropout, /*train=*/true) : x;
   const torch::Tensor low = at::linear(dropped, in_dtype_of(lora->a, x));

@@ -1,5 +1,6 @@
 // tokenizer.model, through the SentencePiece library, with the tokens that Hugging Face's slow tokenizers add
 // around it.
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -45,6 +46,19 @@ void encode_text(const Processor& processor, const AlignedText& text, Encoding& 
   }
 }
 
+/// Reads a serialized model. Besides a status, the library throws where a piece can't be in its trie.
+Result<void> load(Processor& processor, const std::string& bytes, const std::filesystem::path& path) {
+  std::string found;
+  try {
+    const auto status = processor.LoadFromSerializedProto(bytes);
+    if (status.ok()) return {};
+    found = status.ToString();
+  } catch (const std::exception& error) {
+    found = error.what();
+  }
+  return fail(ErrorKind::malformed, "bad tokenizer.model", path.string(), found);
+}
+
 /// {"<image>": 32000, …}
 Result<void> read_added_tokens(const std::filesystem::path& folder, Vocabulary& vocabulary) {
   HOLISAFE_TRY(const auto json, checkpoint::read_json_if_there(folder / "added_tokens.json"));
@@ -65,9 +79,7 @@ Result<std::shared_ptr<Vocabulary>> Vocabulary::from_sentencepiece(const std::fi
   const std::filesystem::path path = folder / "tokenizer.model";
   HOLISAFE_TRY(const std::string bytes, read_file(path, std::uint64_t{1} << 28));
   const auto processor = std::make_shared<Processor>();
-  if (const auto status = processor->LoadFromSerializedProto(bytes); !status.ok()) {
-    return fail(ErrorKind::malformed, "bad tokenizer.model", path.string(), status.ToString());
-  }
+  HOLISAFE_CHECK(load(*processor, bytes, path));
   auto out = std::make_shared<Vocabulary>();
   out->size = processor->GetPieceSize();
   out->normalize = [](AlignedText text) { return text; };

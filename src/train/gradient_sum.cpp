@@ -5,31 +5,33 @@ namespace holisafe::train {
 Result<void> sum_gradients(ProcessGroup& group, std::vector<TrainedTensor>& tensors,
                            std::span<double> figures) {
   if (group.rank().world_size == 1) return {};
-  const auto head = static_cast<std::int64_t>(figures.size() + tensors.size());
-  std::int64_t size = head;
-  for (const auto& trained : tensors) size += trained.tensor.numel();
-  torch::Tensor flat = torch::zeros({size}, torch::kFloat32);  // figures, has-gradient flags, gradients
-  float* values = flat.data_ptr<float>();
+  const auto head_size = static_cast<std::int64_t>(figures.size() + tensors.size());
+  torch::Tensor head = torch::zeros({head_size}, torch::kFloat32);  // figures, then has-gradient flags
+  float* values = head.data_ptr<float>();
+  std::int64_t size = head_size;
   for (std::size_t i = 0; i < figures.size(); ++i) values[i] = static_cast<float>(figures[i]);
-  std::int64_t at = head;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const torch::Tensor& gradient = tensors[i].tensor.grad();
-    const std::int64_t count = tensors[i].tensor.numel();
-    if (gradient.defined()) {
-      values[figures.size() + i] = 1;
-      flat.narrow(0, at, count).copy_(gradient.reshape({-1}));
-    }
+    values[figures.size() + i] = tensors[i].tensor.grad().defined() ? 1.0F : 0.0F;
+    size += tensors[i].tensor.numel();
+  }
+  const torch::Device home = tensors.empty() ? torch::Device(torch::kCPU) : tensors.front().tensor.device();
+  torch::Tensor flat = torch::zeros({size}, head.options().device(group.device_for(home)));
+  flat.narrow(0, 0, head_size).copy_(head);
+  std::int64_t at = head_size;
+  for (const TrainedTensor& trained : tensors) {
+    const torch::Tensor& gradient = trained.tensor.grad();
+    const std::int64_t count = trained.tensor.numel();
+    if (gradient.defined()) flat.narrow(0, at, count).copy_(gradient.reshape({-1}));
     at += count;
   }
   HOLISAFE_CHECK(group.all_reduce(flat));
+  head.copy_(flat.narrow(0, 0, head_size));
   for (std::size_t i = 0; i < figures.size(); ++i) figures[i] = values[i];
-  at = head;
+  at = head_size;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     torch::Tensor& tensor = tensors[i].tensor;
-    if (values[figures.size() + i] > 0) {
-      const auto summed = flat.narrow(0, at, tensor.numel()).view(tensor.sizes());
-      tensor.mutable_grad() = tensor.is_cpu() ? summed : summed.to(tensor.device());
-    }
+    if (values[figures.size() + i] > 0)
+      tensor.mutable_grad() = flat.narrow(0, at, tensor.numel()).view(tensor.sizes()).to(tensor.device());
     at += tensor.numel();
   }
   return {};

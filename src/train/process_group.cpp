@@ -9,11 +9,14 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <vector>
 
 #include <fmt/format.h>
+
+#include "train/nccl_backend.h"
 
 namespace holisafe::train {
 namespace {
@@ -59,6 +62,7 @@ Error lost(std::string detail) {
 class Alone final : public ProcessGroup {
  public:
   const Rank& rank() const override { return rank_; }
+  torch::Device device_for(torch::Device device) const override { return device; }
   Result<void> all_reduce(torch::Tensor&) override { return {}; }
 
  private:
@@ -135,47 +139,69 @@ class Heartbeats {
   std::thread thread_;
 };
 
-class Gloo final : public ProcessGroup {
+/// Gloo for tensors on the CPU, NCCL for those on CUDA devices where this program has it.
+class Peers final : public ProcessGroup {
  public:
-  Gloo(const Rank& rank, const c10::intrusive_ptr<c10d::Store>& store) : rank_(rank) {
+  Peers(const Rank& rank, const c10::intrusive_ptr<c10d::Store>& store) : rank_(rank) {
     auto options = c10d::ProcessGroupGloo::Options::create(hang_timeout);
     const bool local = rank.address == "localhost" || rank.address.starts_with("127.");
     options->devices.push_back(local ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
                                      : c10d::ProcessGroupGloo::createDefaultDevice());
-    group_ = c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank.rank, rank.world_size, options);
+    gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank.rank, rank.world_size, options);
+    nccl_ =
+        make_nccl_backend(c10::make_intrusive<c10d::PrefixStore>("nccl", store), rank.rank, rank.world_size);
     heartbeats_ = std::make_unique<Heartbeats>(store->clone(), rank);
   }
 
   const Rank& rank() const override { return rank_; }
+  torch::Device device_for(torch::Device device) const override {
+    return device.is_cuda() && nccl_ ? device : torch::Device(torch::kCPU);
+  }
 
   Result<void> all_reduce(torch::Tensor& tensor) override {
     try {
       std::vector<torch::Tensor> tensors{tensor};
-      const auto work = group_->allreduce(tensors);
-      while (true) {
-        try {
-          work->wait(1000ms);
-          return {};
-        } catch (const std::exception& exception) {
-          if (work->isCompleted()) return abandon(first_line(exception));
-          if (auto dead = heartbeats_->dead()) return abandon(*std::move(dead));
-        }
-      }
+      return tensor.is_cuda() && nccl_ ? wait_for_nccl(*nccl_->allreduce(tensors))
+                                       : wait_for_gloo(*gloo_->allreduce(tensors));
     } catch (const std::exception& exception) {
       return abandon(first_line(exception));
     }
   }
 
  private:
-  /// The group's threads may wait for the dead process for hours; they are left behind, as this process ends
+  Result<void> wait_for_gloo(c10d::Work& work) {
+    while (true) {
+      try {
+        work.wait(1000ms);
+        return {};
+      } catch (const std::exception& exception) {
+        if (work.isCompleted()) return abandon(first_line(exception));
+        if (auto dead = heartbeats_->dead()) return abandon(*std::move(dead));
+      }
+    }
+  }
+
+  /// NCCL's wait() only orders streams: the device is asked whether it has finished, so that a death is seen.
+  Result<void> wait_for_nccl(c10d::Work& work) {
+    while (!work.isCompleted()) {
+      if (auto dead = heartbeats_->dead()) return abandon(*std::move(dead));
+      std::this_thread::sleep_for(100us);
+    }
+    work.wait();
+    return {};
+  }
+
+  /// The groups' threads may wait for the dead process for hours; they are left behind, as this process ends
   /// too.
   Result<void> abandon(std::string why) {
-    group_.release();
+    gloo_.release();
+    nccl_.release();
     return fail(lost(std::move(why)));
   }
 
   Rank rank_;
-  c10::intrusive_ptr<c10d::ProcessGroupGloo> group_;
+  c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo_;
+  c10::intrusive_ptr<c10d::Backend> nccl_;
   std::unique_ptr<Heartbeats> heartbeats_;
 };
 
@@ -213,7 +239,7 @@ Result<std::unique_ptr<ProcessGroup>> join(const Rank& rank) {
     options.timeout = meeting_timeout;
     options.waitWorkers = false;
     const auto store = c10::make_intrusive<c10d::TCPStore>(rank.address, options);
-    return std::make_unique<Gloo>(rank, store);
+    return std::make_unique<Peers>(rank, store);
   } catch (const std::exception& exception) {
     return fail(ErrorKind::network, "cannot join the other processes",
                 fmt::format("{}:{}", rank.address, rank.port), first_line(exception));

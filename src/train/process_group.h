@@ -1,5 +1,6 @@
-// The processes of one training run: c10d's gloo over the sockets that RANK, WORLD_SIZE, MASTER_ADDR and
-// MASTER_PORT name, so that torchrun --no-python, Slurm and Kubernetes launchers start it.
+// The processes of one training run: c10d (gloo on the CPU, NCCL on CUDA where the program has it) over the
+// sockets that RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT name, so that torchrun --no-python, Slurm and
+// Kubernetes launchers start it.
 #pragma once
 
 #include <memory>
@@ -31,8 +32,11 @@ class ProcessGroup {
   [[nodiscard]] virtual const Rank& rank() const = 0;
   [[nodiscard]] bool is_main() const { return rank().rank == 0; }
 
-  /// Sums `tensor` (contiguous) over all processes in place. Error network: another process died or hung;
-  /// found within a minute.
+  /// Where tensors of a device are summed: there, or on the CPU.
+  [[nodiscard]] virtual torch::Device device_for(torch::Device device) const = 0;
+
+  /// Sums `tensor` (contiguous, on a device that device_for gives) over all processes in place. Error
+  /// network: another process died or hung; found within a minute.
   virtual Result<void> all_reduce(torch::Tensor& tensor) = 0;
 
   /// Waits until every process is here. Error network as above.

@@ -1,0 +1,176 @@
+#include "nn/stored_matrix.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <numeric>
+
+#include <ATen/Parallel.h>
+#include <immintrin.h>
+
+namespace holisafe::nn {
+namespace {
+
+/// Up to so many rows of x the products are memory bound: each weight is read once and widened in registers.
+constexpr std::int64_t kFewRows = 8;
+/// Beyond, this many floats of the weight are widened at a time, to stay in cache for the matrix product.
+constexpr std::int64_t kPieceFloats = std::int64_t{1} << 22;
+
+using Bits = std::uint16_t;
+
+// The numbers of a weight row, eight or sixteen at a time, as floats.
+struct Float16 {
+  __attribute__((target("avx2,f16c,fma"))) static __m256 eight(const Bits* from) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+  }
+  __attribute__((target("avx512f"))) static __m512 sixteen(const Bits* from) {
+    // Masked by nothing: GCC 12 warns of the plain one's undefined source (GCC bug 105593).
+    return _mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+  }
+  static float one(Bits bits) { return c10::detail::fp16_ieee_to_fp32_value(bits); }
+};
+
+struct BFloat16 {
+  __attribute__((target("avx2,f16c,fma"))) static __m256 eight(const Bits* from) {
+    const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+  }
+  __attribute__((target("avx512f"))) static __m512 sixteen(const Bits* from) {
+    const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    const __m512i low = _mm512_maskz_cvtepu16_epi32(0xffff, bits);
+    return _mm512_castsi512_ps(_mm512_maskz_slli_epi32(0xffff, low, 16));
+  }
+  static float one(Bits bits) { return c10::detail::f32_from_bits(bits); }
+};
+
+template <class Number, int Rows>
+void add_rest(const Bits* weight, const float* x, std::int64_t stride, std::int64_t begin, std::int64_t size,
+              float* out) {
+  for (std::int64_t i = begin; i < size; ++i) {
+    for (int row = 0; row < Rows; ++row) out[row] += Number::one(weight[i]) * x[row * stride + i];
+  }
+}
+
+/// Dot products of one weight row with `Rows` rows of x, `stride` floats apart.
+template <class Number, int Rows>
+__attribute__((target("avx2,f16c,fma"))) void dot_avx2(const Bits* weight, const float* x,
+                                                       std::int64_t stride, std::int64_t size, float* out) {
+  __m256 sums[Rows][2];
+  for (auto& sum : sums) sum[0] = sum[1] = _mm256_setzero_ps();
+  std::int64_t i = 0;
+  for (; i + 16 <= size; i += 16) {
+    const __m256 low = Number::eight(weight + i);
+    const __m256 high = Number::eight(weight + i + 8);
+    for (int row = 0; row < Rows; ++row) {
+      sums[row][0] = _mm256_fmadd_ps(low, _mm256_loadu_ps(x + row * stride + i), sums[row][0]);
+      sums[row][1] = _mm256_fmadd_ps(high, _mm256_loadu_ps(x + row * stride + i + 8), sums[row][1]);
+    }
+  }
+  for (int row = 0; row < Rows; ++row) {
+    std::array<float, 8> lanes{};
+    _mm256_storeu_ps(lanes.data(), _mm256_add_ps(sums[row][0], sums[row][1]));
+    out[row] = std::accumulate(lanes.begin(), lanes.end(), 0.0F);
+  }
+  add_rest<Number, Rows>(weight, x, stride, i, size, out);
+}
+
+template <class Number, int Rows>
+__attribute__((target("avx512f"))) void dot_avx512(const Bits* weight, const float* x, std::int64_t stride,
+                                                   std::int64_t size, float* out) {
+  __m512 sums[Rows][2];
+  for (auto& sum : sums) sum[0] = sum[1] = _mm512_setzero_ps();
+  std::int64_t i = 0;
+  for (; i + 32 <= size; i += 32) {
+    const __m512 low = Number::sixteen(weight + i);
+    const __m512 high = Number::sixteen(weight + i + 16);
+    for (int row = 0; row < Rows; ++row) {
+      sums[row][0] = _mm512_fmadd_ps(low, _mm512_loadu_ps(x + row * stride + i), sums[row][0]);
+      sums[row][1] = _mm512_fmadd_ps(high, _mm512_loadu_ps(x + row * stride + i + 16), sums[row][1]);
+    }
+  }
+  for (int row = 0; row < Rows; ++row) {
+    std::array<float, 16> lanes{};
+    _mm512_storeu_ps(lanes.data(), _mm512_add_ps(sums[row][0], sums[row][1]));
+    out[row] = std::accumulate(lanes.begin(), lanes.end(), 0.0F);
+  }
+  add_rest<Number, Rows>(weight, x, stride, i, size, out);
+}
+
+/// One chunk: `Rows` rows of x with every row of the weight.
+template <class Number, int Rows>
+void multiply_rows(const float* x, const Bits* weight, float* out, std::int64_t in, std::int64_t features,
+                   VectorSet set) {
+  const auto product = set == VectorSet::avx512 ? dot_avx512<Number, Rows> : dot_avx2<Number, Rows>;
+  at::parallel_for(0, features, 64, [&](std::int64_t begin, std::int64_t end) {
+    std::array<float, Rows> sums{};
+    for (std::int64_t feature = begin; feature < end; ++feature) {
+      product(weight + feature * in, x, in, in, sums.data());
+      for (int row = 0; row < Rows; ++row)
+        out[row * features + feature] = sums[static_cast<std::size_t>(row)];
+    }
+  });
+}
+
+/// [rows, in] x [features, in]^T, four rows at a time.
+template <class Number>
+torch::Tensor multiply_few(const torch::Tensor& x, const torch::Tensor& weight, VectorSet set) {
+  const std::int64_t in = weight.size(1);
+  const std::int64_t features = weight.size(0);
+  const auto out = at::empty({x.size(0), features}, x.options());
+  const auto* bits = static_cast<const Bits*>(weight.const_data_ptr());
+  std::int64_t row = 0;
+  const auto chunk = [&](auto multiply, std::int64_t rows) {
+    multiply(x.const_data_ptr<float>() + row * in, bits, out.mutable_data_ptr<float>() + row * features, in,
+             features, set);
+    row += rows;
+  };
+  while (x.size(0) - row >= 4) chunk(multiply_rows<Number, 4>, 4);
+  if (x.size(0) - row >= 2) chunk(multiply_rows<Number, 2>, 2);
+  if (x.size(0) - row >= 1) chunk(multiply_rows<Number, 1>, 1);
+  return out;
+}
+
+torch::Tensor multiply_many(const torch::Tensor& x, const torch::Tensor& weight) {
+  const std::int64_t features = weight.size(0);
+  const std::int64_t step =
+      std::clamp(kPieceFloats / std::max(std::int64_t{1}, weight.size(1)), std::int64_t{1}, features);
+  const auto out = at::empty({x.size(0), features}, x.options());
+  const auto wide = at::empty({step, weight.size(1)}, x.options());
+  for (std::int64_t begin = 0; begin < features; begin += step) {
+    const std::int64_t count = std::min(step, features - begin);
+    auto piece = wide.narrow(0, 0, count);
+    piece.copy_(weight.narrow(0, begin, count));
+    auto place = out.narrow(1, begin, count);
+    at::mm_out(place, x, piece.t());
+  }
+  return out;
+}
+
+}  // namespace
+
+bool is_stored_matrix(const torch::Tensor& weight, const torch::Tensor& x) {
+  const auto type = weight.scalar_type();
+  return (type == torch::kFloat16 || type == torch::kBFloat16) && x.scalar_type() == torch::kFloat32 &&
+         weight.is_cpu() && x.is_cpu() && weight.is_contiguous() && !at::GradMode::is_enabled();
+}
+
+VectorSet vector_set() {
+  static const VectorSet best = [] {
+    if (__builtin_cpu_supports("avx512f")) return VectorSet::avx512;
+    const bool avx2 =
+        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    return avx2 ? VectorSet::avx2 : VectorSet::none;
+  }();
+  return best;
+}
+
+torch::Tensor multiply_stored(const torch::Tensor& x, const torch::Tensor& weight, VectorSet set) {
+  const auto rows = x.reshape({-1, weight.size(1)}).contiguous();
+  auto sizes = x.sizes().vec();
+  sizes.back() = weight.size(0);
+  if (set == VectorSet::none || rows.size(0) > kFewRows) return multiply_many(rows, weight).view(sizes);
+  if (weight.scalar_type() == torch::kFloat16) return multiply_few<Float16>(rows, weight, set).view(sizes);
+  return multiply_few<BFloat16>(rows, weight, set).view(sizes);
+}
+
+}  // namespace holisafe::nn
