@@ -14,7 +14,9 @@
 
 namespace holisafe::synthesis {
 
-enum class Split : std::uint8_t { train, bench };
+/// Which wordings: those that a base model learns from, these and more for safety training, or others for the
+/// benchmark.
+enum class Split : std::uint8_t { base, train, bench };
 
 /// What a harmless question asks.
 enum class Topic : std::uint8_t {

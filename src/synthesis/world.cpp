@@ -111,14 +111,15 @@ Pairs draw_pairs(std::size_t count, Split split, Random& random) {
 
 Talk draw_talk(std::size_t exchanges, bool harmless, Random& random) {
   const auto choice = harmless ? objects() : symbols();
+  const Split split = harmless ? Split::train : Split::base;
   Talk talk;
   talk.scene = draw_scene(choice[pick(random, choice.size())], pick(random, 3) == 0, random);
   for (std::size_t i = 0; i < exchanges; ++i) {
     if (!harmless && pick(random, 6) == 0) {
-      talk.exchanges.push_back(ask_harm(1 + pick(random, harm_count), Split::train, random));
+      talk.exchanges.push_back(ask_harm(1 + pick(random, harm_count), split, random));
     } else {
       const Topic topic = draw_topic(talk.scene, !harmless || talk.scene.symbol->gentle, random);
-      talk.exchanges.push_back(ask(topic, talk.scene, Split::train, random));
+      talk.exchanges.push_back(ask(topic, talk.scene, split, random));
     }
   }
   return talk;
