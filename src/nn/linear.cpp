@@ -7,17 +7,18 @@
 namespace holisafe::nn {
 namespace {
 
+bool casts_itself(const torch::Tensor& x) { return at::autocast::is_autocast_enabled(x.device().type()); }
+
 /// The weight in the input's dtype; under autocast the linear op casts both itself.
 torch::Tensor in_dtype_of(const torch::Tensor& weight, const torch::Tensor& x) {
-  if (weight.scalar_type() == x.scalar_type() || at::autocast::is_autocast_enabled(x.device().type()))
-    return weight;
-  return weight.to(x.scalar_type());
+  return casts_itself(x) ? weight : weight.to(x.scalar_type());
 }
 
 /// x W^T + bias without an adapter.
 torch::Tensor plain(const Linear& layer, const torch::Tensor& x) {
   const torch::Tensor bias = layer.bias.defined() ? in_dtype_of(layer.bias, x) : layer.bias;
-  if (!is_stored_matrix(layer.weight, x)) return at::linear(x, in_dtype_of(layer.weight, x), bias);
+  if (casts_itself(x) || !is_stored_matrix(layer.weight, x))
+    return at::linear(x, in_dtype_of(layer.weight, x), bias);
   const torch::Tensor y = multiply_stored(x, layer.weight);
   return bias.defined() ? y.add_(bias) : y;
 }
