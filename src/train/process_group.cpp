@@ -4,6 +4,7 @@
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -58,6 +59,24 @@ std::string first_line(const std::exception& exception) {
 Error lost(std::string detail) {
   return {ErrorKind::network, "another process of this run died or cannot be reached", "", std::move(detail)};
 }
+
+/// Threads made while one of these lives get an error, not SIGPIPE, when they write to a process that died:
+/// neither gloo nor the store asks its sockets for that.
+class SigpipeBlock {
+ public:
+  SigpipeBlock() {
+    sigset_t pipe;
+    ::sigemptyset(&pipe);
+    ::sigaddset(&pipe, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe, &before_);
+  }
+  SigpipeBlock(const SigpipeBlock&) = delete;
+  SigpipeBlock& operator=(const SigpipeBlock&) = delete;
+  ~SigpipeBlock() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
 
 class Alone final : public ProcessGroup {
  public:
@@ -230,6 +249,7 @@ Result<void> ProcessGroup::barrier() {
 
 Result<std::unique_ptr<ProcessGroup>> join(const Rank& rank) {
   if (rank.world_size == 1) return std::make_unique<Alone>();
+  const SigpipeBlock block;
   try {
     c10d::TCPStoreOptions options;
     options.port = static_cast<std::uint16_t>(rank.port);
