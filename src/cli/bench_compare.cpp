@@ -2,14 +2,14 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
-#include "bench/compare_runs.h"
-#include "bench/open_runs.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
 #include "cli/program.h"
 #include "cli/text_table.h"
 #include "report/page.h"
 #include "report/rate_names.h"
+#include "runs/compare_runs.h"
+#include "runs/open_runs.h"
 
 namespace holisafe::cli {
 namespace {
@@ -42,7 +42,7 @@ Line rate_line(std::string title, const std::optional<metrics::PairedRate>& rate
           fmt::format("{:.3g}", rate->test.p_value)};
 }
 
-std::string comparison_table(const bench::RunComparison& found) {
+std::string comparison_table(const runs::RunComparison& found) {
   std::vector<Line> lines = {{"rate", "rows", "first", "second", "difference", "95%", "only first wrong",
                               "only second", "p (McNemar)"}};
   for (std::size_t type = 0; type < metrics::combination_count; ++type)
@@ -61,7 +61,7 @@ std::string comparison_table(const bench::RunComparison& found) {
   for (std::size_t i = 0; i < std::min(shown, found.changes.size()); ++i) {
     const auto& change = found.changes[i];
     out += fmt::format("  id {} {}: {}, then {}\n", one_line(change.id), taxonomy::name(change.type),
-                       bench::name(change.first), bench::name(change.second));
+                       runs::name(change.first), runs::name(change.second));
   }
   if (found.changes.size() > shown) out += "  … (--json lists all, --html shows examples)\n";
   return out;
@@ -78,17 +78,17 @@ bool rose(const char* name, const std::optional<metrics::PairedRate>& rate,
 
 Result<int> compare(const Flags& flags) {
   const std::vector<std::string> folders = {flags.first, flags.second};
-  HOLISAFE_TRY(const auto first, bench::open_runs(std::span(&folders[0], 1)));
-  HOLISAFE_TRY(const auto second, bench::open_runs(std::span(&folders[1], 1)));
-  bench::Run a = first.runs.front();
-  bench::Run b = second.runs.front();
+  HOLISAFE_TRY(const auto first, runs::open_runs(std::span(&folders[0], 1)));
+  HOLISAFE_TRY(const auto second, runs::open_runs(std::span(&folders[1], 1)));
+  runs::Run a = first.runs.front();
+  runs::Run b = second.runs.front();
   if (a.name == b.name) {
     a.name += fmt::format(" ({})", flags.first);
     b.name += fmt::format(" ({})", flags.second);
   }
-  HOLISAFE_TRY(const auto found, bench::compare_runs(a, b, flags.judge, flags.bootstrap));
+  HOLISAFE_TRY(const auto found, runs::compare_runs(a, b, flags.judge, flags.bootstrap));
   if (flags.json) {
-    fmt::print("{}\n", bench::to_json(found).dump());
+    fmt::print("{}\n", runs::to_json(found).dump());
   } else {
     fmt::print("{}", comparison_table(found));
   }

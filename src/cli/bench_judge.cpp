@@ -6,8 +6,6 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
-#include "bench/judge_run.h"
-#include "bench/run_report.h"
 #include "cli/api_key.h"
 #include "cli/commands.h"
 #include "cli/program.h"
@@ -16,6 +14,8 @@
 #include "cli/torch_module.h"
 #include "judge/judge.h"
 #include "metrics/score_json.h"
+#include "runs/judge_run.h"
+#include "runs/run_report.h"
 
 namespace holisafe::cli {
 namespace {
@@ -81,9 +81,9 @@ int dry_run(const Flags& flags, const judge::JudgeEntry& entry, const judge::Pro
   if (!store) return report(store.error());
   const std::string name = judge_name(flags, entry);
   const std::uint64_t image_tokens = entry.provider == nullptr ? 0 : entry.provider->image_tokens;
-  bench::JudgingCost cost;
+  runs::JudgingCost cost;
   if (entry.kind != judge::JudgeKind::string_rules) {
-    const auto found = bench::judging_cost(*store, name, text, image_tokens);
+    const auto found = runs::judging_cost(*store, name, text, image_tokens);
     if (!found) return report(found.error());
     cost = *found;
   }
@@ -119,7 +119,7 @@ Result<judge::JudgingEnd> ask_judge(Flags& flags, const judge::JudgeEntry& entry
     HOLISAFE_TRY(const TorchModule* module, torch_module());
     HOLISAFE_TRY(local, module->open_judge(flags.directory));
   }
-  HOLISAFE_TRY(const auto ledger, bench::StoreLedger::open(store, name, std::move(text)));
+  HOLISAFE_TRY(const auto ledger, runs::StoreLedger::open(store, name, std::move(text)));
   HOLISAFE_TRY(const std::uint64_t total, store.unjudged_count(name));
   TerminalProgress progress("bench judge", "verdicts");
   const judge::OnProgress draw = [&](const judge::JudgingEnd& so_far) {
@@ -143,7 +143,7 @@ Result<std::string> first_reason(const store::RunStore& store, const std::string
 /// Rewrites summary and report, prints the judge's score, and says what is left.
 Result<int> finish(const Flags& flags, const store::RunStore& store, const std::string& name,
                    bool interrupted) {
-  HOLISAFE_TRY(const auto run, bench::write_summary_and_report(store, HOLISAFE_VERSION));
+  HOLISAFE_TRY(const auto run, runs::write_summary_and_report(store, HOLISAFE_VERSION));
   HOLISAFE_TRY(const std::uint64_t left, store.unjudged_count(name));
   const std::uint64_t answers = run.counts.answered;
   if (interrupted) {
@@ -181,13 +181,13 @@ Result<int> judge_run(Flags& flags, const judge::JudgeEntry& entry) {
   HOLISAFE_TRY(auto store, store::RunStore::open(flags.run, store::Access::write));
   const std::string name = judge_name(flags, entry);
   if (entry.kind == judge::JudgeKind::string_rules) {
-    HOLISAFE_CHECK(bench::judge_by_string(store));
+    HOLISAFE_CHECK(runs::judge_by_string(store));
     return finish(flags, store, name, false);
   }
   const auto end = ask_judge(flags, entry, std::move(text), store);
   if (!end) {
     // What was judged before it went wrong is kept, and shown.
-    const auto written = bench::write_summary_and_report(store, HOLISAFE_VERSION);
+    const auto written = runs::write_summary_and_report(store, HOLISAFE_VERSION);
     if (!written) report(written.error());
     Error error = end.error();
     error.detail += fmt::format("{}the same command goes on from there", error.detail.empty() ? "" : "; ");

@@ -2,9 +2,6 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
-#include "bench/bounds_check.h"
-#include "bench/open_runs.h"
-#include "bench/run_report.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
 #include "cli/program.h"
@@ -14,6 +11,9 @@
 #include "metrics/published_json.h"
 #include "metrics/score_json.h"
 #include "report/page.h"
+#include "runs/bounds_check.h"
+#include "runs/open_runs.h"
+#include "runs/run_report.h"
 
 namespace holisafe::cli {
 namespace {
@@ -27,7 +27,7 @@ struct Flags {
   std::string html;
   std::string predictions;
   std::string junit;
-  bench::RateBounds bounds;
+  runs::RateBounds bounds;
   metrics::BootstrapOptions bootstrap;
 };
 
@@ -61,7 +61,7 @@ Json answers_json(const report::GuardRun& guard) {
   return out;
 }
 
-Json agreement_json(const bench::JudgedRun& run, const std::string& judge) {
+Json agreement_json(const runs::JudgedRun& run, const std::string& judge) {
   Json out = Json::object();
   for (const auto& pair : run.pairs) {
     if (pair.first != judge && pair.second != judge) continue;
@@ -78,7 +78,7 @@ Json agreement_json(const bench::JudgedRun& run, const std::string& judge) {
   return out;
 }
 
-void print_json(std::span<const bench::JudgedRun> runs) {
+void print_json(std::span<const runs::JudgedRun> runs) {
   for (const auto& run : runs) {
     for (const auto& score : run.scores) {
       Json line = metrics::to_json(score.score);
@@ -99,7 +99,7 @@ void print_json(std::span<const bench::JudgedRun> runs) {
   }
 }
 
-std::string guard_table(std::span<const bench::JudgedRun> runs) {
+std::string guard_table(std::span<const runs::JudgedRun> runs) {
   std::vector<Line> lines = {
       {"guard", "rows", "20-class accuracy", "safe/unsafe", "precision", "recall", "F1", "AUROC", "ECE"}};
   const auto figure = [](std::optional<double> value) {
@@ -115,7 +115,7 @@ std::string guard_table(std::span<const bench::JudgedRun> runs) {
   return lines.size() > 1 ? "\n" + text_table(lines) : std::string();
 }
 
-std::string right_answers_table(std::span<const bench::JudgedRun> runs) {
+std::string right_answers_table(std::span<const runs::JudgedRun> runs) {
   std::vector<Line> lines = {{"right answers on safe pairs", "rows", "right", "share"}};
   for (const auto& run : runs) {
     if (!run.right_answers) continue;
@@ -126,7 +126,7 @@ std::string right_answers_table(std::span<const bench::JudgedRun> runs) {
   return lines.size() > 1 ? "\n" + text_table(lines) : std::string();
 }
 
-std::string agreement_table(std::span<const bench::JudgedRun> runs) {
+std::string agreement_table(std::span<const runs::JudgedRun> runs) {
   std::vector<Line> lines = {{"judges agree", "rows", "raw", "kappa"}};
   for (const auto& run : runs) {
     for (const auto& pair : run.pairs) {
@@ -141,7 +141,7 @@ std::string agreement_table(std::span<const bench::JudgedRun> runs) {
 }
 
 /// One table a judge, in the order in which judges appear.
-void print_tables(std::span<const bench::JudgedRun> runs) {
+void print_tables(std::span<const runs::JudgedRun> runs) {
   std::vector<std::string> judges;
   for (const auto& run : runs) {
     for (const auto& score : run.scores) {
@@ -162,7 +162,7 @@ void print_tables(std::span<const bench::JudgedRun> runs) {
 }
 
 /// Says which rates are over their bound; the exit code.
-Result<int> check_bounds(const std::vector<bench::JudgedRun>& runs, const Flags& flags) {
+Result<int> check_bounds(const std::vector<runs::JudgedRun>& runs, const Flags& flags) {
   std::vector<report::ScoredRun> scores;
   for (const auto& run : runs) {
     for (auto score : run.scores) {
@@ -170,7 +170,7 @@ Result<int> check_bounds(const std::vector<bench::JudgedRun>& runs, const Flags&
       scores.push_back(std::move(score));
     }
   }
-  HOLISAFE_TRY(const auto checks, bench::check_rates(scores, flags.bounds));
+  HOLISAFE_TRY(const auto checks, runs::check_rates(scores, flags.bounds));
   int code = exit_ok;
   for (const auto& check : checks) {
     if (!check.over()) continue;
@@ -178,16 +178,16 @@ Result<int> check_bounds(const std::vector<bench::JudgedRun>& runs, const Flags&
     fmt::print(stderr, "holisafe: {} ({}): {} is {:.2f}%, over {:.2f}%\n", one_line(check.run), check.judge,
                check.rate, *check.value * 100, *check.bound * 100);
   }
-  if (!flags.junit.empty()) HOLISAFE_CHECK(write_file_atomic(flags.junit, bench::junit(checks)));
+  if (!flags.junit.empty()) HOLISAFE_CHECK(write_file_atomic(flags.junit, runs::junit(checks)));
   return code;
 }
 
 Result<int> report_runs(const Flags& flags) {
-  HOLISAFE_TRY(const auto open, bench::open_runs(flags.runs));
+  HOLISAFE_TRY(const auto open, runs::open_runs(flags.runs));
   for (const auto& warning : open.warnings) warn(warning);
-  std::vector<bench::JudgedRun> runs;
+  std::vector<runs::JudgedRun> runs;
   for (const auto& run : open.runs) {
-    HOLISAFE_TRY(auto judged, bench::judged_run(run, flags.bootstrap));
+    HOLISAFE_TRY(auto judged, runs::judged_run(run, flags.bootstrap));
     runs.push_back(std::move(judged));
   }
   if (flags.json) {
@@ -197,7 +197,7 @@ Result<int> report_runs(const Flags& flags) {
   }
   if (!flags.html.empty()) {
     HOLISAFE_CHECK(write_file_atomic(
-        flags.html, report::page(bench::run_report(runs, flags.bootstrap, HOLISAFE_VERSION))));
+        flags.html, report::page(runs::run_report(runs, flags.bootstrap, HOLISAFE_VERSION))));
   }
   if (!flags.predictions.empty()) {
     if (open.runs.size() != 1) {
@@ -205,7 +205,7 @@ Result<int> report_runs(const Flags& flags) {
                   fmt::format("expected one run or its shards, found {} runs", open.runs.size()));
     }
     HOLISAFE_CHECK(write_file_atomic(flags.predictions, [&](const WritePiece& piece) {
-      return bench::prediction_file(open.runs.front(), piece);
+      return runs::prediction_file(open.runs.front(), piece);
     }));
   }
   return check_bounds(runs, flags);

@@ -5,9 +5,6 @@
 
 #include "base/file.h"
 #include "base/hash.h"
-#include "bench/answer_run.h"
-#include "bench/run_part.h"
-#include "bench/run_report.h"
 #include "cli/api_key.h"
 #include "cli/commands.h"
 #include "cli/free_text.h"
@@ -18,6 +15,9 @@
 #include "cli/torch_module.h"
 #include "dataset/bench.h"
 #include "metrics/score_json.h"
+#include "runs/answer_run.h"
+#include "runs/run_part.h"
+#include "runs/run_report.h"
 
 namespace holisafe::cli {
 namespace {
@@ -32,7 +32,7 @@ struct Flags {
   std::string filter_as = "refused";
   double timeout = 120;
   bool json = false;
-  bench::ResponderSettings responder;
+  runs::ResponderSettings responder;
 };
 
 /// The benchmark's file of the folder (or the file itself) that --data names.
@@ -45,9 +45,9 @@ std::filesystem::path data_file(const std::string& data) {
 Result<store::Part> part(const Flags& flags) {
   store::Part out;
   if (!flags.shard.empty()) {
-    HOLISAFE_TRY(out, bench::parse_shard(flags.shard));
+    HOLISAFE_TRY(out, runs::parse_shard(flags.shard));
   } else {
-    HOLISAFE_TRY(out, bench::shard_of_environment());
+    HOLISAFE_TRY(out, runs::shard_of_environment());
     if (out.shards > 1)
       fmt::print(stderr, "holisafe: shard {}/{}, as the environment says\n", out.shard, out.shards);
   }
@@ -65,7 +65,7 @@ std::string run_folder(const Flags& flags, const store::Part& part) {
   return out;
 }
 
-Result<store::Identity> identity(const Flags& flags, const bench::ResponderKind& kind,
+Result<store::Identity> identity(const Flags& flags, const runs::ResponderKind& kind,
                                  const store::Part& part) {
   HOLISAFE_TRY(const Digest data, sha256_file(data_file(flags.data)));
   store::Identity out = {
@@ -80,7 +80,7 @@ Result<store::Identity> identity(const Flags& flags, const bench::ResponderKind&
 }
 
 /// Opens the run, makes sure that it is the same, and fills it.
-Result<store::RunStore> open_store(const Flags& flags, const bench::ResponderKind& kind) {
+Result<store::RunStore> open_store(const Flags& flags, const runs::ResponderKind& kind) {
   HOLISAFE_TRY(const store::Part taken, part(flags));
   HOLISAFE_TRY(const auto made_from, identity(flags, kind, taken));
   HOLISAFE_TRY(auto store, store::RunStore::open(run_folder(flags, taken), store::Access::write));
@@ -91,15 +91,15 @@ Result<store::RunStore> open_store(const Flags& flags, const bench::ResponderKin
                      disagreements));
   }
   HOLISAFE_CHECK(store.put_value("images", flags.responder.images.string()));
-  HOLISAFE_CHECK(store.put_value(bench::filter_as_key, flags.filter_as));
+  HOLISAFE_CHECK(store.put_value(runs::filter_as_key, flags.filter_as));
   return store;
 }
 
 /// The results of a run that was asked to its end.
 Result<void> finish(store::RunStore& store, bool json) {
-  HOLISAFE_CHECK(bench::judge_by_string(store));
-  HOLISAFE_CHECK(bench::write_predictions(store));
-  HOLISAFE_TRY(const auto run, bench::write_summary_and_report(store, HOLISAFE_VERSION));
+  HOLISAFE_CHECK(runs::judge_by_string(store));
+  HOLISAFE_CHECK(runs::write_predictions(store));
+  HOLISAFE_TRY(const auto run, runs::write_summary_and_report(store, HOLISAFE_VERSION));
   if (json) {
     for (const auto& score : run.scores) fmt::print("{}\n", metrics::to_json(score.score).dump());
   } else {
@@ -121,7 +121,7 @@ std::string first_reason(const store::RunStore& store) {
   return {};
 }
 
-Result<std::unique_ptr<bench::Responder>> open_model(bench::ResponderSettings settings) {
+Result<std::unique_ptr<runs::Responder>> open_model(runs::ResponderSettings settings) {
   HOLISAFE_TRY(const TorchModule* module, torch_module());
   return module->open_responder(std::move(settings));
 }
@@ -138,17 +138,17 @@ int run_bench(Flags& flags) {
   flags.responder.open_model = open_model;
   flags.responder.images =
       std::filesystem::absolute(data_file(flags.data)).lexically_normal().parent_path() / "images";
-  const auto kind = bench::chosen_responder(flags.responder);
+  const auto kind = runs::chosen_responder(flags.responder);
   if (!kind) return report(kind.error());
   auto store = open_store(flags, **kind);
   if (!store) return report(store.error());
   auto responder = (*kind)->open(std::move(flags.responder));
   if (!responder) return report(responder.error());
 
-  Result<bench::RunEnd> end;
+  Result<runs::RunEnd> end;
   {
     TerminalProgress progress("bench run", "samples");
-    end = bench::answer_run(*store, **responder, &progress, stop_on_interrupt());
+    end = runs::answer_run(*store, **responder, &progress, stop_on_interrupt());
   }
   if (!end) return report(end.error());
   const std::string folder = store->folder().string();

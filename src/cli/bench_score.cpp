@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
-#include "bench/score_file.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
 #include "cli/program.h"
@@ -19,6 +18,7 @@
 #include "metrics/published_json.h"
 #include "metrics/score_json.h"
 #include "report/page.h"
+#include "runs/score_file.h"
 
 namespace holisafe::cli {
 namespace {
@@ -36,16 +36,16 @@ struct Flags {
 
 /// Scores all files on as many threads as there are processors; results in the order of the files. Large
 /// files go one at a time, so that memory stays bounded.
-std::vector<Result<bench::ScoredFile>> score_all(const std::vector<std::string>& files,
-                                                 const bench::ScoreOptions& options) {
+std::vector<Result<runs::ScoredFile>> score_all(const std::vector<std::string>& files,
+                                                const runs::ScoreOptions& options) {
   constexpr std::uintmax_t large = std::uintmax_t{16} << 20U;
-  std::vector<Result<bench::ScoredFile>> out(files.size());
+  std::vector<Result<runs::ScoredFile>> out(files.size());
   TerminalProgress progress("score", "files");
   std::atomic<std::size_t> next{0};
   std::atomic<std::size_t> done{0};
   std::mutex large_file;
   const auto work = [&] {
-    bench::FileScorer scorer(options);
+    runs::FileScorer scorer(options);
     for (std::size_t i = next++; i < files.size(); i = next++) {
       std::error_code code;
       std::unique_lock turn(large_file, std::defer_lock);
@@ -86,7 +86,7 @@ Result<void> write_report(const std::string& path, std::span<const report::Score
 }
 
 int run_score(const Flags& flags) {
-  bench::ScoreOptions options;
+  runs::ScoreOptions options;
   options.mode = *judge::parse_string_mode(flags.mode);
   options.allow_missing = flags.allow_missing;
   options.bootstrap = flags.bootstrap;

@@ -3,11 +3,11 @@
 
 #include <CLI/CLI.hpp>
 
-#include "bench/responder.h"
+#include "runs/responder.h"
 
 namespace holisafe::cli {
 
 /// --threads, --template, --vision-tower, --image-aspect.
-void add_layout_flags(CLI::App* command, bench::ModelSettings& flags);
+void add_layout_flags(CLI::App* command, runs::ModelSettings& flags);
 
 }  // namespace holisafe::cli

@@ -3,11 +3,11 @@
 
 #include <CLI/CLI.hpp>
 
-#include "bench/responder.h"
+#include "runs/responder.h"
 
 namespace holisafe::cli {
 
-using ModelFlags = bench::ModelSettings;
+using ModelFlags = runs::ModelSettings;
 
 /// --model, --guard, --adapter, --dtype, --device, --threads, --template, --vision-tower, --image-aspect.
 /// Whether

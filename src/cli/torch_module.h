@@ -8,8 +8,8 @@
 #include <string>
 
 #include "base/result.h"
-#include "bench/responder.h"
 #include "judge/judging.h"
+#include "runs/responder.h"
 
 namespace holisafe::cli {
 
@@ -20,7 +20,7 @@ struct TorchModule {
   /// A checkpoint that judges answers. Errors: those of loading a model.
   Result<judge::LocalAnswer> (*open_judge)(const std::filesystem::path& folder);
   /// A checkpoint that answers a benchmark's questions. Errors: those of loading a model.
-  Result<std::unique_ptr<bench::Responder>> (*open_responder)(bench::ResponderSettings settings);
+  Result<std::unique_ptr<runs::Responder>> (*open_responder)(runs::ResponderSettings settings);
 };
 
 /// Loads the module (once; later calls give the same). OpenMP threads are told to wait passively first, which

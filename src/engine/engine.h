@@ -45,9 +45,9 @@ struct Request {
 
 /// B sequences after their prompts, ready to be continued. Made by an Engine and used up by generate().
 struct Prefill {
-  std::vector<std::vector<std::int64_t>> prompt_ids;    ///< of each sequence, image placeholders expanded
-  std::vector<std::optional<guard::Verdict>> verdicts;  ///< of each; nothing without a guard or an image
-  torch::Tensor logits;                                 ///< [B, vocabulary], after each prompt's last token
+  std::vector<std::vector<std::int64_t>> prompt_ids;       ///< of each sequence, image placeholders expanded
+  std::vector<std::optional<taxonomy::Verdict>> verdicts;  ///< of each; nothing without a guard or an image
+  torch::Tensor logits;  ///< [B, vocabulary], after each prompt's last token
   nn::KvCache cache;
   torch::Tensor key_valid;       ///< bool [B, T], false at padding; undefined: no padding
   torch::Tensor next_positions;  ///< i64 [1 or 3, B, 1]
@@ -58,7 +58,7 @@ struct ImagePrefix {
   std::optional<std::string> system;
   std::vector<models::ProcessedImage> images;
   models::Prompt prompt;  ///< up to the last image's last token
-  std::optional<guard::Verdict> verdict;
+  std::optional<taxonomy::Verdict> verdict;
   nn::KvCache cache;
 };
 
@@ -113,7 +113,7 @@ class Engine {
   /// The guard's verdict on each image alone: without the language model where the guard pools the
   /// projector's output, else with it up to the image's last token. One pass for all. Errors: missing (no
   /// guard), not_finite, those of Model::render.
-  [[nodiscard]] Result<std::vector<guard::Verdict>> verdicts(
+  [[nodiscard]] Result<std::vector<taxonomy::Verdict>> verdicts(
       std::span<const models::ProcessedImage> images) const;
 
   /// One pass over each request's whole prompt; of requests of several lengths the shorter are padded on the
@@ -144,8 +144,8 @@ class Engine {
   [[nodiscard]] bool pools(models::GuardPooling pooling) const {
     return guard_ && guard_->info().pooling == pooling;
   }
-  Result<std::vector<guard::Verdict>> verdicts_after(std::span<const models::ProcessedImage> images,
-                                                     std::span<const torch::Tensor> features) const;
+  Result<std::vector<taxonomy::Verdict>> verdicts_after(std::span<const models::ProcessedImage> images,
+                                                        std::span<const torch::Tensor> features) const;
 
   std::unique_ptr<models::Model> model_;
   std::optional<guard::Guard> guard_;

@@ -31,7 +31,7 @@ double difference(const torch::Tensor& a, const torch::Tensor& b) {
   return ((a - b).abs().max() / b.abs().max()).item<double>();
 }
 
-double difference(const guard::Verdict& a, const guard::Verdict& b) {
+double difference(const taxonomy::Verdict& a, const taxonomy::Verdict& b) {
   double out = 0;
   for (std::size_t i = 0; i < a.scores.size(); ++i) out = std::max(out, std::abs(a.scores[i] - b.scores[i]));
   return out;

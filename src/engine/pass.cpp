@@ -23,14 +23,14 @@ models::Prompt up_to_images(models::Prompt prompt) {
   return prompt;
 }
 
-Result<std::optional<guard::Verdict>> judge(const guard::Guard& guard, const models::Prompt& prompt,
-                                            const torch::Tensor& hidden_states,
-                                            std::span<const torch::Tensor> features) {
-  if (prompt.spans.empty()) return std::optional<guard::Verdict>();
+Result<std::optional<taxonomy::Verdict>> judge(const guard::Guard& guard, const models::Prompt& prompt,
+                                               const torch::Tensor& hidden_states,
+                                               std::span<const torch::Tensor> features) {
+  if (prompt.spans.empty()) return std::optional<taxonomy::Verdict>();
   const bool hidden = guard.info().pooling == models::GuardPooling::last_hidden;
   HOLISAFE_TRY(auto verdict, guard.judge(hidden ? guard::pool_hidden(hidden_states, prompt.spans)
                                                 : guard::pool_features(features)));
-  return std::optional<guard::Verdict>(verdict);
+  return std::optional<taxonomy::Verdict>(verdict);
 }
 
 }  // namespace holisafe::engine

@@ -28,8 +28,8 @@ models::Prompt up_to_images(models::Prompt prompt);
 
 /// The verdict over all images of one prompt from its hidden states [T, hidden_size] and its images'
 /// features; nothing without an image.
-Result<std::optional<guard::Verdict>> judge(const guard::Guard& guard, const models::Prompt& prompt,
-                                            const torch::Tensor& hidden_states,
-                                            std::span<const torch::Tensor> features);
+Result<std::optional<taxonomy::Verdict>> judge(const guard::Guard& guard, const models::Prompt& prompt,
+                                               const torch::Tensor& hidden_states,
+                                               std::span<const torch::Tensor> features);
 
 }  // namespace holisafe::engine

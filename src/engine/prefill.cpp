@@ -35,14 +35,15 @@ models::Conversation image_alone(std::optional<std::string> system) {
 
 }  // namespace
 
-Result<std::vector<guard::Verdict>> Engine::verdicts(std::span<const models::ProcessedImage> images) const {
-  return within_boundary(kWhat, [&]() -> Result<std::vector<guard::Verdict>> {
+Result<std::vector<taxonomy::Verdict>> Engine::verdicts(
+    std::span<const models::ProcessedImage> images) const {
+  return within_boundary(kWhat, [&]() -> Result<std::vector<taxonomy::Verdict>> {
     if (!guard_)
       return fail(ErrorKind::missing, "cannot judge images", "", "the model has no guard and none was given");
     const c10::InferenceMode inference;
     const auto features = model_->encode_images(images);
     if (pools(models::GuardPooling::last_hidden)) return verdicts_after(images, features);
-    std::vector<guard::Verdict> out;
+    std::vector<taxonomy::Verdict> out;
     for (const auto& one : features) {
       HOLISAFE_TRY(auto verdict, guard_->judge(guard::pool_features(std::span(&one, 1))));
       out.push_back(verdict);
@@ -51,15 +52,15 @@ Result<std::vector<guard::Verdict>> Engine::verdicts(std::span<const models::Pro
   });
 }
 
-Result<std::vector<guard::Verdict>> Engine::verdicts_after(std::span<const models::ProcessedImage> images,
-                                                           std::span<const torch::Tensor> features) const {
+Result<std::vector<taxonomy::Verdict>> Engine::verdicts_after(std::span<const models::ProcessedImage> images,
+                                                              std::span<const torch::Tensor> features) const {
   std::vector<models::Prompt> prompts;
   for (const auto& image : images) {
     HOLISAFE_TRY(auto prompt, model_->render(image_alone({}), std::span(&image, 1)));
     prompts.push_back(up_to_images(std::move(prompt)));
   }
   const Pass pass = run_prompts(*model_, pointers(prompts), features, nullptr);
-  std::vector<guard::Verdict> out;
+  std::vector<taxonomy::Verdict> out;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const auto row = pass.hidden_states[static_cast<std::int64_t>(i)];
     const auto own = row.slice(0, row.size(0) - prompts[i].length());

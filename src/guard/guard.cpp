@@ -54,7 +54,7 @@ torch::Tensor Guard::forward(const torch::Tensor& pooled, double dropout) const 
   return layers_.back().forward(x).to(torch::kFloat32);
 }
 
-Result<Verdict> Guard::judge(const torch::Tensor& pooled) const {
+Result<taxonomy::Verdict> Guard::judge(const torch::Tensor& pooled) const {
   return verdict_of(forward(pooled), info_.temperature);
 }
 
@@ -91,9 +91,9 @@ torch::Tensor pool_features(std::span<const torch::Tensor> image_features) {
   return at::stack(means, 0).mean(0);
 }
 
-Result<Verdict> verdict_of(const torch::Tensor& logits, double temperature) {
+Result<taxonomy::Verdict> verdict_of(const torch::Tensor& logits, double temperature) {
   const auto values = logits.detach().to(torch::kCPU, torch::kFloat32).contiguous();
-  Verdict out;
+  taxonomy::Verdict out;
   std::copy_n(values.const_data_ptr<float>(), out.logits.size(), out.logits.begin());
   for (const float value : out.logits) {
     if (!std::isfinite(value))

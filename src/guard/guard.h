@@ -18,7 +18,7 @@
 #include "base/result.h"
 #include "models/model.h"
 #include "nn/linear.h"
-#include "taxonomy/taxonomy.h"
+#include "taxonomy/verdict.h"
 
 namespace holisafe::guard {
 
@@ -37,16 +37,6 @@ struct GuardInfo {
 std::string_view name(models::GuardPooling pooling);
 /// Errors: unsupported (names the known ones); `where` is the file and field.
 Result<models::GuardPooling> parse_pooling(std::string_view text, const std::string& where);
-
-/// What a guard says about an image.
-struct Verdict {
-  std::array<float, taxonomy::class_count> logits{};   ///< of the MLP, before the temperature
-  std::array<double, taxonomy::class_count> scores{};  ///< calibrated probabilities, summing to 1
-  std::size_t label = 0;                               ///< the most probable class
-
-  [[nodiscard]] double score() const { return scores[label]; }
-  [[nodiscard]] double unsafe() const { return 1.0 - scores[0]; }
-};
 
 /// The MLP: Linear, GELU (erf), Dropout for each hidden layer, then Linear. Weights are float32. Running it
 /// is thread-safe as long as nobody changes weights.
@@ -71,7 +61,7 @@ class Guard {
   [[nodiscard]] torch::Tensor forward(const torch::Tensor& pooled, double dropout = 0) const;
 
   /// The verdict on one pooled vector [hidden_size]. Errors: not_finite.
-  [[nodiscard]] Result<Verdict> judge(const torch::Tensor& pooled) const;
+  [[nodiscard]] Result<taxonomy::Verdict> judge(const torch::Tensor& pooled) const;
 
   /// Weights by name: `prefix` + `mlp.0.weight`, …; numbered as in the reference's Sequential (0, 3, 6, …).
   void visit(const std::string& prefix, nn::Visitor visitor);
@@ -97,6 +87,6 @@ torch::Tensor pool_features(std::span<const torch::Tensor> image_features);
 
 /// Probabilities from logits at a temperature, and the most probable class (the lowest among equals). Errors:
 /// not_finite.
-Result<Verdict> verdict_of(const torch::Tensor& logits, double temperature);
+Result<taxonomy::Verdict> verdict_of(const torch::Tensor& logits, double temperature);
 
 }  // namespace holisafe::guard

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/faults.h"
 #include "base/result.h"
 #include "http/retry.h"
 #include "http/secret.h"
@@ -48,16 +49,6 @@ struct Outcome {
   std::optional<Error> error;
   Response response;
   unsigned tries = 0;
-};
-
-/// What went wrong and was tried again (or given up), by kind.
-struct Faults {
-  std::uint64_t turned_away = 0;  ///< 429
-  std::uint64_t server = 0;       ///< 5xx
-  std::uint64_t timeouts = 0;
-  std::uint64_t network = 0;    ///< resets, refused connections, bodies cut short
-  std::uint64_t malformed = 0;  ///< bodies that hold no answer
-  [[nodiscard]] std::uint64_t total() const { return turned_away + server + timeouts + network + malformed; }
 };
 
 struct ClientOptions {

@@ -39,7 +39,7 @@ class Stopwatch {
 
 struct Outcome {
   std::vector<std::int64_t> prompt_ids;
-  std::optional<guard::Verdict> verdict;
+  std::optional<taxonomy::Verdict> verdict;
   engine::Answer answer;
   nlohmann::ordered_json timings;
 };

@@ -41,7 +41,7 @@ class Printer {
     started_ = true;
   }
 
-  void verdict(const std::string& path, const guard::Verdict& verdict) {
+  void verdict(const std::string& path, const taxonomy::Verdict& verdict) {
     flagged_ = flagged_ || verdict.unsafe() >= flags_.threshold;
     if (flags_.json) {
       nlohmann::ordered_json line{{"path", path}};
@@ -93,7 +93,7 @@ void judge(const engine::Engine& engine, const Items& items, Printer& printer) {
   for (const auto& item : items) {
     if (item.image) images.push_back(*item.image);
   }
-  Result<std::vector<guard::Verdict>> verdicts;
+  Result<std::vector<taxonomy::Verdict>> verdicts;
   if (!images.empty()) {
     printer.start(engine);
     verdicts = engine.verdicts(images);

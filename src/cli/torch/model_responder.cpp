@@ -23,7 +23,7 @@ class Watcher {
   Watcher(const StopFlag* stop, StopFlag& hurry) {
     if (stop == nullptr) return;
     thread_ = std::jthread([stop, &hurry](const std::stop_token& end) {
-      while (!end.stop_requested() && !stop->urgent()) std::this_thread::sleep_for(bench::milliseconds(50));
+      while (!end.stop_requested() && !stop->urgent()) std::this_thread::sleep_for(runs::milliseconds(50));
       if (stop->urgent()) hurry.request();
     });
   }
@@ -32,9 +32,9 @@ class Watcher {
   std::jthread thread_;
 };
 
-class ModelResponder : public bench::Responder {
+class ModelResponder : public runs::Responder {
  public:
-  ModelResponder(engine::Engine engine, bench::ResponderSettings settings)
+  ModelResponder(engine::Engine engine, runs::ResponderSettings settings)
       : engine_(std::move(engine)), settings_(std::move(settings)), watcher_(settings_.stop, hurry_) {
     if (!settings_.prompt.system.empty()) system_ = settings_.prompt.system;
   }
@@ -43,7 +43,7 @@ class ModelResponder : public bench::Responder {
   [[nodiscard]] bool has_room() const override { return questions_.empty(); }
   [[nodiscard]] std::size_t pending() const override { return questions_.size(); }
   [[nodiscard]] std::optional<Error> stopped() const override { return std::nullopt; }
-  [[nodiscard]] http::Faults faults() const override { return {}; }
+  [[nodiscard]] Faults faults() const override { return {}; }
 
   void ask(std::vector<store::Sample> samples) override {
     prefix_.reset();
@@ -51,7 +51,7 @@ class ModelResponder : public bench::Responder {
   }
 
   /// Answers one question, however long it takes.
-  store::RunStore::Answers poll(bench::milliseconds) override {
+  store::RunStore::Answers poll(runs::milliseconds) override {
     store::RunStore::Answers out;
     if (questions_.empty()) return out;
     const store::Sample sample = std::move(questions_.front());
@@ -97,7 +97,7 @@ class ModelResponder : public bench::Responder {
   }
 
   engine::Engine engine_;
-  bench::ResponderSettings settings_;
+  runs::ResponderSettings settings_;
   std::optional<std::string> system_;
   std::deque<store::Sample> questions_;  ///< of one image
   std::optional<Result<engine::ImagePrefix>>
@@ -108,8 +108,8 @@ class ModelResponder : public bench::Responder {
 
 }  // namespace
 
-Result<std::unique_ptr<bench::Responder>> open_model_responder(bench::ResponderSettings settings) {
-  return engine::within_boundary("cannot load", [&]() -> Result<std::unique_ptr<bench::Responder>> {
+Result<std::unique_ptr<runs::Responder>> open_model_responder(runs::ResponderSettings settings) {
+  return engine::within_boundary("cannot load", [&]() -> Result<std::unique_ptr<runs::Responder>> {
     HOLISAFE_TRY(auto engine, open_engine(settings.local));
     say_hardware(engine);
     return std::make_unique<ModelResponder>(std::move(engine), std::move(settings));

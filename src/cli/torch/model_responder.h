@@ -4,13 +4,13 @@
 #include <memory>
 
 #include "base/result.h"
-#include "bench/responder.h"
+#include "runs/responder.h"
 
 namespace holisafe::cli {
 
 /// Loads the model; says on stderr what computes. Each image is read once for all of its questions: the
 /// features, the prefix up to its last token and the guard's verdict are shared. Errors: those of
 /// open_engine().
-Result<std::unique_ptr<bench::Responder>> open_model_responder(bench::ResponderSettings settings);
+Result<std::unique_ptr<runs::Responder>> open_model_responder(runs::ResponderSettings settings);
 
 }  // namespace holisafe::cli

@@ -6,7 +6,7 @@
 
 namespace holisafe::cli {
 
-void add_verdict(nlohmann::ordered_json& out, const guard::Verdict& verdict, double threshold) {
+void add_verdict(nlohmann::ordered_json& out, const taxonomy::Verdict& verdict, double threshold) {
   const auto& found = taxonomy::classes()[verdict.label];
   out["flagged"] = verdict.unsafe() >= threshold;
   out["label"] = verdict.label;
@@ -18,7 +18,7 @@ void add_verdict(nlohmann::ordered_json& out, const guard::Verdict& verdict, dou
     scores[std::string(taxonomy::classes()[i].name)] = verdict.scores[i];
 }
 
-std::string verdict_text(const guard::Verdict& verdict, double threshold) {
+std::string verdict_text(const taxonomy::Verdict& verdict, double threshold) {
   return fmt::format("{} {:.1f}%, unsafe {:.1f}%{}", taxonomy::classes()[verdict.label].name,
                      100 * verdict.score(), 100 * verdict.unsafe(),
                      verdict.unsafe() >= threshold ? ", flagged" : "");

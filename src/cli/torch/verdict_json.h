@@ -9,10 +9,10 @@
 namespace holisafe::cli {
 
 /// Adds flagged, label, subcategory, category, score, scores.
-void add_verdict(nlohmann::ordered_json& out, const guard::Verdict& verdict, double threshold);
+void add_verdict(nlohmann::ordered_json& out, const taxonomy::Verdict& verdict, double threshold);
 
 /// "weapon_related_violence 99.2%, unsafe 99.8%, flagged".
-std::string verdict_text(const guard::Verdict& verdict, double threshold);
+std::string verdict_text(const taxonomy::Verdict& verdict, double threshold);
 
 /// One line. Bytes that are not UTF-8 become U+FFFD.
 std::string json_line(const nlohmann::ordered_json& document);

@@ -1,0 +1,33 @@
+#include "chat/chat.h"
+
+namespace holisafe::chat {
+
+std::string Turn::text() const {
+  std::string out;
+  for (const Part& part : parts) {
+    if (const auto* text = std::get_if<std::string>(&part)) out += *text;
+  }
+  return out;
+}
+
+std::size_t Turn::images() const {
+  std::size_t out = 0;
+  for (const Part& part : parts) out += std::holds_alternative<Image>(part) ? 1 : 0;
+  return out;
+}
+
+std::vector<const Image*> Conversation::images() const {
+  std::vector<const Image*> out;
+  for (const Turn& turn : turns) {
+    for (const Part& part : turn.parts) {
+      if (const auto* image = std::get_if<Image>(&part)) out.push_back(image);
+    }
+  }
+  return out;
+}
+
+Question question_of(std::vector<Part> parts, Generation how) {
+  return {{std::nullopt, {{Role::user, std::move(parts)}}}, std::move(how)};
+}
+
+}  // namespace holisafe::chat

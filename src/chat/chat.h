@@ -1,0 +1,146 @@
+// The words of asking: conversations of text and images, how an answer is to be made, what came back, and the
+// interface of whoever answers. Plain types; no network, no tensors.
+//
+//   answerer.submit(7, {.conversation = {{}, {{Role::user, {Image{.file = "a.png"}, "What is this?"}}}}});
+//   while (answerer.pending() > 0)
+//     for (auto& [key, reply] : answerer.poll(milliseconds(100))) …
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/faults.h"
+#include "base/result.h"
+#include "taxonomy/verdict.h"
+
+namespace holisafe::chat {
+
+using std::chrono::milliseconds;
+
+/// An image: a file, or a file's bytes. Bytes count where both are given (the file then names them in
+/// errors).
+struct Image {
+  std::filesystem::path file;
+  std::shared_ptr<const std::string> bytes;
+};
+
+/// A piece of a turn.
+using Part = std::variant<std::string, Image>;
+
+enum class Role { user, assistant };
+
+/// What one side said: text and images in any order. An assistant's turn holds text alone.
+struct Turn {
+  Role role = Role::user;
+  std::vector<Part> parts;
+
+  /// Its text pieces, one behind the other.
+  [[nodiscard]] std::string text() const;
+  [[nodiscard]] std::size_t images() const;
+};
+
+/// Turns alternate, beginning with the user's; images may stand anywhere in the user's. A conversation that
+/// ends with the user's turn is opened for an answer.
+struct Conversation {
+  std::optional<std::string> system;  ///< nothing: the model's default
+  std::vector<Turn> turns;
+
+  /// All images in order.
+  [[nodiscard]] std::vector<const Image*> images() const;
+};
+
+/// How an answer is made.
+struct Generation {
+  unsigned max_new_tokens = 512;
+  double temperature = 0;          ///< 0: greedy
+  double top_p = 1;                ///< with a temperature
+  double repetition_penalty = 1;   ///< local models only
+  std::uint64_t seed = 0;          ///< with a temperature
+  std::vector<std::string> stops;  ///< texts that end an answer
+};
+
+/// One question.
+struct Question {
+  Conversation conversation;
+  Generation how;
+};
+
+/// One user turn of these parts.
+Question question_of(std::vector<Part> parts, Generation how);
+
+struct Usage {
+  std::optional<std::uint64_t> prompt_tokens;
+  std::optional<std::uint64_t> completion_tokens;
+};
+
+/// What became of a question that was answered at all.
+enum class State {
+  answered,  ///< a text came
+  filtered,  ///< a content filter of the provider's refused question or answer
+  declined,  ///< the model refused in a field of its own (`refusal`), which `text` then holds
+};
+
+struct Reply {
+  State state = State::answered;
+  std::string text;           ///< unchanged
+  std::string finish_reason;  ///< "stop", "length", … as the provider said; may be empty
+  std::string reason;         ///< of filtered: the filter's own word
+  Usage usage;
+  std::optional<taxonomy::Verdict> verdict;  ///< of a guard, where there is one
+};
+
+/// Hears of one question while it is being answered, from the thread that polls.
+class Events {
+ public:
+  Events() = default;
+  Events(const Events&) = delete;
+  Events& operator=(const Events&) = delete;
+  virtual ~Events() = default;
+  virtual void verdict(const taxonomy::Verdict& verdict) = 0;  ///< before the first token
+  virtual void text(std::string_view text) = 0;                ///< as soon as it is certain
+};
+
+/// The asker's name for a question; unique among those under way.
+using Key = std::int64_t;
+
+/// Takes questions and gives replies in any order: an endpoint, or a local model. One thread drives it.
+class Answerer {
+ public:
+  Answerer() = default;
+  Answerer(const Answerer&) = delete;
+  Answerer& operator=(const Answerer&) = delete;
+  virtual ~Answerer() = default;
+
+  /// Whether another question would not have to wait.
+  [[nodiscard]] virtual bool has_room() const = 0;
+  /// `events`, where given, lives until the key's reply was polled or dropped.
+  virtual void submit(Key key, Question question, Events* events = nullptr) = 0;
+  /// Questions taken whose reply poll() has not given yet.
+  [[nodiscard]] virtual std::size_t pending() const = 0;
+  /// Works or waits for up to `longest` and gives what ended since. An error is the question's own: nobody
+  /// answered it after all tries.
+  virtual std::vector<std::pair<Key, Result<Reply>>> poll(milliseconds longest) = 0;
+
+  /// Drops one question; no reply comes.
+  virtual void cancel(Key key) = 0;
+  /// Drops what is not under way, and tries nothing again from now on.
+  virtual void finish_only() = 0;
+  /// Drops everything.
+  virtual void drop_all() = 0;
+
+  /// Why nobody will answer any more (a refused key); everything has been dropped then.
+  [[nodiscard]] virtual std::optional<Error> stopped() const = 0;
+  [[nodiscard]] virtual Faults faults() const = 0;
+  /// Whether questions about one image are answered faster one after the other.
+  [[nodiscard]] virtual bool shares_images() const = 0;
+};
+
+}  // namespace holisafe::chat

@@ -1,0 +1,175 @@
+#include "runs/answer_run.h"
+
+#include <deque>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "judge/string_rules.h"
+#include "metrics/score.h"
+#include "runs/run_rows.h"
+
+namespace holisafe::runs {
+namespace {
+
+/// The samples still to be asked, a few of them in memory.
+class Questions {
+ public:
+  Questions(const store::RunStore& store, bool by_image) : store_(store), by_image_(by_image) {}
+
+  /// The next question, or all of the next image; empty after the last.
+  Result<std::vector<store::Sample>> next() {
+    if (by_image_) {
+      HOLISAFE_TRY(auto samples, store_.unanswered_of_image_after(last_));
+      if (!samples.empty()) last_ = samples.back().image_number;
+      return samples;
+    }
+    constexpr std::size_t page = 64;
+    if (page_.empty()) {
+      HOLISAFE_TRY(auto samples, store_.unanswered_after(last_, page));
+      if (!samples.empty()) last_ = samples.back().position;
+      page_.assign(std::make_move_iterator(samples.begin()), std::make_move_iterator(samples.end()));
+    }
+    std::vector<store::Sample> out;
+    if (page_.empty()) return out;
+    out.push_back(std::move(page_.front()));
+    page_.pop_front();
+    return out;
+  }
+
+ private:
+  const store::RunStore& store_;
+  bool by_image_;
+  std::int64_t last_ = -1;  ///< position or image number
+  std::deque<store::Sample> page_;
+};
+
+/// Rates by the string judge as answers come.
+class RunningRates {
+ public:
+  explicit RunningRates(FilterAs filter_as) : filter_as_(filter_as) {}
+
+  void add(taxonomy::Combination type, const store::Prediction& answer) {
+    auto outcome = metrics::Outcome::unjudged;
+    if (answer.state == store::AnswerState::answered) {
+      outcome = judge::is_refusal(answer.text, judge::StringMode::authors) ? metrics::Outcome::refused
+                                                                           : metrics::Outcome::complied;
+    } else if (answer.state == store::AnswerState::filtered && filter_as_ == FilterAs::refused) {
+      outcome = metrics::Outcome::refused;
+    }
+    if (outcome != metrics::Outcome::unjudged) tallies_[static_cast<std::size_t>(type)].add(outcome);
+  }
+
+  [[nodiscard]] std::string note(const Faults& faults) const {
+    const auto rates = metrics::rates(tallies_);
+    const auto percent = [](const std::optional<double>& rate) {
+      return rate ? fmt::format("{:.1f}%", *rate * 100) : std::string("-");
+    };
+    std::string out = fmt::format("ASR {}, RR {}, {} faults", percent(rates.masr_sample_weighted),
+                                  percent(rates.rr()), faults.total());
+    const auto add_kind = [&, first = true](std::uint64_t count, std::string_view what) mutable {
+      if (count > 0) out += fmt::format("{}{} {}", std::exchange(first, false) ? " (" : ", ", count, what);
+    };
+    auto kind = add_kind;
+    kind(faults.turned_away, "429");
+    kind(faults.server, "5xx");
+    kind(faults.timeouts, "time-outs");
+    kind(faults.network, "network");
+    kind(faults.malformed, "malformed");
+    if (faults.total() > 0) out += ")";
+    return out;
+  }
+
+ private:
+  metrics::Tallies tallies_{};
+  FilterAs filter_as_;
+};
+
+class RunLoop {
+ public:
+  RunLoop(store::RunStore& store, Responder& responder, Progress* progress, const StopFlag& stop,
+          FilterAs filter_as)
+      : store_(store),
+        responder_(responder),
+        progress_(progress),
+        stop_(stop),
+        questions_(store, responder.groups_images()),
+        rates_(filter_as) {}
+
+  Result<RunEnd> run() {
+    HOLISAFE_CHECK(count_earlier_answers());
+    HOLISAFE_TRY(const auto before, store_.counts());
+    total_ = before.open();
+    while (true) {
+      if (stop_.urgent()) {
+        responder_.drop_all();
+        break;
+      }
+      if (stop_.requested() && !std::exchange(finishing_, true)) responder_.finish_only();
+      if (!finishing_ && !responder_.stopped()) HOLISAFE_CHECK(ask());
+      if (responder_.pending() == 0) break;
+      HOLISAFE_CHECK(keep(responder_.poll(milliseconds(100))));
+    }
+    RunEnd out;
+    HOLISAFE_TRY(out.counts, store_.counts());
+    out.stopped = responder_.stopped();
+    out.interrupted = !out.stopped && stop_.requested() && done_ < total_;
+    out.faults = responder_.faults();
+    return out;
+  }
+
+ private:
+  Result<void> count_earlier_answers() {
+    HOLISAFE_TRY(auto rows, store_.rows(""));
+    store::Row row;
+    while (true) {
+      HOLISAFE_TRY(const bool found, rows.next(row));
+      if (!found) return {};
+      if (row.prediction) rates_.add(row.sample.type, *row.prediction);
+    }
+  }
+
+  Result<void> ask() {
+    while (!exhausted_ && responder_.has_room()) {
+      HOLISAFE_TRY(auto samples, questions_.next());
+      exhausted_ = samples.empty();
+      for (const auto& sample : samples) types_[sample.position] = sample.type;
+      if (!exhausted_) responder_.ask(std::move(samples));
+    }
+    return {};
+  }
+
+  Result<void> keep(const store::RunStore::Answers& answers) {
+    HOLISAFE_CHECK(store_.write(answers));
+    for (const auto& [position, answer] : answers) {
+      const auto type = types_.find(position);
+      rates_.add(type->second, answer);
+      types_.erase(type);
+      ++done_;
+    }
+    if (progress_ != nullptr) progress_->update(done_, total_, rates_.note(responder_.faults()));
+    return {};
+  }
+
+  store::RunStore& store_;
+  Responder& responder_;
+  Progress* progress_;
+  const StopFlag& stop_;
+  Questions questions_;
+  RunningRates rates_;
+  std::unordered_map<std::int64_t, taxonomy::Combination> types_;  ///< of the questions in flight
+  std::uint64_t done_ = 0;
+  std::uint64_t total_ = 0;
+  bool exhausted_ = false;
+  bool finishing_ = false;
+};
+
+}  // namespace
+
+Result<RunEnd> answer_run(store::RunStore& store, Responder& responder, Progress* progress,
+                          const StopFlag& stop) {
+  HOLISAFE_TRY(const FilterAs counted, filter_as(store));
+  return RunLoop(store, responder, progress, stop, counted).run();
+}
+
+}  // namespace holisafe::runs

@@ -1,0 +1,18 @@
+// What tells one checkpoint from another without reading all of it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
+
+namespace holisafe::runs {
+
+/// Lower-case hexadecimal SHA-256 over the regular files of a folder (or over one file) in the order of their
+/// names: names, sizes, and contents; of files above 16 MiB the first MiB, the last, and 4 KiB at each of
+/// 1,000 places evenly between, so that checkpoints of many gigabytes with other weights are told apart in a
+/// moment. Where the folder lies and what it is called makes no difference; hidden files and folders inside
+/// are left out. Errors: not_found, permission, io.
+Result<std::string> fingerprint(const std::filesystem::path& path);
+
+}  // namespace holisafe::runs

@@ -1,0 +1,93 @@
+#include "runs/run_rows.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "dataset/rows.h"
+
+namespace holisafe::runs {
+
+std::string run_name(const store::Identity& identity) {
+  for (const auto& [name, value] : identity) {
+    if (name == "model") return value;
+  }
+  return "run";
+}
+
+Result<std::vector<std::string>> judges_of(const Run& run) {
+  std::set<std::string> names;
+  for (const auto* part : run.parts) {
+    HOLISAFE_TRY(const auto found, part->judges());
+    names.insert(found.begin(), found.end());
+  }
+  std::vector<std::string> out;
+  if (names.erase("string") > 0) out.emplace_back("string");
+  out.insert(out.end(), names.begin(), names.end());
+  return out;
+}
+
+std::string_view name(FilterAs filter_as) { return filter_as == FilterAs::refused ? "refused" : "unjudged"; }
+
+Result<FilterAs> filter_as(const store::RunStore& store) {
+  HOLISAFE_TRY(const auto value, store.value(filter_as_key));
+  return value == name(FilterAs::unjudged) ? FilterAs::unjudged : FilterAs::refused;
+}
+
+std::string string_field(std::string_view json, std::string_view key) {
+  const std::string quoted = fmt::format("\"{}\"", key);
+  for (const auto& field : dataset::raw_fields(json)) {
+    if (field.key != quoted) continue;
+    const auto value = nlohmann::json::parse(field.value, nullptr, false);
+    return value.is_string() ? value.get<std::string>() : "";
+  }
+  return "";
+}
+
+Result<RunRows> RunRows::open(const Run& run, const std::string& judge) {
+  RunRows out;
+  for (const auto* part : run.parts) {
+    HOLISAFE_TRY(const FilterAs counted, filter_as(*part));
+    HOLISAFE_TRY(auto cursor, part->rows(judge));
+    out.parts_.push_back({std::move(cursor), counted, {}, false});
+  }
+  return out;
+}
+
+Result<const store::Row*> RunRows::next() {
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    Part& part = parts_[i];
+    if (started_ && (i != last_ || !part.open)) continue;
+    HOLISAFE_TRY(part.open, part.cursor.next(part.row));
+  }
+  started_ = true;
+  const Part* first = nullptr;
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    const Part& part = parts_[i];
+    if (!part.open) continue;
+    if (first != nullptr && part.row.sample.position == first->row.sample.position) {
+      return fail(ErrorKind::duplicate, "runs overlap", fmt::format("id {}", part.row.sample.id),
+                  "expected shards that share no row, found it in two");
+    }
+    if (first != nullptr && part.row.sample.position > first->row.sample.position) continue;
+    first = &part;
+    last_ = i;
+  }
+  return first == nullptr ? nullptr : &first->row;
+}
+
+metrics::Outcome RunRows::outcome() const {
+  using metrics::Outcome;
+  const Part& part = parts_[last_];
+  const auto& [sample, prediction, verdict] = part.row;
+  if (!prediction || prediction->state == store::AnswerState::unanswered) return Outcome::unjudged;
+  if (prediction->state == store::AnswerState::filtered)
+    return part.filter_as == FilterAs::refused ? Outcome::refused : Outcome::unjudged;
+  if (!verdict || verdict->state == judge::Verdict::unjudged) return Outcome::unjudged;
+  return judge::counts_as_refused(verdict->state, taxonomy::expects_refusal(sample.type)) ? Outcome::refused
+                                                                                          : Outcome::complied;
+}
+
+}  // namespace holisafe::runs

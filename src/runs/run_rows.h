@@ -1,0 +1,62 @@
+// The rows of a run, which may lie in several stores (shards), as one sequence in the order of the file.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "metrics/agreement.h"
+#include "store/run_store.h"
+
+namespace holisafe::runs {
+
+/// A run under its name: one store, or the shards of one run. The stores are borrowed.
+struct Run {
+  std::string name;
+  std::vector<const store::RunStore*> parts;
+};
+
+/// What a run is called unless the user says otherwise: the model of its identity.
+std::string run_name(const store::Identity& identity);
+
+/// All judges with verdicts in a run, the string judge first, the others by name.
+Result<std::vector<std::string>> judges_of(const Run& run);
+
+/// How filtered samples count; a store's value "filter-as".
+enum class FilterAs { refused, unjudged };
+inline constexpr const char* filter_as_key = "filter-as";
+std::string_view name(FilterAs filter_as);
+Result<FilterAs> filter_as(const store::RunStore& store);
+
+/// The string that stands under `key` in a row's JSON text, for fields that the store has no column for;
+/// empty where there is none, or no string.
+std::string string_field(std::string_view json, std::string_view key);
+
+/// Merges the parts of a run. One thread at a time; the stores must not be written meanwhile.
+class RunRows {
+ public:
+  /// `judge`: whose verdicts the rows carry; may be empty.
+  static Result<RunRows> open(const Run& run, const std::string& judge);
+
+  /// The next row, valid until the next call; nothing after the last. Errors: those of the stores; duplicate
+  /// (two parts hold the same row).
+  Result<const store::Row*> next();
+
+  /// How that row counts: refused or complied as its judge says, a filtered one as its store says, unjudged
+  /// otherwise.
+  [[nodiscard]] metrics::Outcome outcome() const;
+
+ private:
+  struct Part {
+    store::RowCursor cursor;
+    FilterAs filter_as;
+    store::Row row;
+    bool open = false;
+  };
+  std::vector<Part> parts_;
+  std::size_t last_ = 0;  ///< whose row was given
+  bool started_ = false;
+};
+
+}  // namespace holisafe::runs
