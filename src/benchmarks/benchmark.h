@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -17,41 +18,52 @@
 #include <vector>
 
 #include "base/result.h"
-#include "chat/chat.h"
+#include "benchmarks/item.h"
 #include "dataset/problems.h"
 #include "metrics/figures.h"
 #include "metrics/score.h"
 
 namespace holisafe::benchmarks {
 
-/// A row of a benchmark. Its images are paths relative to Rows::images().
-struct Item {
-  std::int64_t position = 0;  ///< its row in the data, from 0
-  std::string id;             ///< the integer's digits, or the string; unique
-  bool id_is_string = false;
-  std::vector<chat::Part> parts;  ///< the user's turn, in the order of the prompt
-  std::string query;              ///< the text to show to a reader
-  metrics::Groups groups;
-  std::string cluster;       ///< rows of one cluster (an image) stand or fall together
-  std::string target;        ///< what a rule compares with: a letter, a word; may be empty
-  std::optional<int> label;  ///< guard class of its image, 0-19; nothing: unknown
-  std::string json;          ///< the row as it stands in the data
-};
-
-/// The rows of a folder, read piece by piece in memory that does not grow with the data.
+/// The rows of a folder, read piece by piece in memory that does not grow with the data (but for their ids).
 class Rows {
  public:
+  Rows() = default;
+  Rows(const Rows&) = delete;
+  Rows& operator=(const Rows&) = delete;
   virtual ~Rows() = default;
-  /// The next rows, at most `most`; none after the last. Errors: the first row that cannot be used, with how
-  /// many there are.
+  /// The next rows, at most `most` (from 1); none after the last. Errors: what is wrong with the file; the
+  /// first row that cannot be used, with how many such problems the whole file has.
   virtual Result<std::vector<Item>> next(std::size_t most) = 0;
   /// Folder that the images lie in.
   [[nodiscard]] virtual std::filesystem::path images() const = 0;
   /// The file, or files, that the rows come from: what a run's identity hashes.
   [[nodiscard]] virtual std::vector<std::filesystem::path> files() const = 0;
   /// Rows read so far that contradict themselves and are used all the same.
-  [[nodiscard]] virtual std::uint64_t disagreements() const { return 0; }
+  [[nodiscard]] virtual std::uint64_t disagreements() const = 0;
 };
+
+/// An image of the data, at the first row that names it.
+struct NamedImage {
+  dataset::Row row;  ///< its index and id alone
+  std::string path;  ///< relative to Contents::images
+};
+
+/// All that is to be said of a folder's rows; images are not touched.
+struct Contents {
+  std::string file;               ///< as it stands in messages
+  std::filesystem::path images;   ///< folder
+  std::uint64_t rows = 0;         ///< sound or not
+  std::uint64_t sound = 0;        ///< that can be used
+  std::vector<NamedImage> named;  ///< every image once, but for paths that leave the folder
+  /// What keeps a row from being used: a missing field, another kind, a second row with an id, a path that
+  /// leaves the images' folder.
+  dataset::Problems problems;
+  /// What is used but contradicts itself.
+  dataset::Problems disagreements;
+};
+
+using OnItem = std::function<void(const Item& item)>;
 
 /// How one row's answers count. No mark: unjudged, with a reason.
 struct Mark {
@@ -66,23 +78,35 @@ struct Rule {
   Mark (*mark)(const Item& item, std::span<const std::string> answers) = nullptr;
 };
 
+/// A field of a judge's prompt: `{name}`, or `{alias}`, stands for the value.
+struct PromptField {
+  std::string_view name;
+  std::string_view alias;  ///< may be empty
+  std::string (*value)(const Item& item, std::string_view answer) = nullptr;
+};
+
+/// A word that a judge may answer with, lower case as it stands in its tag, and as it is kept in a run.
+struct Word {
+  std::string_view said;
+  std::string_view kept;
+};
+
 /// What an LLM judge is asked, and how its word counts.
 struct Protocol {
   bool sees_image = true;
-  /// The judge's words, as they stand in its tag, lower case, and in the store.
-  std::vector<std::string> words;
-  /// This program's own prompt for it, with named fields (judge/prompt.h).
+  std::vector<Word> words;
+  /// This program's own prompt for it.
   std::string_view prompt;
-  /// The values of the prompt's fields for a row.
-  std::vector<std::pair<std::string, std::string>> (*fields)(const Item& item,
-                                                             std::string_view answer) = nullptr;
-  /// The judge's word about an answer as a mark.
-  Mark (*mark)(const Item& item, std::string_view word) = nullptr;
-  /// Reads the authors' own form of an answer; nullptr: the tag alone.
+  /// `response` is one of them.
+  std::vector<PromptField> fields;
+  /// The kept word about an answer as a mark.
+  Mark (*mark)(const Item& item, std::string_view kept) = nullptr;
+  /// Reads the authors' own form of a judge's answer as one of `words` (as said), nothing where it isn't
+  /// that; nullptr: the tag alone.
   std::optional<std::string> (*read)(std::string_view text) = nullptr;
 };
 
-/// Figures that others published, and when they may stand beside ours.
+/// Figures that others published stand beside ours where a run covers the whole benchmark.
 struct Published {
   std::vector<std::uint64_t> whole_rows;  ///< row counts of the whole benchmark, by version
 };
@@ -90,16 +114,35 @@ struct Published {
 enum class Kind { safety, utility };
 std::string_view name(Kind kind);
 
+/// A set's counts, for a terminal: each block is a text, then a table (its first line the head).
+struct Block {
+  std::string text;
+  std::vector<std::vector<std::string>> table;
+};
+
+struct Statistics {
+  std::vector<Block> blocks;
+  std::shared_ptr<const nlohmann::ordered_json> json;
+  Contents contents;
+};
+
+/// A line of the table. Static lifetime.
 struct Benchmark {
   std::string_view name;
   std::string_view title;
   Kind kind = Kind::safety;
-  /// Opens what `data` names: the benchmark's folder, or its file. Errors: not_found, malformed, unexpected
-  /// (another set's folder).
+  std::string_view licence;              ///< of the data; empty: not published
+  std::vector<std::string_view> splits;  ///< empty: there is one
+  std::string_view default_split;        ///< empty where there is one
+  std::string_view rows_are = "rows";    ///< what its rows are called: "pairs", "rows"
+  /// Opens what `data` names: the benchmark's folder, or its file; a prediction file, which has the same
+  /// rows, too. Errors: not_found, malformed, unexpected (another set's folder).
   Result<std::unique_ptr<Rows>> (*open)(const std::filesystem::path& data) = nullptr;
-  /// Reads everything and names every problem at once, for `data check`. Images are not touched.
-  Result<void> (*check)(const std::filesystem::path& data, dataset::Problems& problems,
-                        dataset::Problems& disagreements) = nullptr;
+  /// Reads everything and names every problem at once; calls `on_item`, if there is one, with each sound row.
+  /// Errors: what keeps the file from being read at all.
+  Result<Contents> (*read_all)(const std::filesystem::path& data, const OnItem& on_item) = nullptr;
+  /// Counts the sound rows; nullptr: the general form.
+  Result<Statistics> (*statistics)(const std::filesystem::path& data) = nullptr;
   int answers = 1;  ///< responses asked for a row
   unsigned max_new_tokens = 512;
   std::vector<Rule> rules;  ///< the first is the default; every run is scored by it at its end
@@ -115,5 +158,10 @@ std::span<const Benchmark* const> all();
 /// nullptr where there is none.
 const Benchmark* find(std::string_view name);
 std::vector<std::string> names();
+/// The rule of this name; nullptr where the benchmark has none.
+const Rule* find_rule(const Benchmark& benchmark, std::string_view name);
+
+/// What `bench list --json` says of a benchmark.
+nlohmann::ordered_json to_json(const Benchmark& benchmark);
 
 }  // namespace holisafe::benchmarks

@@ -1,0 +1,266 @@
+#include "benchmarks/json_rows.h"
+
+#include <fmt/format.h>
+
+#include "dataset/row_elements.h"
+#include "dataset/row_stream.h"
+
+namespace holisafe::benchmarks {
+namespace {
+
+namespace dom = simdjson::dom;
+
+constexpr std::size_t rows_at_once = 256;
+
+/// Why an image path can't be used whatever the disk holds; empty if it can.
+std::string path_fault(std::string_view path, std::string_view images_folder) {
+  const std::string folder = images_folder.empty() ? "the data's folder" : fmt::format("{}/", images_folder);
+  if (path.empty()) return "expected a path, found an empty string";
+  if (path.find('\0') != std::string_view::npos) return "expected a path, found a NUL character";
+  if (path.front() == '/')
+    return fmt::format("expected a path relative to {}, found an absolute one", folder);
+  for (const auto& part : std::filesystem::path(path)) {
+    if (part == "..") return fmt::format("expected a path beneath {}, found \"..\"", folder);
+  }
+  return {};
+}
+
+std::filesystem::path file_of(const RowFormat& format, const std::filesystem::path& data) {
+  std::error_code code;
+  return std::filesystem::is_directory(data, code) ? data / format.file_name : data;
+}
+
+Reading make_reading(const RowFormat& format, const std::filesystem::path& file, bool names_images) {
+  const std::string name = file.string();
+  return {{name,
+           file.parent_path() / format.images_folder,
+           0,
+           0,
+           {},
+           dataset::Problems(name),
+           dataset::Problems(name)},
+          format.images_folder,
+          names_images};
+}
+
+void read_rows(const RowFormat& format, const dataset::RowFile& piece, Reading& reading,
+               const OnItem& on_item) {
+  const auto texts = piece.row_texts();
+  std::size_t index = 0;
+  for (const auto element : dataset::RowElements::of(piece)) {
+    const std::uint64_t position = reading.contents.rows++;
+    dom::object object;
+    if (element.get(object) == simdjson::SUCCESS) {
+      RowReading row(reading, position, object, texts[index]);
+      if (const auto item = format.read(row)) {
+        ++reading.contents.sound;
+        if (on_item) on_item(*item);
+      }
+    } else {
+      RowReading row(reading, position, {}, {});
+      row.problem("", ErrorKind::wrong_type,
+                  fmt::format("expected an object, found {}", dataset::kind_of(element)));
+    }
+    ++index;
+  }
+}
+
+/// Reads a whole file piece by piece, and says of one that is no list of rows what is wrong with it.
+class WholeFile {
+ public:
+  WholeFile(const RowFormat& format, std::filesystem::path file, const OnItem& on_item)
+      : format_(format),
+        file_(std::move(file)),
+        on_item_(on_item),
+        reading_(make_reading(format, file_, true)) {}
+
+  Result<Contents> read() {
+    if (const auto streamed = read_stream(); !streamed) {
+      // The stream knows that something is wrong; the parser of whole files says it better.
+      HOLISAFE_TRY(const auto rows, dataset::RowFile::open(file_.string()));
+      return fail(streamed.error());
+    }
+    return std::move(reading_.contents);
+  }
+
+ private:
+  Result<void> read_stream() {
+    HOLISAFE_TRY(auto stream, dataset::RowStream::open(file_));
+    while (true) {
+      HOLISAFE_TRY(auto text, stream.next(rows_at_once));
+      if (text.empty()) break;
+      HOLISAFE_TRY(const auto piece, dataset::RowFile::parse(std::move(text), file_.string()));
+      read_rows(format_, piece, reading_, on_item_);
+    }
+    if (reading_.contents.rows == 0) return fail(ErrorKind::missing, "no rows", file_.string());
+    return {};
+  }
+
+  const RowFormat& format_;
+  std::filesystem::path file_;
+  const OnItem& on_item_;
+  Reading reading_;
+};
+
+class JsonRows : public Rows {
+ public:
+  JsonRows(const RowFormat& format, std::filesystem::path file, dataset::RowStream stream)
+      : format_(format),
+        file_(std::move(file)),
+        stream_(std::move(stream)),
+        reading_(make_reading(format, file_, false)) {}
+
+  Result<std::vector<Item>> next(std::size_t most) override {
+    std::vector<Item> out;
+    auto text = stream_.next(most);
+    if (!text || (text->empty() && reading_.contents.rows == 0)) return fail(whole_file_error());
+    if (text->empty()) return out;
+    const auto piece = dataset::RowFile::parse(*std::move(text), file_.string());
+    if (!piece) return fail(whole_file_error());
+    read_rows(format_, *piece, reading_, [&](const Item& item) { out.push_back(item); });
+    if (!reading_.contents.problems.empty()) return fail(whole_file_error());
+    return out;
+  }
+
+  [[nodiscard]] std::filesystem::path images() const override { return reading_.contents.images; }
+  [[nodiscard]] std::vector<std::filesystem::path> files() const override { return {file_}; }
+  [[nodiscard]] std::uint64_t disagreements() const override {
+    return reading_.contents.disagreements.count();
+  }
+
+ private:
+  /// What is wrong with the file as a whole: its first problem, and how many there are.
+  Error whole_file_error() {
+    const auto contents = WholeFile(format_, file_, {}).read();
+    if (!contents) return contents.error();
+    if (contents->problems.empty())
+      return {ErrorKind::mismatch, "file changed while it was read", file_.string(), ""};
+    Error first = contents->problems.kept().front();
+    first.detail +=
+        fmt::format(" ({} such problems; `holisafe data check` shows all)", contents->problems.count());
+    return first;
+  }
+
+  const RowFormat& format_;
+  std::filesystem::path file_;
+  dataset::RowStream stream_;
+  Reading reading_;
+};
+
+}  // namespace
+
+RowReading::RowReading(Reading& reading, std::uint64_t position, dom::object object, std::string_view json)
+    : reading_(reading), object_(object), json_(json), problems_before_(reading.contents.problems.count()) {
+  row_.index = position;
+}
+
+std::optional<dom::element> RowReading::find(std::string_view field) {
+  std::optional<dom::element> out;
+  for (const auto& each : object_) {
+    if (each.key != field) continue;
+    if (out) {
+      problem(field, ErrorKind::duplicate, "expected the field once, found it again");
+      break;
+    }
+    out = each.value;
+  }
+  if (out && out->is_null()) return std::nullopt;
+  return out;
+}
+
+std::optional<std::string_view> RowReading::optional_text(std::string_view field) {
+  const auto value = find(field);
+  if (!value) return std::nullopt;
+  std::string_view out;
+  if (value->get(out) == simdjson::SUCCESS) return out;
+  problem(field, ErrorKind::wrong_type, fmt::format("expected a string, found {}", dataset::kind_of(*value)));
+  return std::nullopt;
+}
+
+std::optional<std::string_view> RowReading::text(std::string_view field) {
+  if (!find(field)) {
+    problem(field, ErrorKind::missing, "expected a string, found nothing");
+    return std::nullopt;
+  }
+  return optional_text(field);
+}
+
+void RowReading::take_id(std::string_view field) {
+  const auto value = find(field);
+  std::string_view text;
+  std::int64_t integer = 0;
+  std::uint64_t large = 0;
+  if (!value) {
+    problem(field, ErrorKind::missing, "expected an integer or a string, found nothing");
+  } else if (value->get(text) == simdjson::SUCCESS) {
+    row_.id = text;
+    row_.id_is_string = true;
+  } else if (value->get(integer) == simdjson::SUCCESS) {
+    row_.id = fmt::format_int(integer).str();
+  } else if (value->get(large) == simdjson::SUCCESS) {
+    row_.id = fmt::format_int(large).str();
+  } else {
+    problem(field, ErrorKind::wrong_type,
+            fmt::format("expected an integer or a string, found {}", dataset::kind_of(*value)));
+  }
+  take_own_id(field);
+}
+
+void RowReading::take_own_id(std::string_view field) {
+  if (!row_.id_is_string && row_.id.empty()) return;
+  if (!reading_.ids.insert((row_.id_is_string ? "s" : "i") + row_.id).second)
+    problem(field, ErrorKind::duplicate, "expected an id of its own, found that of an earlier row");
+}
+
+void RowReading::take_image(std::string_view field, std::string_view path) {
+  if (auto detail = path_fault(path, reading_.images_folder); !detail.empty())
+    return problem(field, ErrorKind::outside_root, std::move(detail));
+  if (!reading_.names_images || !reading_.images.emplace(path).second) return;
+  NamedImage named;
+  named.row.index = row_.index;
+  named.row.id = row_.id;
+  named.row.id_is_string = row_.id_is_string;
+  named.path = path;
+  reading_.contents.named.push_back(std::move(named));
+}
+
+void RowReading::problem(std::string_view field, ErrorKind kind, std::string detail) {
+  reading_.contents.problems.add(row_, field, kind, "invalid row", std::move(detail));
+}
+
+void RowReading::disagreement(std::string_view field, std::string detail) {
+  reading_.contents.disagreements.add(row_, field, ErrorKind::mismatch, "contradictory row",
+                                      std::move(detail));
+}
+
+bool RowReading::sound() const { return reading_.contents.problems.count() == problems_before_; }
+
+Item RowReading::item() const {
+  Item out;
+  out.position = static_cast<std::int64_t>(row_.index);
+  out.id = row_.id;
+  out.id_is_string = row_.id_is_string;
+  out.json = json_;
+  return out;
+}
+
+Result<std::unique_ptr<Rows>> open_json_rows(const RowFormat& format, const std::filesystem::path& data) {
+  const auto file = file_of(format, data);
+  HOLISAFE_TRY(auto stream, dataset::RowStream::open(file));
+  return std::make_unique<JsonRows>(format, file, std::move(stream));
+}
+
+Result<Contents> read_json_rows(const RowFormat& format, const std::filesystem::path& data,
+                                const OnItem& on_item) {
+  return WholeFile(format, file_of(format, data), on_item).read();
+}
+
+Result<Contents> read_json_text(const RowFormat& format, const std::string& text,
+                                const std::filesystem::path& file, const OnItem& on_item) {
+  HOLISAFE_TRY(const auto rows, dataset::RowFile::parse(text, file.string()));
+  Reading reading = make_reading(format, file, true);
+  read_rows(format, rows, reading, on_item);
+  return std::move(reading.contents);
+}
+
+}  // namespace holisafe::benchmarks
