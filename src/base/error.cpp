@@ -22,6 +22,10 @@ std::string_view name(ErrorKind kind) {
       return "too_large";
     case ErrorKind::interrupted:
       return "interrupted";
+    case ErrorKind::busy:
+      return "busy";
+    case ErrorKind::cancelled:
+      return "cancelled";
     case ErrorKind::malformed:
       return "malformed";
     case ErrorKind::truncated:

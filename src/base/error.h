@@ -21,6 +21,8 @@ enum class ErrorKind {
   outside_root,  ///< a path leads out of the folder it must stay in
   too_large,     ///< over a limit on bytes, width, height, pixels, depth or count
   interrupted,   ///< stopped by a signal
+  busy,          ///< no room now; later there may be
+  cancelled,     ///< whoever asked for it wants it no longer
   // Content
   malformed,     ///< does not follow its format's grammar
   truncated,     ///< ends too early

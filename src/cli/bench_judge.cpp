@@ -107,7 +107,7 @@ int dry_run(const Flags& flags, const judge::JudgeEntry& entry, const judge::Pro
 
 /// Asks the LLM about every answer that it has not judged.
 Result<judge::JudgingEnd> ask_judge(Flags& flags, const judge::JudgeEntry& entry, judge::PromptTemplate text,
-                                    store::RunStore& store) {
+                                    store::RunStore& store, Context& context) {
   const std::string name = judge_name(flags, entry);
   std::optional<judge::Endpoint> endpoint;
   judge::LocalAnswer local;
@@ -127,7 +127,7 @@ Result<judge::JudgingEnd> ask_judge(Flags& flags, const judge::JudgeEntry& entry
     if (endpoint) note += fmt::format(", {} faults", endpoint->client().faults().total());
     progress.update(so_far.judged + so_far.unjudged, total, note);
   };
-  const StopFlag& stop = stop_on_interrupt();
+  const StopFlag& stop = context.stop();
   if (!endpoint) return judge::judge_rows(local, *ledger, draw, stop);
   if (!flags.batch) return judge::judge_rows(*endpoint, *ledger, draw, stop);
   return judge::judge_in_batches(*endpoint, *ledger, flags.batches, draw, stop);
@@ -169,7 +169,7 @@ Result<int> finish(const Flags& flags, const store::RunStore& store, const std::
                    answers, name, reason)});
 }
 
-Result<int> judge_run(Flags& flags, const judge::JudgeEntry& entry) {
+Result<int> judge_run(Flags& flags, const judge::JudgeEntry& entry, Context& context) {
   HOLISAFE_CHECK(check_flags(flags, entry));
   HOLISAFE_TRY(auto text, prompt(flags));
   if (flags.dry_run) return dry_run(flags, entry, text);
@@ -184,7 +184,7 @@ Result<int> judge_run(Flags& flags, const judge::JudgeEntry& entry) {
     HOLISAFE_CHECK(runs::judge_by_string(store));
     return finish(flags, store, name, false);
   }
-  const auto end = ask_judge(flags, entry, std::move(text), store);
+  const auto end = ask_judge(flags, entry, std::move(text), store, context);
   if (!end) {
     // What was judged before it went wrong is kept, and shown.
     const auto written = runs::write_summary_and_report(store, HOLISAFE_VERSION);
@@ -196,7 +196,7 @@ Result<int> judge_run(Flags& flags, const judge::JudgeEntry& entry) {
   return finish(flags, store, name, end->interrupted);
 }
 
-int run_judge(Flags& flags) {
+int run_judge(Flags& flags, Context& context) {
   using std::chrono::milliseconds;
   flags.client.time_limit = milliseconds(static_cast<std::int64_t>(flags.timeout * 1000));
   if (flags.batch) {
@@ -207,7 +207,7 @@ int run_judge(Flags& flags) {
   }
   flags.client.seed = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
   flags.batches.max_retries = flags.client.max_retries;
-  const auto exit_code = judge_run(flags, *judge::find_judge(flags.judge));
+  const auto exit_code = judge_run(flags, *judge::find_judge(flags.judge), context);
   return exit_code ? *exit_code : report(exit_code.error());
 }
 
@@ -256,7 +256,7 @@ void add_bench_judge(CLI::App& bench) {
   add_client_flags(command, *flags);
   command->add_flag("--dry-run", flags->dry_run, "Only say how many calls and tokens it would take");
   command->add_flag("--json", flags->json, "Print the score (or the estimate) as one JSON object");
-  on_run(command, [flags] { return run_judge(*flags); });
+  on_run(command, [flags](Context& context) { return run_judge(*flags, context); });
 }
 
 }  // namespace holisafe::cli

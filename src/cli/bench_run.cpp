@@ -126,7 +126,7 @@ Result<std::unique_ptr<runs::Responder>> open_model(runs::ResponderSettings sett
   return module->open_responder(std::move(settings));
 }
 
-int run_bench(Flags& flags) {
+int run_bench(Flags& flags, Context& context) {
   auto key = api_key(flags.api_key_file);
   if (!key) return report(key.error());
   flags.responder.key = *std::move(key);
@@ -134,7 +134,7 @@ int run_bench(Flags& flags) {
       std::chrono::milliseconds(static_cast<std::int64_t>(flags.timeout * 1000));
   flags.responder.client.seed =
       static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
-  flags.responder.stop = &stop_on_interrupt();
+  flags.responder.stop = &context.stop();
   flags.responder.open_model = open_model;
   flags.responder.images =
       std::filesystem::absolute(data_file(flags.data)).lexically_normal().parent_path() / "images";
@@ -148,7 +148,7 @@ int run_bench(Flags& flags) {
   Result<runs::RunEnd> end;
   {
     TerminalProgress progress("bench run", "samples");
-    end = runs::answer_run(*store, **responder, &progress, stop_on_interrupt());
+    end = runs::answer_run(*store, **responder, &progress, context.stop());
   }
   if (!end) return report(end.error());
   const std::string folder = store->folder().string();
@@ -231,7 +231,7 @@ void add_bench_run(CLI::App& bench) {
   add_model_flags(command, flags->responder.local);
   add_endpoint_flags(command, *flags);
   command->add_flag("--json", flags->json, "Print the score as one JSON object");
-  on_run(command, [flags] { return run_bench(*flags); });
+  on_run(command, [flags](Context& context) { return run_bench(*flags, context); });
 }
 
 }  // namespace holisafe::cli

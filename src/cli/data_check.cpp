@@ -27,7 +27,7 @@ std::uint64_t report_all(const dataset::Problems& problems, std::string_view fil
   return problems.count();
 }
 
-int check(const Flags& flags) {
+int check(const Flags& flags, Context& context) {
   const auto bench = dataset::read_bench(flags.folder);
   if (!bench) return report(bench.error());
   const std::string& file = bench->file.name();
@@ -40,7 +40,7 @@ int check(const Flags& flags) {
     static_cast<void>(picture);
     return {};
   };
-  const auto checked = dataset::check_images(*bench, decodes, image_problems, &progress, stop_on_interrupt());
+  const auto checked = dataset::check_images(*bench, decodes, image_problems, &progress, context.stop());
   count += report_all(image_problems, file);
   if (!checked) {
     report(checked.error());
@@ -65,7 +65,7 @@ void add_data_check(CLI::App& data) {
       {"holisafe data check HoliSafe-Bench", "holisafe data check data --max-pixels 20000000"});
   command->add_option("DIR", flags->folder, "Folder that holds holisafe_bench.json and images/")->required();
   add_image_limits(command, flags->decode.limits);
-  on_run(command, [flags] { return check(*flags); });
+  on_run(command, [flags](Context& context) { return check(*flags, context); });
 }
 
 }  // namespace holisafe::cli

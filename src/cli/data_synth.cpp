@@ -24,12 +24,12 @@ Result<void> draw_sheet(const SheetFlags& flags) {
   return write_file_atomic(flags.out, png);
 }
 
-int synthesise(const synthesis::SynthesisOptions& options) {
+int synthesise(const synthesis::SynthesisOptions& options, Context& context) {
   if (options.train + options.bench + options.helpful + options.base == 0) {
     return report({ErrorKind::usage, "nothing to make", "", "give --train, --bench, --helpful or --base"});
   }
   TerminalProgress progress("data synth", "rows");
-  const auto done = synthesis::synthesise(options, &progress, stop_on_interrupt());
+  const auto done = synthesis::synthesise(options, &progress, context.stop());
   if (done) return exit_ok;
   report(done.error());
   return done.error().kind == ErrorKind::interrupted ? exit_interrupted : exit_error;
@@ -54,10 +54,10 @@ void add_data_synth(CLI::App& data) {
       "--base", options->base,
       "Conversations in base.json: all symbols, answered without limits, for training a base model");
   command->add_option("--image-size", options->image_size, "Pixels a side")->check(CLI::Range(16, 1024));
-  on_run(command, [options, out, helpful] {
+  on_run(command, [options, out, helpful](Context& context) {
     options->out = *out;
     if (helpful->count() == 0) options->helpful = options->train / 2;
-    return synthesise(*options);
+    return synthesise(*options, context);
   });
 }
 

@@ -19,8 +19,12 @@
 namespace holisafe::cli {
 namespace {
 
-/// What the chosen command returned; CLI11 callbacks have no result of their own.
-int exit_code = exit_ok;
+/// Every command hangs on what flag_table() makes.
+Program& program_of(CLI::App& command) {
+  CLI::App* app = &command;
+  while (app->get_parent() != nullptr) app = app->get_parent();
+  return static_cast<Program&>(*app);
+}
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -100,7 +104,7 @@ void refuse_empty_words(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands({})) refuse_empty_words(*command);
 }
 
-int parse_and_run(CLI::App& app, int argc, char** argv) {
+int parse_and_run(Program& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
@@ -109,6 +113,8 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
     // A mistyped flag often leaves a required one unset: name the mistyped one.
     return report(app.remaining(true).empty() ? bad_value(error) : unknown_word(app));
   }
+  Context context;
+  const int exit_code = app.chosen ? app.chosen(context) : exit_ok;
   if (std::fflush(stdout) != 0)
     return report(system_error("cannot write", "standard output", errno));  // at exit nobody would tell
   return exit_code;
@@ -143,8 +149,12 @@ CLI::App* declare(CLI::App& parent, const std::string& name, const std::string& 
 
 void on_run(CLI::App* command, Command run) {
   command->callback([command, run = std::move(run)] {
-    if (command->get_subcommands().empty()) exit_code = run();
+    if (command->get_subcommands().empty()) program_of(*command).chosen = run;
   });
+}
+
+void on_run(CLI::App* command, std::function<int()> run) {
+  on_run(command, [run = std::move(run)](Context&) { return run(); });
 }
 
 CLI::Validator utf8_text() {
@@ -159,8 +169,10 @@ CLI::App* declare_group(CLI::App& parent, const std::string& name, const std::st
   group->require_subcommand(0, 1);
   group->callback([group] {
     if (!group->get_subcommands().empty()) return;
-    fmt::print(stderr, "{}", group->help());
-    exit_code = exit_error;
+    program_of(*group).chosen = [group](Context&) {
+      fmt::print(stderr, "{}", group->help());
+      return exit_error;
+    };
   });
   return group;
 }
@@ -172,9 +184,9 @@ int report(const Error& error) {
 
 void warn(const std::string& message) { fmt::print(stderr, "holisafe: warning: {}\n", one_line(message)); }
 
-std::unique_ptr<CLI::App> flag_table(TorchFlags torch) {
-  auto app = std::make_unique<CLI::App>("Safety of vision-language models: measure, guard, answer, make.",
-                                        "holisafe");
+std::unique_ptr<Program> flag_table(TorchFlags torch) {
+  auto app = std::make_unique<Program>("Safety of vision-language models: measure, guard, answer, make.",
+                                       "holisafe");
   app->set_version_flag("--version", std::string("holisafe ") + HOLISAFE_VERSION);
   app->require_subcommand(0, 1);
   add_torch_commands(*app, torch == TorchFlags::all);

@@ -3,10 +3,12 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "cli/context.h"
 
 namespace holisafe::cli {
 
@@ -17,7 +19,15 @@ inline constexpr int exit_error = 2;
 inline constexpr int exit_interrupted = 130;
 
 /// What a command does once its flags are parsed; gives the exit code.
-using Command = std::function<int()>;
+using Command = std::function<int(Context&)>;
+
+/// The flag table, and what the parsed command line asks for.
+class Program : public CLI::App {
+ public:
+  using CLI::App::App;
+
+  Command chosen;  ///< nothing before parsing
+};
 
 /// Declares a command: its flags bind to variables owned by a shared_ptr that `command` captures, and its
 /// help ends with `examples`, one a line. Returns the subcommand to add flags to; call on_run() with what it
@@ -33,6 +43,8 @@ CLI::App* declare(CLI::App& parent, const std::string& name, const std::string& 
                   const std::vector<std::string>& examples);
 /// A command that has commands of its own (`guard calibrate`) does not run when one of them is named.
 void on_run(CLI::App* command, Command run);
+/// The same for a command that needs nothing of the program.
+void on_run(CLI::App* command, std::function<int()> run);
 
 /// Declares a group of commands, such as `data`; a group alone prints its help and exits 2.
 CLI::App* declare_group(CLI::App& parent, const std::string& name, const std::string& description);
@@ -54,7 +66,7 @@ void warn(const std::string& message);
 enum class TorchFlags { names_only, all };
 
 /// The flag table, without parsing anything: what help, completions and the man page are made from.
-std::unique_ptr<CLI::App> flag_table(TorchFlags torch);
+std::unique_ptr<Program> flag_table(TorchFlags torch);
 
 /// Parses and runs. Never throws.
 int run(int argc, char** argv);

@@ -1,7 +1,6 @@
 #include "cli/terminal.h"
 
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -9,8 +8,6 @@
 
 namespace holisafe::cli {
 namespace {
-
-StopFlag stop_flag;
 
 std::string duration(double seconds) {
   const long total = std::lround(seconds);
@@ -51,19 +48,6 @@ void TerminalProgress::update(std::uint64_t done, std::uint64_t total, const std
   if (!note.empty()) line += ", " + note;
   fmt::print(stderr, "{}", animated_ ? "\r\x1b[K" + line : line + "\n");
   std::fflush(stderr);
-}
-
-StopFlag& stop_on_interrupt() {
-  static const bool installed = [] {
-    struct sigaction action {};
-    action.sa_handler = [](int) { stop_flag.request(); };
-    sigemptyset(&action.sa_mask);
-    ::sigaction(SIGINT, &action, nullptr);
-    ::sigaction(SIGTERM, &action, nullptr);
-    return true;
-  }();
-  static_cast<void>(installed);
-  return stop_flag;
 }
 
 }  // namespace holisafe::cli

@@ -1,4 +1,4 @@
-// What the program shows on stderr while it works, and how it hears Ctrl-C.
+// What the program shows on stderr while it works.
 #pragma once
 
 #include <chrono>
@@ -27,8 +27,5 @@ class TerminalProgress : public Progress {
   Clock::time_point last_;
   std::mutex mutex_;
 };
-
-/// The flag that SIGINT and SIGTERM set; installs the handlers on first use.
-StopFlag& stop_on_interrupt();
 
 }  // namespace holisafe::cli

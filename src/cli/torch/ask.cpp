@@ -85,8 +85,8 @@ nlohmann::ordered_json to_json(const Outcome& outcome, double threshold) {
   return out;
 }
 
-int run_ask(Flags& flags) {
-  const StopFlag& stop = stop_on_interrupt();
+int run_ask(Flags& flags, Context& context) {
+  const StopFlag& stop = context.stop();
   flags.generate.stop = &stop;
   const auto outcome = ask(flags);
   if (!outcome) return report(outcome.error());
@@ -124,7 +124,7 @@ void add_ask(CLI::App& app) {
   command->add_option("--threshold", flags->threshold, "Flagged from this probability of not being safe on")
       ->check(CLI::Range(0.0, 1.0));
   command->add_flag("--json", flags->json, "One JSON object");
-  on_run(command, [flags] { return run_ask(*flags); });
+  on_run(command, [flags](Context& context) { return run_ask(*flags, context); });
 }
 
 }  // namespace holisafe::cli

@@ -112,14 +112,14 @@ void judge(const engine::Engine& engine, const Items& items, Printer& printer) {
   }
 }
 
-int run_guard(const Flags& flags) {
+int run_guard(const Flags& flags, Context& context) {
   if (flags.paths.empty()) return report({ErrorKind::usage, "bad command line", "", "PATH is required"});
   const auto engine = open_engine(flags.model);
   if (!engine) return report(engine.error());
   if (engine->guard() == nullptr)
     return report({ErrorKind::missing, "no guard", flags.model.model,
                    "expected img_safety_head in the checkpoint or --guard FILE, found neither"});
-  StopFlag& stop = stop_on_interrupt();
+  StopFlag& stop = context.stop();
   ImagePaths paths(flags.paths, flags.recursive, STDIN_FILENO, &stop);
   const auto source = [&paths]() -> std::optional<engine::ImageFeed::Path> {
     auto item = paths.next();
@@ -163,7 +163,7 @@ CLI::App* add_guard(CLI::App& app) {
   command->add_option("--decode-threads", flags->decode_threads, "Threads that decode images ahead")
       ->check(CLI::Range(1, 256));
   add_image_flags(command, flags->decode);
-  on_run(command, [flags] { return run_guard(*flags); });
+  on_run(command, [flags](Context& context) { return run_guard(*flags, context); });
   return command;
 }
 

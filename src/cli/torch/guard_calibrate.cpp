@@ -62,7 +62,7 @@ struct Judged {
 };
 
 Result<Judged> judge(const engine::Engine& engine, const Labels& labels, const fs::path& images,
-                     const CalibrateFlags& flags) {
+                     const CalibrateFlags& flags, const StopFlag& stop) {
   TerminalProgress progress("guard calibrate", "images");
   std::vector<float> logits;
   std::vector<std::int64_t> wanted;
@@ -76,7 +76,7 @@ Result<Judged> judge(const engine::Engine& engine, const Labels& labels, const f
     return {};
   };
   for (const auto& [relative, label] : labels) {
-    if (stop_on_interrupt().requested()) return fail(ErrorKind::interrupted, "stopped while calibrating");
+    if (stop.requested()) return fail(ErrorKind::interrupted, "stopped while calibrating");
     HOLISAFE_TRY(const fs::path path, resolve_beneath(images, relative));
     HOLISAFE_TRY(const image::Image picture, image::load(path, flags.decode));
     HOLISAFE_TRY(models::ProcessedImage processed, engine.process(picture));
@@ -112,7 +112,7 @@ void print(const train::Calibration& found, std::size_t images, const std::strin
     fmt::print("{:<26} {:.4f}\n", taxonomy::classes()[i].name, found.thresholds[i]);
 }
 
-Result<void> calibrate(const CalibrateFlags& flags) {
+Result<void> calibrate(const CalibrateFlags& flags, Context& context) {
   if (flags.model.guard.empty()) return fail(ErrorKind::usage, "cannot calibrate", "--guard", "is required");
   std::error_code ignored;
   const bool folder = fs::is_directory(flags.data, ignored);
@@ -120,7 +120,7 @@ Result<void> calibrate(const CalibrateFlags& flags) {
   const fs::path images = flags.images.empty() ? file.parent_path() / "images" : fs::path(flags.images);
   HOLISAFE_TRY(const Labels labels, read_labels(file));
   HOLISAFE_TRY(engine::Engine engine, open_engine(flags.model));
-  HOLISAFE_TRY(const Judged judged, judge(engine, labels, images, flags));
+  HOLISAFE_TRY(const Judged judged, judge(engine, labels, images, flags, context.stop()));
   HOLISAFE_TRY(const auto found, train::calibrate(judged.logits, judged.labels));
   engine.guard()->info().temperature = found.temperature;
   engine.guard()->info().thresholds = found.thresholds;
@@ -148,8 +148,8 @@ void add_guard_calibrate(CLI::App& guard) {
   command->add_option("--batch-size", flags->batch_size, "Images in one pass")->check(CLI::Range(1, 1024));
   command->add_flag("--json", flags->json, "One JSON object");
   add_image_flags(command, flags->decode);
-  on_run(command, [flags] {
-    const auto done = calibrate(*flags);
+  on_run(command, [flags](Context& context) {
+    const auto done = calibrate(*flags, context);
     if (done) return exit_ok;
     report(done.error());
     return done.error().kind == ErrorKind::interrupted ? exit_interrupted : exit_error;

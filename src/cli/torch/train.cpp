@@ -145,12 +145,12 @@ void keep_freed_pages() {
   ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
 }
 
-int run_train(CLI::App& command, TrainFlags& flags) {
+int run_train(CLI::App& command, TrainFlags& flags, Context& context) {
   if (const auto ready = finish_settings(command, flags); !ready) return report(ready.error());
   engine::set_threads(flags.layout.threads);
   keep_freed_pages();
   TerminalProgress progress("train", "steps");
-  const auto done = train::train(flags.settings, {&progress, stop_on_interrupt(), warn});
+  const auto done = train::train(flags.settings, {&progress, context.stop(), warn});
   if (done) return exit_ok;
   report(done.error());
   return done.error().kind == ErrorKind::interrupted ? exit_interrupted : exit_error;
@@ -172,7 +172,7 @@ void add_train(CLI::App& app) {
   add_optimizer(*command, *flags);
   add_parts(*command, *flags);
   add_layout_flags(command, flags->layout);
-  on_run(command, [command, flags] { return run_train(*command, *flags); });
+  on_run(command, [command, flags](Context& context) { return run_train(*command, *flags, context); });
 }
 
 }  // namespace holisafe::cli
