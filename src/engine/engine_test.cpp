@@ -80,7 +80,7 @@ class Engines : public testing::TestWithParam<std::string> {
   }
 };
 
-constexpr GenerateOptions kShort{.max_new_tokens = 8};
+constexpr GenerateOptions short_answer{.max_new_tokens = 8};
 
 /// Greedy tokens without a cache: the whole sequence again for every token.
 std::vector<std::int64_t> naive(const Engine& engine, const Request& request, std::int64_t count) {
@@ -109,8 +109,8 @@ TEST_P(Engines, CachedEqualsNaive) {
   const auto engine = open();
   for (const std::size_t images : {0U, 1U, 2U}) {
     const auto asked = request(engine, "What is it?", images);
-    const auto answers = engine.generate(engine.prefill(asked).value(), kShort).value();
-    EXPECT_EQ(answers.front().completion_ids, naive(engine, asked, kShort.max_new_tokens)) << images;
+    const auto answers = engine.generate(engine.prefill(asked).value(), short_answer).value();
+    EXPECT_EQ(answers.front().completion_ids, naive(engine, asked, short_answer.max_new_tokens)) << images;
   }
 }
 
@@ -121,7 +121,7 @@ TEST_P(Engines, BatchedEqualsSingle) {
   auto batch = engine.prefill(requests).value();
   const auto logits = batch.logits.clone();
   const auto verdicts = batch.verdicts;
-  const auto together = engine.generate(std::move(batch), kShort).value();
+  const auto together = engine.generate(std::move(batch), short_answer).value();
   for (std::size_t i = 0; i < requests.size(); ++i) {
     auto alone = engine.prefill(requests[i]).value();
     EXPECT_LT(difference(logits[static_cast<std::int64_t>(i)], alone.logits[0]), 1e-4);
@@ -130,7 +130,7 @@ TEST_P(Engines, BatchedEqualsSingle) {
     if (verdicts[i]) {
       EXPECT_LT(difference(*verdicts[i], *alone.verdicts.front()), 1e-5);
     }
-    const auto answer = engine.generate(std::move(alone), kShort).value().front();
+    const auto answer = engine.generate(std::move(alone), short_answer).value().front();
     EXPECT_EQ(together[i].completion_ids, answer.completion_ids) << i;
     EXPECT_EQ(together[i].text, answer.text);
   }
@@ -146,8 +146,8 @@ TEST_P(Engines, PrefixReuseEqualsStraight) {
     EXPECT_EQ(reused.prompt_ids, straight.prompt_ids);
     EXPECT_LT(difference(reused.logits, straight.logits), 1e-4);
     EXPECT_LT(difference(*reused.verdicts.front(), *straight.verdicts.front()), 1e-5);
-    const auto expected = engine.generate(std::move(straight), kShort).value().front().completion_ids;
-    EXPECT_EQ(engine.generate(std::move(reused), kShort).value().front().completion_ids, expected);
+    const auto expected = engine.generate(std::move(straight), short_answer).value().front().completion_ids;
+    EXPECT_EQ(engine.generate(std::move(reused), short_answer).value().front().completion_ids, expected);
   }
 }
 
@@ -188,7 +188,7 @@ TEST_P(Engines, AProjectorGuardNeverTouchesTheLanguageModel) {
   EXPECT_EQ(difference(engine.verdicts(images).value().front(), expected), 0);
   const auto answer = engine.prefill({question("x"), images});
   ASSERT_TRUE(answer) << "its verdict is fine";
-  const auto failed = engine.generate(*answer, kShort);
+  const auto failed = engine.generate(*answer, short_answer);
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().kind, ErrorKind::not_finite);
 }
@@ -207,7 +207,7 @@ TEST_P(Engines, SamplingDependsOnTheSeedAlone) {
 TEST_P(Engines, StreamedTextIsTheAnswer) {
   const auto engine = open();
   std::string streamed;
-  const auto answer = engine.generate(engine.prefill(request(engine, "Hi", 1)).value(), kShort,
+  const auto answer = engine.generate(engine.prefill(request(engine, "Hi", 1)).value(), short_answer,
                                       [&](std::size_t, const std::string& text) { streamed += text; });
   EXPECT_EQ(streamed, answer.value().front().text);
   const auto& ids = answer.value().front().completion_ids;

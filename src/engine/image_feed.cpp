@@ -9,7 +9,7 @@
 namespace holisafe::engine {
 namespace {
 
-constexpr std::chrono::milliseconds kStopPoll{100};
+constexpr std::chrono::milliseconds stop_poll{100};
 
 }  // namespace
 
@@ -75,7 +75,7 @@ std::optional<ImageFeed::Item> ImageFeed::next() {
   const auto there = [this] { return items_.contains(delivered_) || (end_ && delivered_ >= *end_); };
   while (!there()) {
     if (options_.stop != nullptr && options_.stop->requested()) return std::nullopt;
-    ready_.wait_for(lock, kStopPoll);
+    ready_.wait_for(lock, stop_poll);
   }
   if (options_.stop != nullptr && options_.stop->requested()) return std::nullopt;
   const auto found = items_.find(delivered_);

@@ -9,7 +9,7 @@
 namespace holisafe::engine {
 namespace {
 
-constexpr const char* kWhat = "cannot run the model";
+constexpr const char* run_failure = "cannot run the model";
 
 std::vector<const models::Prompt*> pointers(std::span<const models::Prompt> prompts) {
   std::vector<const models::Prompt*> out;
@@ -37,7 +37,7 @@ models::Conversation image_alone(std::optional<std::string> system) {
 
 Result<std::vector<taxonomy::Verdict>> Engine::verdicts(
     std::span<const models::ProcessedImage> images) const {
-  return within_boundary(kWhat, [&]() -> Result<std::vector<taxonomy::Verdict>> {
+  return within_boundary(run_failure, [&]() -> Result<std::vector<taxonomy::Verdict>> {
     if (!guard_)
       return fail(ErrorKind::missing, "cannot judge images", "", "the model has no guard and none was given");
     const c10::InferenceMode inference;
@@ -71,7 +71,7 @@ Result<std::vector<taxonomy::Verdict>> Engine::verdicts_after(std::span<const mo
 }
 
 Result<Prefill> Engine::prefill(std::span<const Request> requests) const {
-  return within_boundary(kWhat, [&]() -> Result<Prefill> {
+  return within_boundary(run_failure, [&]() -> Result<Prefill> {
     const c10::InferenceMode inference;
     std::vector<models::Prompt> prompts;
     std::vector<models::ProcessedImage> images;
@@ -105,7 +105,7 @@ Result<Prefill> Engine::prefill(std::span<const Request> requests) const {
 
 Result<ImagePrefix> Engine::read_images(std::vector<models::ProcessedImage> images,
                                         std::optional<std::string> system) const {
-  return within_boundary(kWhat, [&]() -> Result<ImagePrefix> {
+  return within_boundary(run_failure, [&]() -> Result<ImagePrefix> {
     const c10::InferenceMode inference;
     HOLISAFE_TRY(auto prompt, model_->render(image_alone(system), images));
     ImagePrefix out{std::move(system),
@@ -126,7 +126,7 @@ Result<ImagePrefix> Engine::read_images(std::vector<models::ProcessedImage> imag
 }
 
 Result<Prefill> Engine::prefill(const ImagePrefix& prefix, const models::Conversation& conversation) const {
-  return within_boundary(kWhat, [&]() -> Result<Prefill> {
+  return within_boundary(run_failure, [&]() -> Result<Prefill> {
     const c10::InferenceMode inference;
     HOLISAFE_TRY(const auto prompt, model_->render(conversation, prefix.images));
     const std::int64_t known = prefix.prompt.length();
@@ -148,7 +148,7 @@ Result<Prefill> Engine::prefill(const ImagePrefix& prefix, const models::Convers
 }
 
 Result<Trace> Engine::trace(const Request& request) const {
-  return within_boundary(kWhat, [&]() -> Result<Trace> {
+  return within_boundary(run_failure, [&]() -> Result<Trace> {
     const c10::InferenceMode inference;
     HOLISAFE_TRY(const auto prompt, model_->render(request.conversation, request.images));
     Trace out;

@@ -9,7 +9,7 @@
 namespace holisafe::engine {
 namespace {
 
-constexpr float kNever = -std::numeric_limits<float>::infinity();
+constexpr float never = -std::numeric_limits<float>::infinity();
 
 std::map<std::int64_t, int> draw(const std::vector<float>& logits, double temperature, double top_p,
                                  int times) {
@@ -20,7 +20,7 @@ std::map<std::int64_t, int> draw(const std::vector<float>& logits, double temper
 }
 
 TEST(Sampling, FollowsTheProbabilities) {
-  const std::vector<float> logits{std::log(0.1F), std::log(0.6F), kNever, std::log(0.3F)};
+  const std::vector<float> logits{std::log(0.1F), std::log(0.6F), never, std::log(0.3F)};
   const auto counts = draw(logits, 1, 1, 20'000);
   EXPECT_NEAR(counts.at(0), 2000, 200);
   EXPECT_NEAR(counts.at(1), 12'000, 400);

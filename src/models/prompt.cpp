@@ -83,7 +83,7 @@ Result<void> check_ids(const Prompt& prompt, std::int64_t vocab_size) {
 }
 
 std::string strip(std::string_view text) {
-  static constexpr std::array<std::string_view, 29> kSpaces{
+  static constexpr std::array<std::string_view, 29> white_spaces{
       "\t",           "\n",           "\v",           "\f",           "\r",
       "\x1c",         "\x1d",         "\x1e",         "\x1f",         " ",
       "\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\x80", "\xE2\x80\x81",
@@ -93,7 +93,7 @@ std::string strip(std::string_view text) {
   bool changed = true;
   while (changed) {
     changed = false;
-    for (const std::string_view space : kSpaces) {
+    for (const std::string_view space : white_spaces) {
       if (text.starts_with(space)) {
         text.remove_prefix(space.size());
         changed = true;

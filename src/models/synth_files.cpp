@@ -13,7 +13,7 @@
 namespace holisafe::models {
 namespace {
 
-constexpr std::string_view kBlank = "\xe2\x96\x81";  // U+2581
+constexpr std::string_view blank = "\xe2\x96\x81";  // U+2581
 
 std::string utf8(unsigned code) {
   if (code < 0x80) return std::string(1, static_cast<char>(code));
@@ -41,11 +41,11 @@ class Vocabulary {
       add(fallback ? fmt::format("<0x{:02X}>", byte) : byte_character(byte));
     }
     if (fallback) {
-      add(std::string(kBlank));
+      add(std::string(blank));
       for (unsigned c = '!'; c <= '~'; ++c) add(utf8(c));
     }
     if (request.words.empty())
-      fill(fallback ? std::string(kBlank) : byte_character(' '));
+      fill(fallback ? std::string(blank) : byte_character(' '));
     else
       add_words(request.words);
   }
@@ -65,7 +65,7 @@ class Vocabulary {
     for (const bool after_blank : {true, false}) {
       for (const std::string& word : words) {
         if (word.starts_with(' ') != after_blank) continue;
-        std::string stem = after_blank ? std::string(kBlank) : word.substr(0, 1);
+        std::string stem = after_blank ? std::string(blank) : word.substr(0, 1);
         for (const char letter : std::string_view(word).substr(1)) {
           if (known.insert(stem + letter).second) {
             merges.push_back(fmt::format("{} {}", stem, letter));
@@ -79,8 +79,8 @@ class Vocabulary {
 
   /// All pairs of a letter or blank and a letter, then all of such a pair and a letter, and so on: every
   /// token is made by one merge, and none twice.
-  void fill(const std::string& blank) {
-    std::vector<std::string> stems{blank};
+  void fill(const std::string& gap) {
+    std::vector<std::string> stems{gap};
     for (char c = 'a'; c <= 'z'; ++c) stems.emplace_back(1, c);
     while (count_ < size_) {
       std::vector<std::string> longer;

@@ -33,28 +33,28 @@ class SynthFiles : public testing::Test {
 };
 
 /// Decoder and pre-tokenizer of Llama's files.
-const nlohmann::ordered_json kLlamaDecoder{
+const nlohmann::ordered_json llama_decoder{
     {"type", "Sequence"},
     {"decoders",
      {{{"type", "Replace"}, {"pattern", {{"String", "▁"}}}, {"content", " "}},
       {{"type", "ByteFallback"}},
       {{"type", "Fuse"}},
       {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}}}};
-const nlohmann::ordered_json kMetaspace{
+const nlohmann::ordered_json metaspace{
     {"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "first"}, {"split", false}};
 
-constexpr const char* kText = "Zwölf quick foxes,  a 👍 and 123 <s>\n\ttabs";
+constexpr const char* sample_text = "Zwölf quick foxes,  a 👍 and 123 <s>\n\ttabs";
 
 TEST_F(SynthFiles, ByteFallbackTokenizerHasItsSizeAndKeepsAnyText) {
   const auto tokenizer =
-      made({ByteTokens::fallback, {"<unk>", "<s>", "</s>"}, 3000, {"<image>"}}, kLlamaDecoder, kMetaspace);
+      made({ByteTokens::fallback, {"<unk>", "<s>", "</s>"}, 3000, {"<image>"}}, llama_decoder, metaspace);
   ASSERT_TRUE(tokenizer) << tokenizer.error().message();
   EXPECT_EQ(tokenizer->vocabulary_size(), 3001);
   EXPECT_EQ(tokenizer->token_id("<s>"), 1);
   EXPECT_EQ(tokenizer->token_id("<image>"), 3000);
-  const auto ids = tokenizer->encode(kText);
+  const auto ids = tokenizer->encode(sample_text);
   ASSERT_TRUE(ids);
-  EXPECT_EQ(tokenizer->decode(*ids, false), kText);
+  EXPECT_EQ(tokenizer->decode(*ids, false), sample_text);
 }
 
 TEST_F(SynthFiles, EachWordOfACorpusIsOneToken) {
@@ -63,14 +63,14 @@ TEST_F(SynthFiles, EachWordOfACorpusIsOneToken) {
   EXPECT_EQ(request.words, (std::vector<std::string>{" I", " What", " can't", " is", " it", " say", " then",
                                                      " this", " what", "I", "What"}));
   request.size = vocabulary_size(request);
-  const auto tokenizer = made(request, kLlamaDecoder, kMetaspace);
+  const auto tokenizer = made(request, llama_decoder, metaspace);
   ASSERT_TRUE(tokenizer) << tokenizer.error().message();
   const auto pieces = [&](const char* text) { return tokenizer->encode(text)->size(); };
   EXPECT_EQ(pieces("What is this, then?"), 6U);
   EXPECT_EQ(pieces("I can't say what it is"), 6U);
-  const auto ids = tokenizer->encode(kText);
+  const auto ids = tokenizer->encode(sample_text);
   ASSERT_TRUE(ids);
-  EXPECT_EQ(tokenizer->decode(*ids, false), kText);
+  EXPECT_EQ(tokenizer->decode(*ids, false), sample_text);
 }
 
 TEST_F(SynthFiles, ByteLevelTokenizerHasItsSizeAndKeepsAnyText) {
@@ -80,9 +80,9 @@ TEST_F(SynthFiles, ByteLevelTokenizerHasItsSizeAndKeepsAnyText) {
   ASSERT_TRUE(tokenizer) << tokenizer.error().message();
   EXPECT_EQ(tokenizer->vocabulary_size(), 1201);
   EXPECT_EQ(tokenizer->token_id("<|endoftext|>"), 1200);
-  const auto ids = tokenizer->encode(kText);
+  const auto ids = tokenizer->encode(sample_text);
   ASSERT_TRUE(ids);
-  EXPECT_EQ(tokenizer->decode(*ids, false), kText);
+  EXPECT_EQ(tokenizer->decode(*ids, false), sample_text);
 }
 
 }  // namespace

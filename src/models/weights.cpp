@@ -10,7 +10,7 @@
 namespace holisafe::models {
 namespace {
 
-constexpr std::int64_t kPieceBytes = std::int64_t{1} << 24;
+constexpr std::int64_t piece_bytes = std::int64_t{1} << 24;
 
 Result<checkpoint::DType> file_type(const std::string& name, torch::ScalarType type) {
   switch (type) {
@@ -43,7 +43,7 @@ torch::Tensor converted(const torch::Tensor& tensor, const checkpoint::TensorVie
   const auto from = tensor.flatten();
   const auto to = out.flatten();
   const auto element = static_cast<std::int64_t>(checkpoint::size_of(view.dtype));
-  const std::int64_t step = kPieceBytes / element;
+  const std::int64_t step = piece_bytes / element;
   for (std::int64_t begin = 0; begin < from.numel(); begin += step) {
     const std::int64_t count = std::min(step, from.numel() - begin);
     to.narrow(0, begin, count).copy_(from.narrow(0, begin, count));
@@ -147,8 +147,8 @@ checkpoint::TensorSource source_of(const std::string& name, const torch::Tensor&
     const auto bytes = tensor.detach().cpu().contiguous();
     const auto* data = static_cast<const char*>(bytes.const_data_ptr());
     const auto size = static_cast<std::int64_t>(bytes.nbytes());
-    for (std::int64_t begin = 0; begin < size; begin += kPieceBytes) {
-      const auto length = static_cast<std::size_t>(std::min(kPieceBytes, size - begin));
+    for (std::int64_t begin = 0; begin < size; begin += piece_bytes) {
+      const auto length = static_cast<std::size_t>(std::min(piece_bytes, size - begin));
       HOLISAFE_CHECK(write(std::string_view(data + begin, length)));
     }
     return {};

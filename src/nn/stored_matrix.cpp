@@ -12,9 +12,9 @@ namespace holisafe::nn {
 namespace {
 
 /// Up to so many rows of x the products are memory bound: each weight is read once and widened in registers.
-constexpr std::int64_t kFewRows = 8;
+constexpr std::int64_t few_rows = 8;
 /// Beyond, this many floats of the weight are widened at a time, to stay in cache for the matrix product.
-constexpr std::int64_t kPieceFloats = std::int64_t{1} << 22;
+constexpr std::int64_t piece_floats = std::int64_t{1} << 22;
 
 using Bits = std::uint16_t;
 
@@ -133,7 +133,7 @@ torch::Tensor multiply_few(const torch::Tensor& x, const torch::Tensor& weight, 
 torch::Tensor multiply_many(const torch::Tensor& x, const torch::Tensor& weight) {
   const std::int64_t features = weight.size(0);
   const std::int64_t step =
-      std::clamp(kPieceFloats / std::max(std::int64_t{1}, weight.size(1)), std::int64_t{1}, features);
+      std::clamp(piece_floats / std::max(std::int64_t{1}, weight.size(1)), std::int64_t{1}, features);
   const auto out = at::empty({x.size(0), features}, x.options());
   const auto wide = at::empty({step, weight.size(1)}, x.options());
   for (std::int64_t begin = 0; begin < features; begin += step) {
@@ -168,7 +168,7 @@ torch::Tensor multiply_stored(const torch::Tensor& x, const torch::Tensor& weigh
   const auto rows = x.reshape({-1, weight.size(1)}).contiguous();
   auto sizes = x.sizes().vec();
   sizes.back() = weight.size(0);
-  if (set == VectorSet::none || rows.size(0) > kFewRows) return multiply_many(rows, weight).view(sizes);
+  if (set == VectorSet::none || rows.size(0) > few_rows) return multiply_many(rows, weight).view(sizes);
   if (weight.scalar_type() == torch::kFloat16) return multiply_few<Float16>(rows, weight, set).view(sizes);
   return multiply_few<BFloat16>(rows, weight, set).view(sizes);
 }

@@ -82,7 +82,7 @@ class JointGradient : public testing::Test {
     models::SynthRequest request;
     request.preset = "tiny";
     request.out = folder_ / "base";
-    ASSERT_TRUE(models::synth_llava(request));
+    ASSERT_TRUE(models::llava::synth(request));
     settings_.model = folder_ / "base";
     settings_.data = folder_ / "data.json";
     settings_.images = folder_ / "images";

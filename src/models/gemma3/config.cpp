@@ -8,8 +8,8 @@
 namespace holisafe::models::gemma3 {
 namespace {
 
-constexpr std::int64_t kMostLayers = 4096;
-constexpr std::int64_t kMostSize = std::int64_t{1} << 24;
+constexpr std::int64_t most_layers = 4096;
+constexpr std::int64_t most_size = std::int64_t{1} << 24;
 
 Result<nn::Activation> activation(const ConfigFields& fields, const char* key) {
   return nn::parse_activation(fields.text(key, "gelu_pytorch_tanh"));
@@ -24,10 +24,10 @@ std::int64_t whole_root(std::int64_t square) {
 /// SigLIP's defaults.
 Result<nn::VisionEncoderConfig> parse_vision(const ConfigFields& fields) {
   nn::VisionEncoderConfig out;
-  out.hidden_size = fields.integer("hidden_size", 768, 1, kMostSize);
-  out.intermediate_size = fields.integer("intermediate_size", 3072, 1, kMostSize);
-  out.num_layers = fields.integer("num_hidden_layers", 12, 1, kMostLayers);
-  out.num_heads = fields.integer("num_attention_heads", 12, 1, kMostSize);
+  out.hidden_size = fields.integer("hidden_size", 768, 1, most_size);
+  out.intermediate_size = fields.integer("intermediate_size", 3072, 1, most_size);
+  out.num_layers = fields.integer("num_hidden_layers", 12, 1, most_layers);
+  out.num_heads = fields.integer("num_attention_heads", 12, 1, most_size);
   out.image_size = fields.integer("image_size", 224, 1, 1 << 14);
   out.patch_size = fields.integer("patch_size", 16, 1, out.image_size);
   out.layer_norm_eps = fields.number("layer_norm_eps", 1e-6);
@@ -105,13 +105,13 @@ void refuse_unsupported(const ConfigFields& fields) {
 
 Result<nn::DecoderConfig> parse_text(const ConfigFields& fields, std::int64_t context_length) {
   nn::DecoderConfig out;
-  out.hidden_size = fields.integer("hidden_size", 2304, 1, kMostSize);
-  out.intermediate_size = fields.integer("intermediate_size", 9216, 1, kMostSize);
-  out.num_layers = fields.integer("num_hidden_layers", 26, 1, kMostLayers);
-  out.num_heads = fields.integer("num_attention_heads", 8, 1, kMostSize);
-  out.num_key_value_heads = fields.integer("num_key_value_heads", 4, 1, kMostSize);
+  out.hidden_size = fields.integer("hidden_size", 2304, 1, most_size);
+  out.intermediate_size = fields.integer("intermediate_size", 9216, 1, most_size);
+  out.num_layers = fields.integer("num_hidden_layers", 26, 1, most_layers);
+  out.num_heads = fields.integer("num_attention_heads", 8, 1, most_size);
+  out.num_key_value_heads = fields.integer("num_key_value_heads", 4, 1, most_size);
   out.head_dim = fields.integer("head_dim", 256, 2, 1 << 16);
-  out.vocab_size = fields.integer("vocab_size", 262208, 1, kMostSize);
+  out.vocab_size = fields.integer("vocab_size", 262208, 1, most_size);
   out.rms_norm_eps = fields.number("rms_norm_eps", 1e-6);
   const double query_scalar = fields.number("query_pre_attn_scalar", 256);
   if (query_scalar <= 0)

@@ -15,7 +15,7 @@ namespace holisafe::models::gemma3 {
 namespace {
 
 /// Pieces of one batch through the tower: a published one has 4096 patches, which fill the cores already.
-constexpr std::int64_t kMostPieces = 2;
+constexpr std::int64_t most_pieces = 2;
 
 class Gemma3 final : public Model {
  public:
@@ -58,7 +58,7 @@ class Gemma3 final : public Model {
   /// Soft tokens of all pieces in a row, [pieces x tokens, hidden size].
   [[nodiscard]] torch::Tensor encode(const torch::Tensor& pixels) const {
     std::vector<torch::Tensor> features;
-    for (const auto& batch : pixels.split(kMostPieces))
+    for (const auto& batch : pixels.split(most_pieces))
       features.push_back(vision_.forward(batch.to(device(), dtype())).flatten(0, 1));
     return at::cat(features);
   }
@@ -70,9 +70,10 @@ class Gemma3 final : public Model {
 /// The template's tokens are special whatever the tokenizer's file says.
 Result<tokenizer::Tokenizer> open_tokenizer(const std::filesystem::path& folder, const Config& config) {
   HOLISAFE_TRY(const auto plain, tokenizer::Tokenizer::open(folder));
-  HOLISAFE_CHECK(expect_token(plain, std::string(kImage), config.image_token_id, "image_token_index"));
+  HOLISAFE_CHECK(expect_token(plain, std::string(image_token), config.image_token_id, "image_token_index"));
   std::vector<std::int64_t> ids;
-  for (const std::string_view token : {kBeginText, kBeginTurn, kEndTurn, kBeginImage, kImage, kEndImage}) {
+  for (const std::string_view token : {begin_text_token, begin_turn_token, end_turn_token, begin_image_token,
+                                       image_token, end_image_token}) {
     const auto id = plain.token_id(token);
     if (!id) {
       return fail(ErrorKind::missing, "cannot use checkpoint", "tokenizer",

@@ -93,12 +93,12 @@ const std::vector<std::string>& first_tokens() {
   static const std::vector<std::string> tokens{
       "<pad>",
       "<eos>",
-      std::string(kBeginText),
+      std::string(begin_text_token),
       "<unk>",
-      std::string(kBeginTurn),
-      std::string(kEndTurn),
-      std::string(kBeginImage),
-      std::string(kEndImage),
+      std::string(begin_turn_token),
+      std::string(end_turn_token),
+      std::string(begin_image_token),
+      std::string(end_image_token),
   };
   return tokens;
 }
@@ -110,9 +110,9 @@ std::int64_t id_of(std::string_view token) {
 
 ordered_json config(const Preset& preset, bool guard) {
   ordered_json out{{"architectures", {"Gemma3ForConditionalGeneration"}},
-                   {"boi_token_index", id_of(kBeginImage)},
-                   {"eoi_token_index", id_of(kEndImage)},
-                   {"eos_token_id", {1, id_of(kEndTurn)}},
+                   {"boi_token_index", id_of(begin_image_token)},
+                   {"eoi_token_index", id_of(end_image_token)},
+                   {"eos_token_id", {1, id_of(end_turn_token)}},
                    {"image_token_index", preset.tokenizer_size},
                    {"mm_tokens_per_image", preset.tokens_per_image},
                    {"model_type", "gemma3"},
@@ -124,19 +124,19 @@ ordered_json config(const Preset& preset, bool guard) {
 }
 
 ordered_json tokenizer(const Preset& preset) {
-  ordered_json out =
-      synth_tokenizer({ByteTokens::fallback, first_tokens(), preset.tokenizer_size, {std::string(kImage)}});
+  ordered_json out = synth_tokenizer(
+      {ByteTokens::fallback, first_tokens(), preset.tokenizer_size, {std::string(image_token)}});
   const ordered_json blank{{"String", " "}};
   const char* const low_line = "\xe2\x96\x81";  // U+2581
   out["normalizer"] = {{"type", "Replace"}, {"pattern", blank}, {"content", low_line}};
   out["pre_tokenizer"] = {
       {"type", "Split"}, {"pattern", blank}, {"behavior", "MergedWithPrevious"}, {"invert", false}};
-  const std::string bos(kBeginText);
+  const std::string bos(begin_text_token);
   const ordered_json own{{"SpecialToken", {{"id", bos}, {"type_id", 0}}}};
   const ordered_json text{{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
   const ordered_json pair{{"Sequence", {{"id", "B"}, {"type_id", 1}}}};
   ordered_json special;
-  special[bos] = {{"id", bos}, {"ids", {id_of(kBeginText)}}, {"tokens", {bos}}};
+  special[bos] = {{"id", bos}, {"ids", {id_of(begin_text_token)}}, {"tokens", {bos}}};
   out["post_processor"] = {{"type", "TemplateProcessing"},
                            {"single", {own, text}},
                            {"pair", {own, text, pair}},
@@ -150,10 +150,11 @@ ordered_json tokenizer(const Preset& preset) {
 }
 
 ordered_json tokenizer_config() {
-  const ordered_json images{{"boi_token", kBeginImage}, {"eoi_token", kEndImage}, {"image_token", kImage}};
+  const ordered_json images{
+      {"boi_token", begin_image_token}, {"eoi_token", end_image_token}, {"image_token", image_token}};
   ordered_json out{{"tokenizer_class", "GemmaTokenizer"},
                    {"processor_class", "Gemma3Processor"},
-                   {"bos_token", kBeginText},
+                   {"bos_token", begin_text_token},
                    {"eos_token", "<eos>"},
                    {"pad_token", "<pad>"},
                    {"unk_token", "<unk>"},
@@ -206,9 +207,9 @@ Result<void> write_side_files(const SynthRequest& request) {
   HOLISAFE_CHECK(write("preprocessor_config.json", image_processor(*preset)));
   HOLISAFE_CHECK(write("processor_config.json", {{"image_seq_length", preset->tokens_per_image},
                                                  {"processor_class", "Gemma3Processor"}}));
-  return write(
-      "generation_config.json",
-      {{"bos_token_id", id_of(kBeginText)}, {"eos_token_id", {1, id_of(kEndTurn)}}, {"pad_token_id", 0}});
+  return write("generation_config.json", {{"bos_token_id", id_of(begin_text_token)},
+                                          {"eos_token_id", {1, id_of(end_turn_token)}},
+                                          {"pad_token_id", 0}});
 }
 
 torch::ScalarType weight_type(const std::string& preset) {

@@ -8,9 +8,9 @@ namespace {
 /// One piece: soft tokens between their begin and end, an empty line on either side.
 std::string piece_markup(std::int64_t tokens) {
   std::string out = "\n\n";
-  out += kBeginImage;
-  for (std::int64_t i = 0; i < tokens; ++i) out += kImage;
-  out += kEndImage;
+  out += begin_image_token;
+  for (std::int64_t i = 0; i < tokens; ++i) out += image_token;
+  out += end_image_token;
   out += "\n\n";
   return out;
 }
@@ -29,19 +29,21 @@ std::string image_markup(const ProcessedImage& image) {
   return out;
 }
 
-std::string begin_turn(std::string_view role) { return std::string(kBeginTurn) + std::string(role) + "\n"; }
+std::string begin_turn(std::string_view role) {
+  return std::string(begin_turn_token) + std::string(role) + "\n";
+}
 
 }  // namespace
 
 Result<PromptText> fill_template(const Conversation& conversation, std::span<const ProcessedImage> images) {
   HOLISAFE_CHECK(check_turns(conversation));
   PromptText text;
-  text.markup(std::string(kBeginText));
+  text.markup(std::string(begin_text_token));
   for (std::size_t i = 0; i < conversation.turns.size(); ++i) {
     const Turn& turn = conversation.turns[i];
     if (turn.role == Role::assistant) {
       text.markup(begin_turn("model"));
-      text.answer(strip(turn.text), std::string(kEndTurn));
+      text.answer(strip(turn.text), std::string(end_turn_token));
       text.markup("\n");
       continue;
     }
@@ -54,7 +56,7 @@ Result<PromptText> fill_template(const Conversation& conversation, std::span<con
       for (const ProcessedImage& image : images) text.markup(image_markup(image));
     }
     text.typed(strip(turn.text));
-    text.markup(std::string(kEndTurn) + "\n");
+    text.markup(std::string(end_turn_token) + "\n");
   }
   if (conversation.turns.back().role == Role::user) text.markup(begin_turn("model"));
   return text;

@@ -10,12 +10,12 @@
 namespace holisafe::models::gemma3 {
 
 /// The special tokens that the template writes.
-inline constexpr std::string_view kBeginText = "<bos>";
-inline constexpr std::string_view kBeginTurn = "<start_of_turn>";
-inline constexpr std::string_view kEndTurn = "<end_of_turn>";
-inline constexpr std::string_view kBeginImage = "<start_of_image>";
-inline constexpr std::string_view kImage = "<image_soft_token>";
-inline constexpr std::string_view kEndImage = "<end_of_image>";
+inline constexpr std::string_view begin_text_token = "<bos>";
+inline constexpr std::string_view begin_turn_token = "<start_of_turn>";
+inline constexpr std::string_view end_turn_token = "<end_of_turn>";
+inline constexpr std::string_view begin_image_token = "<start_of_image>";
+inline constexpr std::string_view image_token = "<image_soft_token>";
+inline constexpr std::string_view end_image_token = "<end_of_image>";
 
 /// `<bos>` once; the system's text and an empty line before the first user's text; images between them;
 /// everybody's text stripped but the system's. Errors: usage (turns that do not alternate).

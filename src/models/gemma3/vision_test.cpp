@@ -123,7 +123,7 @@ struct Layout {
   const char* projector;
 };
 
-constexpr Layout kLayouts[]{
+constexpr Layout layouts[]{
     {"language_model.model.", "language_model.lm_head.", "vision_tower.vision_model.",
      "multi_modal_projector."},
     {"language_model.model.", "lm_head.", "vision_tower.", "multi_modal_projector."},
@@ -153,7 +153,7 @@ TEST(Gemma3Names, EveryLayoutMatches) {
     vision.visit(visitor);
     decoder.visit(visitor);
   });
-  for (const Layout& layout : kLayouts) {
+  for (const Layout& layout : layouts) {
     std::map<std::string, checkpoint::TensorView> tensors;
     for (const auto& spec : specs) {
       checkpoint::TensorView view;

@@ -7,13 +7,13 @@
 
 #include "models/config_fields.h"
 
-namespace holisafe::models {
+namespace holisafe::models::llava {
 namespace {
 
-constexpr std::int64_t kMostLayers = 1000;
-constexpr std::int64_t kMostSize = std::int64_t{1} << 20;
-constexpr std::int64_t kMostTokens = std::int64_t{1} << 24;
-constexpr std::int64_t kImageIndex = -200;  // IMAGE_TOKEN_INDEX of the original repository
+constexpr std::int64_t most_layers = 1000;
+constexpr std::int64_t most_size = std::int64_t{1} << 20;
+constexpr std::int64_t most_tokens = std::int64_t{1} << 24;
+constexpr std::int64_t image_index = -200;  // IMAGE_TOKEN_INDEX of the original repository
 
 nn::Activation activation(const ConfigFields& fields, const std::string& key, const std::string& fallback) {
   auto parsed = nn::parse_activation(fields.text(key, fallback));
@@ -38,16 +38,16 @@ void parse_rotary(const ConfigFields& fields, nn::DecoderConfig& text, std::int6
 }
 
 /// LlamaConfig's fields.
-void parse_text(const ConfigFields& fields, LlavaConfig& out) {
+void parse_text(const ConfigFields& fields, Config& out) {
   nn::DecoderConfig& text = out.text;
-  text.hidden_size = fields.integer("hidden_size", 4096, 1, kMostSize);
-  text.intermediate_size = fields.integer("intermediate_size", 11008, 1, kMostSize);
-  text.num_layers = fields.integer("num_hidden_layers", 32, 1, kMostLayers);
-  text.num_heads = fields.integer("num_attention_heads", 32, 1, kMostSize);
-  text.num_key_value_heads = fields.integer("num_key_value_heads", text.num_heads, 1, kMostSize);
+  text.hidden_size = fields.integer("hidden_size", 4096, 1, most_size);
+  text.intermediate_size = fields.integer("intermediate_size", 11008, 1, most_size);
+  text.num_layers = fields.integer("num_hidden_layers", 32, 1, most_layers);
+  text.num_heads = fields.integer("num_attention_heads", 32, 1, most_size);
+  text.num_key_value_heads = fields.integer("num_key_value_heads", text.num_heads, 1, most_size);
   text.head_dim =
-      fields.integer("head_dim", std::max<std::int64_t>(text.hidden_size / text.num_heads, 1), 1, kMostSize);
-  text.vocab_size = fields.integer("vocab_size", 32000, 1, kMostTokens);
+      fields.integer("head_dim", std::max<std::int64_t>(text.hidden_size / text.num_heads, 1), 1, most_size);
+  text.vocab_size = fields.integer("vocab_size", 32000, 1, most_tokens);
   text.rms_norm_eps = fields.number("rms_norm_eps", 1e-6);
   text.activation = activation(fields, "hidden_act", "silu");
   text.attention_scale = 1.0 / std::sqrt(static_cast<double>(text.head_dim));
@@ -90,10 +90,10 @@ void parse_vision(const ConfigFields& fields, nn::VisionEncoderConfig& vision) {
   const std::string type = fields.text("model_type", "clip_vision_model");
   if (type != "clip_vision_model")
     fields.reject(ErrorKind::unsupported, "model_type", "expected clip_vision_model, found " + type);
-  vision.hidden_size = fields.integer("hidden_size", 768, 1, kMostSize);
-  vision.intermediate_size = fields.integer("intermediate_size", 3072, 1, kMostSize);
-  vision.num_layers = fields.integer("num_hidden_layers", 12, 1, kMostLayers);
-  vision.num_heads = fields.integer("num_attention_heads", 12, 1, kMostSize);
+  vision.hidden_size = fields.integer("hidden_size", 768, 1, most_size);
+  vision.intermediate_size = fields.integer("intermediate_size", 3072, 1, most_size);
+  vision.num_layers = fields.integer("num_hidden_layers", 12, 1, most_layers);
+  vision.num_heads = fields.integer("num_attention_heads", 12, 1, most_size);
   vision.image_size = fields.integer("image_size", 224, 1, 16384);
   vision.patch_size = fields.integer("patch_size", 32, 1, vision.image_size);
   vision.num_channels = fields.integer("num_channels", 3, 3, 3);
@@ -132,7 +132,7 @@ bool parse_strategy(const ConfigFields& fields, const std::string& key, const st
   return found == all;
 }
 
-void parse_hf(const ConfigFields& fields, LlavaConfig& out) {
+void parse_hf(const ConfigFields& fields, Config& out) {
   const ConfigFields text = fields.object("text_config");
   const std::string type = text.text("model_type", "llama");
   if (type != "llama") text.reject(ErrorKind::unsupported, "model_type", "expected llama, found " + type);
@@ -149,15 +149,15 @@ void parse_hf(const ConfigFields& fields, LlavaConfig& out) {
   out.projector_activation = activation(fields, "projector_hidden_act", "gelu");
   out.projector_bias = fields.flag("multimodal_projector_bias", true);
   const char* const image_token = fields.has("image_token_id") ? "image_token_id" : "image_token_index";
-  out.image_token_id = fields.integer(image_token, 32000, 0, kMostTokens);
+  out.image_token_id = fields.integer(image_token, 32000, 0, most_tokens);
 }
 
 /// The shape of a CLIP model by its name on the hub, whatever folder it stands in.
-void parse_named_tower(const ConfigFields& fields, LlavaConfig& out) {
-  static constexpr std::array<std::pair<std::string_view, std::int64_t>, 2> kKnown{
+void parse_named_tower(const ConfigFields& fields, Config& out) {
+  static constexpr std::array<std::pair<std::string_view, std::int64_t>, 2> known_towers{
       {{"clip-vit-large-patch14-336", 336}, {"clip-vit-large-patch14", 224}}};
   const std::string base = out.vision_tower.substr(out.vision_tower.find_last_of('/') + 1);
-  for (const auto& [name, image_size] : kKnown) {
+  for (const auto& [name, image_size] : known_towers) {
     if (base == name) {
       out.vision = clip_large(image_size);
       return;
@@ -174,7 +174,7 @@ void parse_named_tower(const ConfigFields& fields, LlavaConfig& out) {
   }
 }
 
-void parse_original(const ConfigFields& fields, const nlohmann::json& tower, LlavaConfig& out) {
+void parse_original(const ConfigFields& fields, const nlohmann::json& tower, Config& out) {
   parse_text(fields, out);
   out.text.tie_embeddings = fields.flag("tie_word_embeddings", false);
   out.vision_tower = fields.text("mm_vision_tower", fields.text("vision_tower", ""));
@@ -196,12 +196,12 @@ void parse_original(const ConfigFields& fields, const nlohmann::json& tower, Lla
   }
   if (fields.flag("mm_use_im_start_end", false))
     fields.reject(ErrorKind::unsupported, "mm_use_im_start_end", "expected false");
-  out.image_token_id = kImageIndex;
+  out.image_token_id = image_index;
 }
 
 }  // namespace
 
-bool is_original_llava(const nlohmann::json& config) {
+bool is_original(const nlohmann::json& config) {
   if (model_type(config) == "llava_llama") return true;
   if (!config.is_object()) return false;
   for (const auto& [key, value] : config.items()) {
@@ -210,18 +210,18 @@ bool is_original_llava(const nlohmann::json& config) {
   return false;
 }
 
-bool is_llava(const nlohmann::json& config) {
+bool recognise(const nlohmann::json& config) {
   const std::string type = model_type(config);
   return type == "llava" || type == "llava_llama";
 }
 
-Result<LlavaConfig> parse_llava_config(const nlohmann::json& config, const std::string& where,
-                                       const nlohmann::json& tower) {
+Result<Config> parse_config(const nlohmann::json& config, const std::string& where,
+                            const nlohmann::json& tower) {
   const ConfigFields fields(config, where);
-  LlavaConfig out;
+  Config out;
   out.model_type = model_type(config);
-  out.layout = is_original_llava(config) ? LlavaLayout::original : LlavaLayout::hf;
-  if (out.layout == LlavaLayout::original) {
+  out.layout = is_original(config) ? Layout::original : Layout::hf;
+  if (out.layout == Layout::original) {
     parse_original(fields, tower, out);
   } else {
     parse_hf(fields, out);
@@ -233,4 +233,4 @@ Result<LlavaConfig> parse_llava_config(const nlohmann::json& config, const std::
   return out;
 }
 
-}  // namespace holisafe::models
+}  // namespace holisafe::models::llava

@@ -12,15 +12,15 @@
 #include "nn/mlp.h"
 #include "nn/vision_encoder.h"
 
-namespace holisafe::models {
+namespace holisafe::models::llava {
 
-enum class LlavaLayout {
+enum class Layout {
   hf,        ///< as transformers writes it, whichever version
   original,  ///< as the authors' repository does
 };
 
-struct LlavaConfig {
-  LlavaLayout layout = LlavaLayout::hf;
+struct Config {
+  Layout layout = Layout::hf;
   nn::DecoderConfig text;
   nn::VisionEncoderConfig vision;
   std::string vision_tower;  ///< original layout: the CLIP model's name; may be empty
@@ -42,14 +42,14 @@ struct LlavaConfig {
 
 /// Whether a config.json is one of LLaVA's, and whether in the original layout (its mm_* keys tell, since
 /// both say model_type "llava").
-bool is_llava(const nlohmann::json& config);
-bool is_original_llava(const nlohmann::json& config);
+bool recognise(const nlohmann::json& config);
+bool is_original(const nlohmann::json& config);
 
 /// Fields left out have the defaults of transformers. The tower of the original layout: `vision_config` where
 /// there is one, else `tower` (the config.json of a CLIP checkpoint given besides; null for none), else the
 /// shape of the CLIP model that is named. Errors: wrong_type, out_of_range, unsupported (another text or
 /// vision model, projector, or scaling), missing (no tower is named), mismatch (sizes that do not divide).
-Result<LlavaConfig> parse_llava_config(const nlohmann::json& config, const std::string& where,
-                                       const nlohmann::json& tower);
+Result<Config> parse_config(const nlohmann::json& config, const std::string& where,
+                            const nlohmann::json& tower);
 
-}  // namespace holisafe::models
+}  // namespace holisafe::models::llava

@@ -5,27 +5,27 @@
 
 #include "image/resize.h"
 
-namespace holisafe::models {
+namespace holisafe::models::llava {
 namespace {
 
-constexpr std::int64_t kMostEdge = 16384;
+constexpr std::int64_t most_edge = 16384;
 /// Pixels of a picture on its way, which a narrow one multiplies: to a square of its long edge when padded,
 /// to a long edge of short-edge scale when cropped.
-constexpr std::int64_t kMostPixels = std::int64_t{178'956'970};
+constexpr std::int64_t most_pixels = std::int64_t{178'956'970};
 
 // The mean and deviation of CLIP's training data.
-constexpr std::array<float, 3> kClipMean{0.48145466F, 0.4578275F, 0.40821073F};
-constexpr std::array<float, 3> kClipStd{0.26862954F, 0.26130258F, 0.27577711F};
+constexpr std::array<float, 3> clip_mean{0.48145466F, 0.4578275F, 0.40821073F};
+constexpr std::array<float, 3> clip_std{0.26862954F, 0.26130258F, 0.27577711F};
 
 /// A pair {"height", "width"}, or one number for both.
 std::pair<std::int64_t, std::int64_t> sides(const ConfigFields& fields, const std::string& key,
                                             std::int64_t fallback) {
   if (fields.value(key).is_number()) {
-    const std::int64_t side = fields.integer(key, fallback, 1, kMostEdge);
+    const std::int64_t side = fields.integer(key, fallback, 1, most_edge);
     return {side, side};
   }
   const ConfigFields size = fields.object(key);
-  return {size.integer("height", fallback, 1, kMostEdge), size.integer("width", fallback, 1, kMostEdge)};
+  return {size.integer("height", fallback, 1, most_edge), size.integer("width", fallback, 1, most_edge)};
 }
 
 /// int(255 x mean), in Python's float64.
@@ -34,7 +34,7 @@ std::array<std::uint8_t, 3> mean_colour(const ConfigFields& fields) {
   const auto means = fields.value("image_mean");
   for (std::size_t i = 0; i < 3; ++i) {
     const bool given = means.is_array() && means.size() == 3 && means[i].is_number();
-    const double mean = given ? means[i].get<double>() : static_cast<double>(kClipMean[i]);
+    const double mean = given ? means[i].get<double>() : static_cast<double>(clip_mean[i]);
     colour[i] = static_cast<std::uint8_t>(std::clamp(mean * 255, 0.0, 255.0));
   }
   return colour;
@@ -45,32 +45,32 @@ int floor_half(std::int64_t value) { return (value - (value < 0 ? 1 : 0)) / 2; }
 
 Result<void> check_size(const char* what, const image::Image& image, std::int64_t width,
                         std::int64_t height) {
-  if (height * width <= kMostPixels) return {};
+  if (height * width <= most_pixels) return {};
   return fail(ErrorKind::too_large, what, std::to_string(image.width) + " x " + std::to_string(image.height),
-              "expected at most " + std::to_string(kMostPixels) + " pixels, found " + std::to_string(width) +
+              "expected at most " + std::to_string(most_pixels) + " pixels, found " + std::to_string(width) +
                   " x " + std::to_string(height));
 }
 
 }  // namespace
 
-Result<LlavaImageProcessor> LlavaImageProcessor::make(const ConfigFields& fields, const std::string& aspect,
-                                                      std::int64_t image_size) {
-  LlavaImageProcessor out;
+Result<ImageProcessor> ImageProcessor::make(const ConfigFields& fields, const std::string& aspect,
+                                            std::int64_t image_size) {
+  ImageProcessor out;
   const auto size = fields.value("size");
   const bool exact = size.is_object() && !size.contains("shortest_edge") && size.contains("height");
   if (exact) {
     out.resize_to_ = sides(fields, "size", image_size);
   } else if (size.is_number()) {
-    out.shortest_edge_ = fields.integer("size", image_size, 1, kMostEdge);
+    out.shortest_edge_ = fields.integer("size", image_size, 1, most_edge);
   } else {
-    out.shortest_edge_ = fields.object("size").integer("shortest_edge", image_size, 1, kMostEdge);
+    out.shortest_edge_ = fields.object("size").integer("shortest_edge", image_size, 1, most_edge);
   }
   if (fields.flag("do_center_crop", true)) out.crop_ = sides(fields, "crop_size", image_size);
   const bool pads = aspect.empty() ? fields.flag("do_pad", false) : aspect == "pad";
   if (pads) out.pad_colour_ = mean_colour(fields);
   Normalization clip;
-  clip.mean = kClipMean;
-  clip.std = kClipStd;
+  clip.mean = clip_mean;
+  clip.std = clip_std;
   const Normalization normalization = parse_normalization(fields, clip);
   out.filter_ = normalization.filter;
   out.levels_ = levels(normalization);
@@ -89,7 +89,7 @@ Result<LlavaImageProcessor> LlavaImageProcessor::make(const ConfigFields& fields
   return out;
 }
 
-Result<image::Image> LlavaImageProcessor::resized(const image::Image& image) const {
+Result<image::Image> ImageProcessor::resized(const image::Image& image) const {
   std::int64_t height = resize_to_.first;
   std::int64_t width = resize_to_.second;
   if (shortest_edge_ > 0) {
@@ -104,7 +104,7 @@ Result<image::Image> LlavaImageProcessor::resized(const image::Image& image) con
   return image::resize(image, static_cast<int>(width), static_cast<int>(height), filter_);
 }
 
-Result<torch::Tensor> LlavaImageProcessor::pixel_values(const image::Image& image) const {
+Result<torch::Tensor> ImageProcessor::pixel_values(const image::Image& image) const {
   image::Image picture;
   if (pad_colour_) {
     const std::int64_t side = std::max(image.width, image.height);
@@ -122,4 +122,4 @@ Result<torch::Tensor> LlavaImageProcessor::pixel_values(const image::Image& imag
   return to_tensor(picture, levels_).unsqueeze(0);
 }
 
-}  // namespace holisafe::models
+}  // namespace holisafe::models::llava

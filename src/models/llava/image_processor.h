@@ -15,24 +15,24 @@
 #include "models/config_fields.h"
 #include "models/normalization.h"
 
-namespace holisafe::models {
+namespace holisafe::models::llava {
 
 /// Immutable; thread-safe.
-class LlavaImageProcessor {
+class ImageProcessor {
  public:
   /// `fields` are those of preprocessor_config.json; absent ones have CLIP's defaults at the tower's
   /// `image_size`. `aspect` is the config's image_aspect_ratio or what the user says: "pad" pads to a square
   /// of int(255 x mean), any other value crops, empty leaves it to the fields' do_pad. Errors: wrong_type,
   /// out_of_range, unsupported, mismatch (pictures of another size than the tower takes).
-  static Result<LlavaImageProcessor> make(const ConfigFields& fields, const std::string& aspect,
-                                          std::int64_t image_size);
+  static Result<ImageProcessor> make(const ConfigFields& fields, const std::string& aspect,
+                                     std::int64_t image_size);
 
   /// f32 [1, 3, image_size, image_size]. Errors: too_large (a picture so narrow that padding it or resizing
   /// its short edge makes it enormous).
   [[nodiscard]] Result<torch::Tensor> pixel_values(const image::Image& image) const;
 
  private:
-  LlavaImageProcessor() = default;
+  ImageProcessor() = default;
   [[nodiscard]] Result<image::Image> resized(const image::Image& image) const;
 
   std::optional<std::array<std::uint8_t, 3>> pad_colour_;
@@ -43,4 +43,4 @@ class LlavaImageProcessor {
   Levels levels_{};
 };
 
-}  // namespace holisafe::models
+}  // namespace holisafe::models::llava

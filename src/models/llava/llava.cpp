@@ -9,13 +9,13 @@
 #include "models/prompt.h"
 #include "models/side_files.h"
 
-namespace holisafe::models {
+namespace holisafe::models::llava {
 namespace {
 
 using Tensors = std::map<std::string, checkpoint::TensorView>;
 
 /// Pixels of one batch through the tower: enough to fill the cores, few enough to keep memory flat.
-constexpr std::int64_t kMostPixels = std::int64_t{8} * 336 * 336;
+constexpr std::int64_t most_pixels = std::int64_t{8} * 336 * 336;
 
 nn::Linear linear(std::int64_t in, std::int64_t out, bool bias) {
   const auto meta = torch::TensorOptions().device(torch::kMeta).dtype(torch::kFloat32);
@@ -24,7 +24,7 @@ nn::Linear linear(std::int64_t in, std::int64_t out, bool bias) {
 
 bool has_tower(const Tensors& tensors) {
   return std::any_of(tensors.begin(), tensors.end(), [](const auto& entry) {
-    return checkpoint::canonical_name(entry.first, llava_names()).starts_with("vision_tower.");
+    return checkpoint::canonical_name(entry.first, name_rules()).starts_with("vision_tower.");
   });
 }
 
@@ -42,13 +42,13 @@ Tensors tower_tensors(const checkpoint::Checkpoint& clip) {
                          rest.starts_with("encoder.") || rest.starts_with("post_layernorm.");
     if (text || !belongs) continue;
     checkpoint::TensorView own = view;
-    own.name = original_llava_name("vision_tower." + std::string(rest));
+    own.name = original_name("vision_tower." + std::string(rest));
     out.emplace(own.name, std::move(own));
   }
   return out;
 }
 
-/// The vision tower that is given besides the checkpoint, if there is one. Errors: see LlavaModel::load.
+/// The vision tower that is given besides the checkpoint, if there is one. Errors: see Llava::load.
 Result<std::optional<checkpoint::Checkpoint>> open_tower(const checkpoint::Checkpoint& main,
                                                          const LoadOptions& options) {
   const bool own = has_tower(main.tensors());
@@ -56,7 +56,7 @@ Result<std::optional<checkpoint::Checkpoint>> open_tower(const checkpoint::Check
     return fail(ErrorKind::usage, "cannot use --vision-tower", main.folder().string(),
                 "the checkpoint has a vision tower of its own");
   }
-  if (own || !is_original_llava(main.config())) {
+  if (own || !is_original(main.config())) {
     if (options.vision_tower.empty()) return std::optional<checkpoint::Checkpoint>();
     return fail(ErrorKind::usage, "cannot use --vision-tower", main.folder().string(),
                 "it is for checkpoints in the original LLaVA layout");
@@ -73,10 +73,10 @@ Result<std::optional<checkpoint::Checkpoint>> open_tower(const checkpoint::Check
 
 /// preprocessor_config.json of the checkpoint. The original layout may leave it to the CLIP model it names:
 /// then that of the tower given besides, else that model's values, which are the defaults.
-Result<ConfigFields> processor_fields(const std::filesystem::path& folder, const LlavaConfig& config,
+Result<ConfigFields> processor_fields(const std::filesystem::path& folder, const Config& config,
                                       const std::filesystem::path& tower) {
   auto own = image_processor_fields(folder);
-  const bool optional = config.layout == LlavaLayout::original;
+  const bool optional = config.layout == Layout::original;
   if (own || !optional || own.error().kind != ErrorKind::not_found) return own;
   if (!tower.empty()) {
     auto given = image_processor_fields(tower);
@@ -85,8 +85,8 @@ Result<ConfigFields> processor_fields(const std::filesystem::path& folder, const
   return ConfigFields(nlohmann::json::object(), "preprocessor_config.json");
 }
 
-std::string layout_words(const LlavaConfig& config, const Tensors& tensors) {
-  if (config.layout == LlavaLayout::original) return "original LLaVA";
+std::string layout_words(const Config& config, const Tensors& tensors) {
+  if (config.layout == Layout::original) return "original LLaVA";
   const bool old = std::any_of(tensors.begin(), tensors.end(), [](const auto& entry) {
     return entry.first.find("vision_tower.vision_model.") != std::string::npos;
   });
@@ -95,7 +95,7 @@ std::string layout_words(const LlavaConfig& config, const Tensors& tensors) {
 
 }  // namespace
 
-ModelInfo llava_info(const LlavaConfig& config) {
+ModelInfo info_of(const Config& config) {
   ModelInfo info;
   info.family = "llava";
   info.model_type = config.model_type;
@@ -109,8 +109,8 @@ ModelInfo llava_info(const LlavaConfig& config) {
   return info;
 }
 
-LlavaModel::LlavaModel(const LlavaConfig& config, ModelInfo info, tokenizer::Tokenizer tokenizer,
-                       LlavaImageProcessor processor, LlavaTemplate format)
+Llava::Llava(const Config& config, ModelInfo info, tokenizer::Tokenizer tokenizer, ImageProcessor processor,
+             Template format)
     : Model(std::move(info), std::move(tokenizer), config.text),
       config_(config),
       processor_(std::move(processor)),
@@ -121,40 +121,39 @@ LlavaModel::LlavaModel(const LlavaConfig& config, ModelInfo info, tokenizer::Tok
                  config.text.hidden_size, config.projector_bias)),
       projector_out_(linear(config.text.hidden_size, config.text.hidden_size, config.projector_bias)) {}
 
-Result<std::unique_ptr<Model>> LlavaModel::load(const std::filesystem::path& folder,
-                                                const LoadOptions& options) {
+Result<std::unique_ptr<Model>> Llava::load(const std::filesystem::path& folder, const LoadOptions& options) {
   HOLISAFE_TRY(const auto main, checkpoint::Checkpoint::open(folder));
   HOLISAFE_TRY(const auto tower, open_tower(main, options));
-  HOLISAFE_TRY(const auto config, parse_llava_config(main.config(), (folder / "config.json").string(),
-                                                     tower ? tower->config() : nlohmann::json()));
+  HOLISAFE_TRY(const auto config, parse_config(main.config(), (folder / "config.json").string(),
+                                               tower ? tower->config() : nlohmann::json()));
   HOLISAFE_TRY(auto tokenizer, tokenizer::Tokenizer::open(folder));
-  if (config.layout == LlavaLayout::hf) {
+  if (config.layout == Layout::hf) {
     HOLISAFE_CHECK(expect_token(tokenizer, "<image>", config.image_token_id, "image_token_index"));
     tokenizer = tokenizer.also_special(std::array{config.image_token_id});
   }
   HOLISAFE_TRY(const auto fields, processor_fields(folder, config, options.vision_tower));
   const std::string& aspect = options.image_aspect.empty() ? config.image_aspect : options.image_aspect;
-  HOLISAFE_TRY(auto processor, LlavaImageProcessor::make(fields, aspect, config.vision.image_size));
-  HOLISAFE_TRY(auto format, llava_template(config, options.prompt_template));
-  ModelInfo info = llava_info(config);
+  HOLISAFE_TRY(auto processor, ImageProcessor::make(fields, aspect, config.vision.image_size));
+  HOLISAFE_TRY(auto format, template_of(config, options.prompt_template));
+  ModelInfo info = info_of(config);
   HOLISAFE_TRY(info.stop_token_ids, stop_token_ids(folder, config.eos_token_ids));
   info.layout = layout_words(config, main.tensors());
-  auto model = std::make_unique<LlavaModel>(config, std::move(info), std::move(tokenizer),
-                                            std::move(processor), std::move(format));
+  auto model = std::make_unique<Llava>(config, std::move(info), std::move(tokenizer), std::move(processor),
+                                       std::move(format));
   Tensors tensors = main.tensors();
   if (tower) tensors.merge(tower_tensors(*tower));
-  HOLISAFE_CHECK(model->load_weights(tensors, llava_names(), folder.string(), options));
+  HOLISAFE_CHECK(model->load_weights(tensors, name_rules(), folder.string(), options));
   return model;
 }
 
-Result<ProcessedImage> LlavaModel::process_image(const image::Image& image) const {
+Result<ProcessedImage> Llava::process_image(const image::Image& image) const {
   ProcessedImage out;
   HOLISAFE_TRY(out.pixel_values, processor_.pixel_values(image));
   out.piece_tokens = {config_.image_tokens()};
   return out;
 }
 
-torch::Tensor LlavaModel::features(const torch::Tensor& pixels) const {
+torch::Tensor Llava::features(const torch::Tensor& pixels) const {
   auto layers = tower_.hidden_states(pixels.to(device()), config_.feature_layers);
   for (torch::Tensor& hidden : layers) {
     if (!config_.keeps_class_token) hidden = hidden.slice(1, 1);
@@ -163,14 +162,14 @@ torch::Tensor LlavaModel::features(const torch::Tensor& pixels) const {
   return projector_out_.forward(nn::activate(config_.projector_activation, projector_in_.forward(selected)));
 }
 
-torch::Tensor LlavaModel::encode_image(const ProcessedImage& image) const {
+torch::Tensor Llava::encode_image(const ProcessedImage& image) const {
   return features(image.pixel_values)[0];
 }
 
-std::vector<torch::Tensor> LlavaModel::encode_images(std::span<const ProcessedImage> images) const {
+std::vector<torch::Tensor> Llava::encode_images(std::span<const ProcessedImage> images) const {
   std::vector<torch::Tensor> out;
   const std::int64_t size = tower_.config().image_size;
-  const auto most = static_cast<std::size_t>(std::max(std::int64_t{1}, kMostPixels / (size * size)));
+  const auto most = static_cast<std::size_t>(std::max(std::int64_t{1}, most_pixels / (size * size)));
   for (std::size_t begin = 0; begin < images.size(); begin += most) {
     std::vector<torch::Tensor> pixels;
     for (const ProcessedImage& image : images.subspan(begin, std::min(most, images.size() - begin)))
@@ -181,14 +180,13 @@ std::vector<torch::Tensor> LlavaModel::encode_images(std::span<const ProcessedIm
   return out;
 }
 
-Result<Prompt> LlavaModel::render(const Conversation& conversation,
-                                  std::span<const ProcessedImage> images) const {
-  HOLISAFE_TRY(auto prompt, render_llava(format_, tokenizer(), conversation, images));
+Result<Prompt> Llava::render(const Conversation& conversation, std::span<const ProcessedImage> images) const {
+  HOLISAFE_TRY(auto prompt, render_conversation(format_, tokenizer(), conversation, images));
   HOLISAFE_CHECK(check_ids(prompt, config_.text.vocab_size));
   return prompt;
 }
 
-void LlavaModel::visit_vision(nn::Visitor visitor) {
+void Llava::visit_vision(nn::Visitor visitor) {
   visitor.part = nn::Part::vision;
   tower_.visit("vision_tower", visitor);
   visitor.part = nn::Part::projector;
@@ -196,6 +194,6 @@ void LlavaModel::visit_vision(nn::Visitor visitor) {
   projector_out_.visit("multi_modal_projector.linear_2", visitor);
 }
 
-Family llava_family() { return {"llava", is_llava, LlavaModel::load, llava_presets(), synth_llava}; }
+Family family() { return {"llava", recognise, Llava::load, presets(), synth}; }
 
-}  // namespace holisafe::models
+}  // namespace holisafe::models::llava

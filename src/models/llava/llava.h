@@ -12,21 +12,21 @@
 #include "nn/linear.h"
 #include "nn/vision_encoder.h"
 
-namespace holisafe::models {
+namespace holisafe::models::llava {
 
 /// Thread-safe as Model is.
-class LlavaModel final : public Model {
+class Llava final : public Model {
  public:
   /// Weights have shapes but no storage until load_weights() or randomize().
-  LlavaModel(const LlavaConfig& config, ModelInfo info, tokenizer::Tokenizer tokenizer,
-             LlavaImageProcessor processor, LlavaTemplate format);
+  Llava(const Config& config, ModelInfo info, tokenizer::Tokenizer tokenizer, ImageProcessor processor,
+        Template format);
 
-  /// Errors: those of Checkpoint::open, parse_llava_config, Tokenizer::open, LlavaImageProcessor::make and
+  /// Errors: those of Checkpoint::open, parse_config, Tokenizer::open, ImageProcessor::make and
   /// load_weights; missing (the original layout without its vision tower), usage (a vision tower given to a
   /// checkpoint that has its own).
   static Result<std::unique_ptr<Model>> load(const std::filesystem::path& folder, const LoadOptions& options);
 
-  [[nodiscard]] const LlavaConfig& config() const { return config_; }
+  [[nodiscard]] const Config& config() const { return config_; }
 
   Result<ProcessedImage> process_image(const image::Image& image) const override;
   torch::Tensor encode_image(const ProcessedImage& image) const override;
@@ -41,18 +41,18 @@ class LlavaModel final : public Model {
  private:
   [[nodiscard]] torch::Tensor features(const torch::Tensor& pixels) const;
 
-  LlavaConfig config_;
-  LlavaImageProcessor processor_;
-  LlavaTemplate format_;
+  Config config_;
+  ImageProcessor processor_;
+  Template format_;
   nn::VisionEncoder tower_;
   nn::Linear projector_in_;   ///< linear_1
   nn::Linear projector_out_;  ///< linear_2
 };
 
 /// What a config says, as Model shows it.
-ModelInfo llava_info(const LlavaConfig& config);
+ModelInfo info_of(const Config& config);
 
 /// The family's line in the registry.
-Family llava_family();
+Family family();
 
-}  // namespace holisafe::models
+}  // namespace holisafe::models::llava

@@ -16,7 +16,7 @@
 #include "models/prompt.h"
 #include "models/weights.h"
 
-namespace holisafe::models {
+namespace holisafe::models::llava {
 namespace {
 
 using testing::HasSubstr;
@@ -63,40 +63,40 @@ Json original_7b() {
     "use_cache": true, "use_mm_proj": true, "vocab_size": 32000})");
 }
 
-Result<LlavaConfig> parse(const Json& config, const Json& tower = nullptr) {
-  return parse_llava_config(config, "config.json", tower);
+Result<Config> parse(const Json& config, const Json& tower = nullptr) {
+  return parse_config(config, "config.json", tower);
 }
 
-class Llava : public testing::Test {
+class LlavaTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     std::string pattern = (std::filesystem::temp_directory_path() / "holisafe_llava_XXXXXX").string();
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     folder_ = pattern;
     for (const char* preset : {"tiny", "tiny-original"}) {
-      const auto made = synth_llava({preset, 1, folder_ / preset, true, {}});
+      const auto made = synth({preset, 1, folder_ / preset, true, {}});
       ASSERT_TRUE(made) << made.error().message();
     }
   }
   static void TearDownTestSuite() { std::filesystem::remove_all(folder_); }
 
   static std::unique_ptr<Model> load(const std::string& preset, const LoadOptions& options = {}) {
-    auto model = LlavaModel::load(folder_ / preset, options);
+    auto model = Llava::load(folder_ / preset, options);
     EXPECT_TRUE(model) << model.error().message();
     return model ? *std::move(model) : nullptr;
   }
 
   /// A model of any size, without weights.
-  static LlavaModel shaped(const Json& config) {
+  static Llava shaped(const Json& config) {
     const auto parsed = parse(config);
     EXPECT_TRUE(parsed) << parsed.error().message();
-    return {*parsed, llava_info(*parsed), *tokenizer::Tokenizer::open(folder_ / "tiny"),
-            *LlavaImageProcessor::make(ConfigFields(Json::object(), ""), "", parsed->vision.image_size),
-            *llava_template(*parsed, "")};
+    return {*parsed, info_of(*parsed), *tokenizer::Tokenizer::open(folder_ / "tiny"),
+            *ImageProcessor::make(ConfigFields(Json::object(), ""), "", parsed->vision.image_size),
+            *template_of(*parsed, "")};
   }
 
   static std::vector<checkpoint::TensorSpec> specs(const Json& config) {
-    LlavaModel model = shaped(config);
+    Llava model = shaped(config);
     return tensor_specs([&model](const nn::Visitor& visitor) { model.visit(visitor); });
   }
 
@@ -130,7 +130,7 @@ std::string prefixed(std::string name, const std::string& from, const std::strin
   return name.starts_with(from) ? to + name.substr(from.size()) : name;
 }
 
-TEST_F(Llava, RealSizesHaveTheirParameters) {
+TEST_F(LlavaTest, RealSizesHaveTheirParameters) {
   // vocabulary of llava-hf: 32064 rows, of the original: 32000; the tower's 303,507,456 among them
   EXPECT_EQ(parameters(specs(released_7b())), 7'063'427'072);
   EXPECT_EQ(parameters(specs(released_13b())), 13'351'494'656);
@@ -138,7 +138,7 @@ TEST_F(Llava, RealSizesHaveTheirParameters) {
   EXPECT_EQ(specs(released_7b()).size(), 1 + 32 * 9 + 1 + 1 + 3 + 2 + 24 * 16 + 2 + 4);
 }
 
-TEST_F(Llava, TensorsOfTheRealSizesHaveTheirShapes) {
+TEST_F(LlavaTest, TensorsOfTheRealSizesHaveTheirShapes) {
   std::map<std::string, std::vector<std::int64_t>> shapes;
   for (const auto& spec : specs(released_7b())) shapes[spec.name] = spec.shape;
   using Shape = std::vector<std::int64_t>;
@@ -157,7 +157,7 @@ TEST_F(Llava, TensorsOfTheRealSizesHaveTheirShapes) {
   EXPECT_EQ(shapes.at("vision_tower.encoder.layers.23.mlp.fc1.weight"), (Shape{4096, 1024}));
 }
 
-TEST_F(Llava, EveryPrefixInTheWildIsAccepted) {
+TEST_F(LlavaTest, EveryPrefixInTheWildIsAccepted) {
   const std::vector<std::string> language{"language_model.model.", "model.language_model.",
                                           "model.language_model.model.", "model.", "language_model."};
   const std::vector<std::string> tower{"vision_tower.vision_model.",
@@ -182,33 +182,33 @@ TEST_F(Llava, EveryPrefixInTheWildIsAccepted) {
         name = prefixed(name, "multi_modal_projector.linear_1.", first);
         return prefixed(name, "multi_modal_projector.linear_2.", second);
       });
-      const auto matched = checkpoint::match(wanted, tensors, llava_names(), "here");
+      const auto matched = checkpoint::match(wanted, tensors, name_rules(), "here");
       ASSERT_TRUE(matched) << matched.error().message().substr(0, 500);
       EXPECT_EQ(matched->size(), wanted.size());
     }
   }
 }
 
-TEST_F(Llava, WrittenNamesAreReadBack) {
+TEST_F(LlavaTest, WrittenNamesAreReadBack) {
   for (const auto& spec : specs(released_7b())) {
-    EXPECT_EQ(checkpoint::canonical_name(hf_llava_name(spec.name), llava_names()), spec.name);
-    EXPECT_EQ(checkpoint::canonical_name(original_llava_name(spec.name), llava_names()), spec.name);
+    EXPECT_EQ(checkpoint::canonical_name(hf_name(spec.name), name_rules()), spec.name);
+    EXPECT_EQ(checkpoint::canonical_name(original_name(spec.name), name_rules()), spec.name);
   }
-  EXPECT_EQ(original_llava_name("multi_modal_projector.linear_2.bias"), "model.mm_projector.2.bias");
-  EXPECT_EQ(original_llava_name("vision_tower.pre_layrnorm.bias"),
+  EXPECT_EQ(original_name("multi_modal_projector.linear_2.bias"), "model.mm_projector.2.bias");
+  EXPECT_EQ(original_name("vision_tower.pre_layrnorm.bias"),
             "model.vision_tower.vision_tower.vision_model.pre_layrnorm.bias");
-  EXPECT_EQ(hf_llava_name("lm_head.weight"), "language_model.lm_head.weight");
+  EXPECT_EQ(hf_name("lm_head.weight"), "language_model.lm_head.weight");
 }
 
-TEST_F(Llava, EveryMissingUnexpectedAndMisshapenTensorIsListed) {
+TEST_F(LlavaTest, EveryMissingUnexpectedAndMisshapenTensorIsListed) {
   const auto wanted = specs(released_7b());
-  auto tensors = header(wanted, hf_llava_name);
+  auto tensors = header(wanted, hf_name);
   tensors.erase("language_model.lm_head.weight");
   tensors.at("multi_modal_projector.linear_1.weight").shape = {4096, 768};
   tensors["language_model.model.image_newline"] = {};
   tensors["language_model.model.layers.0.self_attn.rotary_emb.inv_freq"] = {};
   tensors["vision_tower.vision_model.embeddings.position_ids"] = {};
-  const auto matched = checkpoint::match(wanted, tensors, llava_names(), "here");
+  const auto matched = checkpoint::match(wanted, tensors, name_rules(), "here");
   ASSERT_FALSE(matched);
   EXPECT_EQ(matched.error().kind, ErrorKind::mismatch);
   const std::string message = matched.error().message();
@@ -221,10 +221,10 @@ TEST_F(Llava, EveryMissingUnexpectedAndMisshapenTensorIsListed) {
 
 // ---- configs
 
-TEST_F(Llava, DefaultsAreThoseOfTransformers) {
+TEST_F(LlavaTest, DefaultsAreThoseOfTransformers) {
   const auto config = parse(released_7b());
   ASSERT_TRUE(config) << config.error().message();
-  EXPECT_EQ(config->layout, LlavaLayout::hf);
+  EXPECT_EQ(config->layout, Layout::hf);
   EXPECT_EQ(config->text.hidden_size, 4096);
   EXPECT_EQ(config->text.num_key_value_heads, 32);
   EXPECT_EQ(config->text.head_dim, 128);
@@ -247,11 +247,11 @@ TEST_F(Llava, DefaultsAreThoseOfTransformers) {
   EXPECT_EQ(parse(bare)->vision.hidden_size, 768);
 }
 
-TEST_F(Llava, OriginalLayoutIsKnownByItsKeys) {
-  EXPECT_TRUE(is_llava(original_7b()));
-  EXPECT_TRUE(is_original_llava(original_7b()));
-  EXPECT_FALSE(is_original_llava(released_7b()));
-  EXPECT_TRUE(is_original_llava({{"model_type", "llava_llama"}}));
+TEST_F(LlavaTest, OriginalLayoutIsKnownByItsKeys) {
+  EXPECT_TRUE(recognise(original_7b()));
+  EXPECT_TRUE(is_original(original_7b()));
+  EXPECT_FALSE(is_original(released_7b()));
+  EXPECT_TRUE(is_original({{"model_type", "llava_llama"}}));
   const auto config = parse(original_7b());
   ASSERT_TRUE(config) << config.error().message();
   EXPECT_EQ(config->image_token_id, -200);
@@ -261,7 +261,7 @@ TEST_F(Llava, OriginalLayoutIsKnownByItsKeys) {
   EXPECT_EQ(config->vision_tower, "openai/clip-vit-large-patch14-336");
 }
 
-TEST_F(Llava, TowerOfTheOriginalLayoutIsTheOneSaid) {
+TEST_F(LlavaTest, TowerOfTheOriginalLayoutIsTheOneSaid) {
   const Json small{{"hidden_size", 32}, {"num_attention_heads", 4}, {"num_hidden_layers", 5},
                    {"image_size", 56},  {"patch_size", 14},         {"intermediate_size", 64}};
   Json config = original_7b();
@@ -275,7 +275,7 @@ TEST_F(Llava, TowerOfTheOriginalLayoutIsTheOneSaid) {
   EXPECT_EQ(parse(config)->vision.image_size, 224);
 }
 
-TEST_F(Llava, RopeIsReadFromEitherPlace) {
+TEST_F(LlavaTest, RopeIsReadFromEitherPlace) {
   const auto frequency = [](Json text) {
     Json config = released_7b();
     config["text_config"].update(text);
@@ -297,7 +297,7 @@ struct BadConfig {
   const char* says;
 };
 
-TEST_F(Llava, ConfigsThatCannotBeUsedSayWhy) {
+TEST_F(LlavaTest, ConfigsThatCannotBeUsedSayWhy) {
   const std::vector<BadConfig> hf{
       {"/text_config/hidden_size", "4096", ErrorKind::wrong_type, "text_config.hidden_size"},
       {"/text_config/hidden_size", 0, ErrorKind::out_of_range, "expected 1 to"},
@@ -350,7 +350,7 @@ image::Image gradient(int width, int height) {
   return out;
 }
 
-TEST_F(Llava, PicturesAreCroppedOrPadded) {
+TEST_F(LlavaTest, PicturesAreCroppedOrPadded) {
   const Json plain{{"image_mean", {0.5, 0.5, 0.5}},
                    {"image_std", {1, 1, 1}},
                    {"resample", 4},
@@ -358,10 +358,10 @@ TEST_F(Llava, PicturesAreCroppedOrPadded) {
                    {"crop_size", 4}};
   const ConfigFields fields(plain, "preprocessor_config.json");
   image::Image wide{8, 4, std::vector<std::uint8_t>(3 * 8 * 4, 255)};
-  const auto cropped = LlavaImageProcessor::make(fields, "crop", 4)->pixel_values(wide);
+  const auto cropped = ImageProcessor::make(fields, "crop", 4)->pixel_values(wide);
   ASSERT_TRUE(cropped);
   EXPECT_TRUE(at::all(*cropped == 0.5).item<bool>());
-  const auto padded = LlavaImageProcessor::make(fields, "pad", 4)->pixel_values(wide);
+  const auto padded = ImageProcessor::make(fields, "pad", 4)->pixel_values(wide);
   ASSERT_TRUE(padded);
   // int(255 x 0.5) = 127
   EXPECT_NEAR((*padded)[0][0][0][0].item<double>(), 127.0 / 255 - 0.5, 1e-6);
@@ -370,26 +370,26 @@ TEST_F(Llava, PicturesAreCroppedOrPadded) {
   Json with_pad = plain;
   with_pad["do_pad"] = true;
   const ConfigFields pads(with_pad, "");
-  EXPECT_TRUE(at::equal(*LlavaImageProcessor::make(pads, "", 4)->pixel_values(wide), *padded));
-  EXPECT_TRUE(at::equal(*LlavaImageProcessor::make(pads, "anyres", 4)->pixel_values(wide), *cropped));
+  EXPECT_TRUE(at::equal(*ImageProcessor::make(pads, "", 4)->pixel_values(wide), *padded));
+  EXPECT_TRUE(at::equal(*ImageProcessor::make(pads, "anyres", 4)->pixel_values(wide), *cropped));
 }
 
-TEST_F(Llava, PicturesTooNarrowToResizeAreErrors) {
+TEST_F(LlavaTest, PicturesTooNarrowToResizeAreErrors) {
   const ConfigFields fields(Json::object(), "");
-  const auto crops = LlavaImageProcessor::make(fields, "", 336);
+  const auto crops = ImageProcessor::make(fields, "", 336);
   ASSERT_TRUE(crops);
   const auto pixels = crops->pixel_values(gradient(1, 20000));
   ASSERT_FALSE(pixels);
   EXPECT_EQ(pixels.error().kind, ErrorKind::too_large);
   EXPECT_TRUE(crops->pixel_values(gradient(3, 2)));
-  const auto padded = LlavaImageProcessor::make(fields, "pad", 336)->pixel_values(gradient(1, 20000));
+  const auto padded = ImageProcessor::make(fields, "pad", 336)->pixel_values(gradient(1, 20000));
   ASSERT_FALSE(padded);
   EXPECT_EQ(padded.error().kind, ErrorKind::too_large);
 }
 
-TEST_F(Llava, ProcessorsThatDoNotFitTheTowerAreErrors) {
+TEST_F(LlavaTest, ProcessorsThatDoNotFitTheTowerAreErrors) {
   const auto error = [](const Json& json) {
-    const auto made = LlavaImageProcessor::make(ConfigFields(json, "p.json"), "", 336);
+    const auto made = ImageProcessor::make(ConfigFields(json, "p.json"), "", 336);
     EXPECT_FALSE(made) << json;
     return made ? ErrorKind::internal : made.error().kind;
   };
@@ -400,7 +400,7 @@ TEST_F(Llava, ProcessorsThatDoNotFitTheTowerAreErrors) {
   EXPECT_EQ(error({{"do_resize", false}}), ErrorKind::unsupported);
   EXPECT_EQ(error({{"resample", 77}}), ErrorKind::out_of_range);
   const Json exact{{"do_center_crop", false}, {"size", {{"height", 336}, {"width", 336}}}};
-  EXPECT_TRUE(LlavaImageProcessor::make(ConfigFields(exact, ""), "", 336));
+  EXPECT_TRUE(ImageProcessor::make(ConfigFields(exact, ""), "", 336));
 }
 
 // ---- templates
@@ -431,7 +431,7 @@ Conversation asked(std::string text, std::optional<std::string> system = std::nu
   return {std::move(system), {{Role::user, std::move(text)}}};
 }
 
-TEST_F(Llava, TemplateOfTransformersLayout) {
+TEST_F(LlavaTest, TemplateOfTransformersLayout) {
   const auto model = load("tiny");
   ASSERT_TRUE(model);
   const auto images = processed(*model, 2);
@@ -455,7 +455,7 @@ TEST_F(Llava, TemplateOfTransformersLayout) {
   EXPECT_EQ(two->next_position, two->length());
 }
 
-TEST_F(Llava, AnswersAndTheirEndsAreSupervised) {
+TEST_F(LlavaTest, AnswersAndTheirEndsAreSupervised) {
   for (const char* preset : {"tiny", "tiny-original"}) {
     const auto model = load(preset);
     ASSERT_TRUE(model);
@@ -477,7 +477,7 @@ TEST_F(Llava, AnswersAndTheirEndsAreSupervised) {
   }
 }
 
-TEST_F(Llava, TemplatesOfTheOriginalLayout) {
+TEST_F(LlavaTest, TemplatesOfTheOriginalLayout) {
   const auto model = load("tiny-original");
   ASSERT_TRUE(model);
   const auto images = processed(*model, 2);
@@ -513,7 +513,7 @@ TEST_F(Llava, TemplatesOfTheOriginalLayout) {
               testing::StartsWith("<s> Be kind. USER: [I]"));
 }
 
-TEST_F(Llava, IdsBeyondTheEmbeddingAreErrors) {
+TEST_F(LlavaTest, IdsBeyondTheEmbeddingAreErrors) {
   const auto model = load("tiny");
   ASSERT_TRUE(model);
   const auto prompt = model->render(asked("hi"), processed(*model, 1));
@@ -525,23 +525,23 @@ TEST_F(Llava, IdsBeyondTheEmbeddingAreErrors) {
   EXPECT_THAT(found.error().message(), HasSubstr("expected an id below 2"));
 }
 
-TEST_F(Llava, UnknownTemplatesAreErrors) {
+TEST_F(LlavaTest, UnknownTemplatesAreErrors) {
   LoadOptions options;
   options.prompt_template = "mpt";
-  EXPECT_EQ(LlavaModel::load(folder_ / "tiny", options).error().kind, ErrorKind::usage);
-  EXPECT_EQ(LlavaModel::load(folder_ / "tiny-original", options).error().kind, ErrorKind::usage);
+  EXPECT_EQ(Llava::load(folder_ / "tiny", options).error().kind, ErrorKind::usage);
+  EXPECT_EQ(Llava::load(folder_ / "tiny-original", options).error().kind, ErrorKind::usage);
 }
 
 // ---- files
 
-TEST_F(Llava, TowerMustBeInsideOrGiven) {
+TEST_F(LlavaTest, TowerMustBeInsideOrGiven) {
   LoadOptions options;
   options.vision_tower = folder_ / "tiny";
-  EXPECT_EQ(LlavaModel::load(folder_ / "tiny", options).error().kind, ErrorKind::usage);
-  EXPECT_EQ(LlavaModel::load(folder_ / "tiny-original", options).error().kind, ErrorKind::usage);
+  EXPECT_EQ(Llava::load(folder_ / "tiny", options).error().kind, ErrorKind::usage);
+  EXPECT_EQ(Llava::load(folder_ / "tiny-original", options).error().kind, ErrorKind::usage);
 }
 
-TEST_F(Llava, BatchedImagesEqualSingleOnes) {
+TEST_F(LlavaTest, BatchedImagesEqualSingleOnes) {
   torch::NoGradGuard no_grad;
   const auto model = load("tiny");
   ASSERT_TRUE(model);
@@ -554,20 +554,20 @@ TEST_F(Llava, BatchedImagesEqualSingleOnes) {
   }
 }
 
-TEST_F(Llava, SynthIsTheSameForTheSameSeed) {
+TEST_F(LlavaTest, SynthIsTheSameForTheSameSeed) {
   const auto bytes = [](const std::filesystem::path& folder) {
     return *read_file(folder / "model.safetensors") + *read_file(folder / "config.json") +
            *read_file(folder / "tokenizer.json");
   };
-  ASSERT_TRUE(synth_llava({"tiny", 1, folder_ / "again", true, {}}));
-  ASSERT_TRUE(synth_llava({"tiny", 2, folder_ / "other", true, {}}));
+  ASSERT_TRUE(synth({"tiny", 1, folder_ / "again", true, {}}));
+  ASSERT_TRUE(synth({"tiny", 2, folder_ / "other", true, {}}));
   EXPECT_EQ(bytes(folder_ / "again"), bytes(folder_ / "tiny"));
   EXPECT_NE(bytes(folder_ / "other"), bytes(folder_ / "tiny"));
-  const auto unknown = synth_llava({"huge", 1, folder_ / "no", false, {}});
+  const auto unknown = synth({"huge", 1, folder_ / "no", false, {}});
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().kind, ErrorKind::usage);
   EXPECT_THAT(unknown.error().message(), HasSubstr("tiny, 7b, 13b"));
 }
 
 }  // namespace
-}  // namespace holisafe::models
+}  // namespace holisafe::models::llava

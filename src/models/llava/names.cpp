@@ -3,7 +3,7 @@
 #include <span>
 #include <string_view>
 
-namespace holisafe::models {
+namespace holisafe::models::llava {
 namespace {
 
 struct Renaming {
@@ -20,7 +20,7 @@ std::string renamed(const std::string& name, std::span<const Renaming> table) {
 
 }  // namespace
 
-const checkpoint::NameRules& llava_names() {
+const checkpoint::NameRules& name_rules() {
   static const checkpoint::NameRules rules{
       {
           {"model.language_model.model.", "language_model."},
@@ -51,7 +51,7 @@ const checkpoint::NameRules& llava_names() {
   return rules;
 }
 
-std::string original_llava_name(const std::string& canonical) {
+std::string original_name(const std::string& canonical) {
   static constexpr Renaming table[] = {
       {"vision_tower.", "model.vision_tower.vision_tower.vision_model."},
       {"multi_modal_projector.linear_1.", "model.mm_projector.0."},
@@ -61,7 +61,7 @@ std::string original_llava_name(const std::string& canonical) {
   return renamed(canonical, table);
 }
 
-std::string hf_llava_name(const std::string& canonical) {
+std::string hf_name(const std::string& canonical) {
   static constexpr Renaming table[] = {
       {"vision_tower.", "vision_tower.vision_model."},
       {"language_model.", "language_model.model."},
@@ -70,4 +70,4 @@ std::string hf_llava_name(const std::string& canonical) {
   return renamed(canonical, table);
 }
 
-}  // namespace holisafe::models
+}  // namespace holisafe::models::llava

@@ -9,7 +9,7 @@
 #include "models/llava/names.h"
 #include "models/synth_files.h"
 
-namespace holisafe::models {
+namespace holisafe::models::llava {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -28,7 +28,7 @@ struct Preset {
   std::vector<std::string> words = {};  ///< of a corpus; see takes_corpus()
 };
 
-const std::array<Preset, 6>& presets() {
+const std::array<Preset, 6>& preset_table() {
   static const std::array<Preset, 6> table{{
       {"tiny", false, false, 64, 128, 3, 4, 2, 1000, 1064, 2048, 32, 64, 3, 4, 56},
       {"7b", false, true, 4096, 11008, 32, 32, 32, 32000, 32064, 4096, 1024, 4096, 24, 16, 336},
@@ -157,8 +157,8 @@ Json preprocessor_of(const Preset& preset) {
   return out;
 }
 
-/// The template in transformers' form: pictures first, then the text, as render_llava() puts it.
-constexpr const char* kChatTemplate =
+/// The template in transformers' form: pictures first, then the text, as render_conversation() puts it.
+constexpr const char* chat_template_text =
     "{%- for message in messages -%}\n"
     "{%- set parts = [{'type': 'text', 'text': message['content']}] if message['content'] is string else "
     "message['content'] -%}\n"
@@ -195,7 +195,7 @@ Result<void> write_side_files(const Preset& preset, const std::filesystem::path&
                                            {"num_additional_image_tokens", 1},
                                            {"patch_size", preset.patch_size},
                                            {"vision_feature_select_strategy", "default"}}));
-    HOLISAFE_CHECK(write_file_atomic(out / "chat_template.jinja", kChatTemplate));
+    HOLISAFE_CHECK(write_file_atomic(out / "chat_template.jinja", chat_template_text));
   }
   HOLISAFE_CHECK(checkpoint::write_json(out / "tokenizer_config.json", tokenizer));
   return checkpoint::write_json(out / "generation_config.json", generation);
@@ -203,7 +203,7 @@ Result<void> write_side_files(const Preset& preset, const std::filesystem::path&
 
 Result<const Preset*> preset_named(const std::string& name) {
   std::string known;
-  for (const Preset& preset : presets()) {
+  for (const Preset& preset : preset_table()) {
     if (preset.name == name) return &preset;
     known += (known.empty() ? "" : ", ") + preset.name;
   }
@@ -233,31 +233,31 @@ Result<Preset> preset_of(const SynthRequest& request) {
 
 }  // namespace
 
-std::vector<std::string> llava_presets() {
+std::vector<std::string> presets() {
   std::vector<std::string> names;
-  for (const Preset& preset : presets()) names.push_back(preset.name);
+  for (const Preset& preset : preset_table()) names.push_back(preset.name);
   return names;
 }
 
-Result<void> synth_llava(const SynthRequest& request) {
+Result<void> synth(const SynthRequest& request) {
   HOLISAFE_TRY(const Preset preset, preset_of(request));
   HOLISAFE_CHECK(make_folders(request.out));
   const Json config = config_of(preset, request.guard);
   HOLISAFE_CHECK(checkpoint::write_json(request.out / "config.json", config));
   HOLISAFE_CHECK(write_side_files(preset, request.out));
   // The model without weights says which tensors there are.
-  HOLISAFE_TRY(const auto parsed, parse_llava_config(config, "config.json", nullptr));
+  HOLISAFE_TRY(const auto parsed, parse_config(config, "config.json", nullptr));
   HOLISAFE_TRY(auto tokenizer, tokenizer::Tokenizer::open(request.out));
   const ConfigFields fields(preprocessor_of(preset), "preprocessor_config.json");
-  HOLISAFE_TRY(auto processor, LlavaImageProcessor::make(fields, "", parsed.vision.image_size));
-  HOLISAFE_TRY(auto format, llava_template(parsed, ""));
-  LlavaModel model(parsed, llava_info(parsed), std::move(tokenizer), std::move(processor), std::move(format));
+  HOLISAFE_TRY(auto processor, ImageProcessor::make(fields, "", parsed.vision.image_size));
+  HOLISAFE_TRY(auto format, template_of(parsed, ""));
+  Llava model(parsed, info_of(parsed), std::move(tokenizer), std::move(processor), std::move(format));
   SynthWeights weights;
   weights.seed = request.seed;
   weights.dtype = preset.half ? torch::kFloat16 : torch::kFloat32;
   weights.guard = request.guard;
-  weights.file_name = preset.original ? original_llava_name : hf_llava_name;
+  weights.file_name = preset.original ? original_name : hf_name;
   return write_random_weights(request.out, model, weights);
 }
 
-}  // namespace holisafe::models
+}  // namespace holisafe::models::llava

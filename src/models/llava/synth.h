@@ -7,14 +7,14 @@
 #include "base/result.h"
 #include "models/model.h"
 
-namespace holisafe::models {
+namespace holisafe::models::llava {
 
 /// tiny (float32, for tests), 7b and 13b (float16, the released shapes), 7b-4layers (the same with four
 /// layers of the language model, for benchmarks), tiny-original (the original layout).
-std::vector<std::string> llava_presets();
+std::vector<std::string> presets();
 
 /// Writes one. The same preset and seed give the same bytes. Errors: usage (an unknown preset), those of
 /// writing.
-Result<void> synth_llava(const SynthRequest& request);
+Result<void> synth(const SynthRequest& request);
 
-}  // namespace holisafe::models
+}  // namespace holisafe::models::llava

@@ -5,21 +5,21 @@
 
 #include "models/prompt.h"
 
-namespace holisafe::models {
+namespace holisafe::models::llava {
 namespace {
 
-constexpr const char* kImage = "<image>";
-constexpr const char* kEnd = "</s>";
+constexpr const char* image_token = "<image>";
+constexpr const char* end_token = "</s>";
 
-constexpr const char* kVicuna =
+constexpr const char* vicuna_system =
     "A chat between a curious user and an artificial intelligence assistant. "
     "The assistant gives helpful, detailed, and polite answers to the user's questions.";
-constexpr const char* kLlava =
+constexpr const char* llava_system =
     "A chat between a curious human and an artificial intelligence assistant. "
     "The assistant gives helpful, detailed, and polite answers to the human's questions.";
 
 /// The conversation's text; a section begins at the start and after each image of the original layout.
-std::vector<PromptText> sections_of(const LlavaTemplate& format, const Conversation& conversation,
+std::vector<PromptText> sections_of(const Template& format, const Conversation& conversation,
                                     std::span<const ProcessedImage> images) {
   std::vector<PromptText> sections(1);
   const std::string& system = conversation.system ? *conversation.system : format.system;
@@ -29,11 +29,11 @@ std::vector<PromptText> sections_of(const LlavaTemplate& format, const Conversat
   }
   sections.back().markup("USER: ");
   for (const ProcessedImage& image : images) {
-    if (format.layout == LlavaLayout::original) {
+    if (format.layout == Layout::original) {
       sections.emplace_back();
     } else {
       std::string placeholders;
-      for (std::int64_t i = 0; i < image.tokens(); ++i) placeholders += kImage;
+      for (std::int64_t i = 0; i < image.tokens(); ++i) placeholders += image_token;
       sections.back().markup(std::move(placeholders));
     }
     sections.back().markup("\n");
@@ -41,7 +41,7 @@ std::vector<PromptText> sections_of(const LlavaTemplate& format, const Conversat
   for (std::size_t i = 0; i < conversation.turns.size(); ++i) {
     const Turn& turn = conversation.turns[i];
     if (turn.role == Role::assistant) {
-      sections.back().answer(" " + turn.text, kEnd);
+      sections.back().answer(" " + turn.text, end_token);
       continue;
     }
     if (i > 0) sections.back().markup("USER: ");
@@ -52,7 +52,7 @@ std::vector<PromptText> sections_of(const LlavaTemplate& format, const Conversat
 }
 
 /// Puts a section's ids behind those there are, and an image before all sections but the first.
-void append(Prompt& prompt, const Prompt& section, std::int64_t image, const LlavaTemplate& format,
+void append(Prompt& prompt, const Prompt& section, std::int64_t image, const Template& format,
             std::span<const ProcessedImage> images) {
   if (image >= 0) {
     const std::int64_t begin = prompt.length();
@@ -70,28 +70,28 @@ void append(Prompt& prompt, const Prompt& section, std::int64_t image, const Lla
 
 }  // namespace
 
-Result<LlavaTemplate> llava_template(const LlavaConfig& config, const std::string& name) {
-  LlavaTemplate out{config.layout, "", config.image_token_id};
-  if (config.layout == LlavaLayout::hf) {
+Result<Template> template_of(const Config& config, const std::string& name) {
+  Template out{config.layout, "", config.image_token_id};
+  if (config.layout == Layout::hf) {
     if (name.empty()) return out;
     return fail(ErrorKind::usage, "no such template", name,
                 "a checkpoint in transformers' layout has one template alone; vicuna_v1 and llava_v1 belong "
                 "to the original layout");
   }
   if (name.empty() || name == "vicuna_v1") {
-    out.system = kVicuna;
+    out.system = vicuna_system;
   } else if (name == "llava_v1") {
-    out.system = kLlava;
+    out.system = llava_system;
   } else {
     return fail(ErrorKind::usage, "no such template", name, "expected vicuna_v1 or llava_v1");
   }
   return out;
 }
 
-Result<Prompt> render_llava(const LlavaTemplate& format, const tokenizer::Tokenizer& tokenizer,
-                            const Conversation& conversation, std::span<const ProcessedImage> images) {
+Result<Prompt> render_conversation(const Template& format, const tokenizer::Tokenizer& tokenizer,
+                                   const Conversation& conversation, std::span<const ProcessedImage> images) {
   HOLISAFE_CHECK(check_turns(conversation));
-  const bool original = format.layout == LlavaLayout::original;
+  const bool original = format.layout == Layout::original;
   Prompt prompt;
   if (const auto bos = tokenizer.bos_id()) {
     prompt.input_ids.push_back(*bos);
@@ -108,4 +108,4 @@ Result<Prompt> render_llava(const LlavaTemplate& format, const tokenizer::Tokeni
   return prompt;
 }
 
-}  // namespace holisafe::models
+}  // namespace holisafe::models::llava

@@ -9,23 +9,23 @@
 #include "models/llava/config.h"
 #include "models/model.h"
 
-namespace holisafe::models {
+namespace holisafe::models::llava {
 
-struct LlavaTemplate {
-  LlavaLayout layout = LlavaLayout::hf;
+struct Template {
+  Layout layout = Layout::hf;
   std::string system;  ///< where a conversation has none of its own; may be empty
   std::int64_t image_token_id = 0;
 };
 
 /// The template of a layout by name; empty: its default. transformers' layout has one without a system
 /// sentence; the original has vicuna_v1 (default) and llava_v1. Errors: usage (names the known ones).
-Result<LlavaTemplate> llava_template(const LlavaConfig& config, const std::string& name);
+Result<Template> template_of(const Config& config, const std::string& name);
 
 /// `{system }USER: {<image>\n}…{text} ASSISTANT: {text}</s>USER: …`. In transformers' layout all of it is
 /// tokenised as one text. In the original layout what stands between two images is tokenised on its own, as
 /// SentencePiece does it, so that a dummy prefix follows every image. Errors: those of check_turns and of the
 /// tokenizer.
-Result<Prompt> render_llava(const LlavaTemplate& format, const tokenizer::Tokenizer& tokenizer,
-                            const Conversation& conversation, std::span<const ProcessedImage> images);
+Result<Prompt> render_conversation(const Template& format, const tokenizer::Tokenizer& tokenizer,
+                                   const Conversation& conversation, std::span<const ProcessedImage> images);
 
-}  // namespace holisafe::models
+}  // namespace holisafe::models::llava

@@ -15,11 +15,11 @@ using Tensors = std::map<std::string, checkpoint::TensorView>;
 
 /// From names of transformers 5 to those of another version.
 using Renaming = std::vector<checkpoint::PrefixRule>;
-const Renaming kFlat{{"model.language_model.", "model."}, {"model.visual.", "visual."}};
-const Renaming kNested{};
-const Renaming kInner{{"model.language_model.", "language_model.model."},
-                      {"model.visual.", "visual."},
-                      {"lm_head.", "language_model.lm_head."}};
+const Renaming flat{{"model.language_model.", "model."}, {"model.visual.", "visual."}};
+const Renaming nested{};
+const Renaming inner{{"model.language_model.", "language_model.model."},
+                     {"model.visual.", "visual."},
+                     {"lm_head.", "language_model.lm_head."}};
 
 Tensors stand_ins(const nlohmann::json& rows, const Renaming& renaming) {
   Tensors out;
@@ -60,7 +60,7 @@ TEST_P(Released, TensorsAreTheReferences) {
   ASSERT_TRUE(config) << config.error().message();
   EXPECT_FALSE(config->nested);
   const auto specs = specs_of(*config);
-  for (const Renaming& renaming : {kFlat, kNested, kInner}) {
+  for (const Renaming& renaming : {flat, nested, inner}) {
     const auto tensors = stand_ins(one["tensors"], renaming);
     EXPECT_EQ(tensors.size(), specs.size());
     const auto matched = checkpoint::match(specs, tensors, name_rules(), GetParam());
@@ -74,7 +74,7 @@ TEST(Names, AMissingAndAnUnknownTensorAreNamed) {
   const auto one = reference("released")["3b"];
   const auto config = parse_config(one["config"], "config.json");
   ASSERT_TRUE(config);
-  auto tensors = stand_ins(one["tensors"], kFlat);
+  auto tensors = stand_ins(one["tensors"], flat);
   tensors.erase("visual.merger.ln_q.weight");
   tensors["visual.blocks.32.norm1.weight"].shape = {1280};
   const auto matched = checkpoint::match(specs_of(*config), tensors, name_rules(), "3b");

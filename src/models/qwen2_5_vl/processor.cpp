@@ -9,11 +9,11 @@
 namespace holisafe::models::qwen2_5_vl {
 namespace {
 
-constexpr double kWidestShape = 200;
+constexpr double widest_shape = 200;
 
 /// As OpenAI's CLIP was trained.
-constexpr std::array<float, 3> kMean{0.48145466F, 0.4578275F, 0.40821073F};
-constexpr std::array<float, 3> kStd{0.26862954F, 0.26130258F, 0.27577711F};
+constexpr std::array<float, 3> clip_mean{0.48145466F, 0.4578275F, 0.40821073F};
+constexpr std::array<float, 3> clip_std{0.26862954F, 0.26130258F, 0.27577711F};
 
 std::int64_t half_to_even(double value) {
   const double floor = std::floor(value);
@@ -42,7 +42,7 @@ void expect_same(const ConfigFields& fields, const std::string& key, std::int64_
 Result<Size> smart_resize(Size size, std::int64_t factor, std::int64_t min_pixels, std::int64_t max_pixels) {
   const auto height = static_cast<double>(size.height);
   const auto width = static_cast<double>(size.width);
-  if (std::max(height, width) / std::min(height, width) > kWidestShape) {
+  if (std::max(height, width) / std::min(height, width) > widest_shape) {
     return fail(ErrorKind::unsupported, "cannot use image", "",
                 "expected no side more than 200 times the other, found " + std::to_string(size.width) +
                     " x " + std::to_string(size.height));
@@ -68,8 +68,8 @@ Result<Size> smart_resize(Size size, std::int64_t factor, std::int64_t min_pixel
 
 Result<ProcessorConfig> parse_processor(const ConfigFields& fields, const VisionConfig& vision) {
   ProcessorConfig out;
-  out.normalization.mean = kMean;
-  out.normalization.std = kStd;
+  out.normalization.mean = clip_mean;
+  out.normalization.std = clip_std;
   out.normalization = parse_normalization(fields, out.normalization);
   out.patch_size = fields.integer("patch_size", out.patch_size, 1, 4096);
   out.temporal_patch_size = fields.integer("temporal_patch_size", out.temporal_patch_size, 1, 4096);

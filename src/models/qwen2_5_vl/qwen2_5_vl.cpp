@@ -16,9 +16,9 @@
 namespace holisafe::models::qwen2_5_vl {
 namespace {
 
-constexpr const char* kImageToken = "<|image_pad|>";
-constexpr const char* kVideoToken = "<|video_pad|>";
-constexpr const char* kDefaultSystem = "You are a helpful assistant.";
+constexpr const char* image_token = "<|image_pad|>";
+constexpr const char* video_token = "<|video_pad|>";
+constexpr const char* default_system = "You are a helpful assistant.";
 
 class QwenModel final : public Model {
  public:
@@ -58,7 +58,7 @@ class QwenModel final : public Model {
 void add_images(PromptText& text, std::span<const ProcessedImage> images) {
   for (const ProcessedImage& image : images) {
     std::string placeholders;
-    for (std::int64_t i = 0; i < image.tokens(); ++i) placeholders += kImageToken;
+    for (std::int64_t i = 0; i < image.tokens(); ++i) placeholders += image_token;
     text.markup("<|vision_start|>" + placeholders + "<|vision_end|>");
   }
 }
@@ -70,7 +70,7 @@ PromptText fill_template(const Conversation& conversation, std::span<const Proce
   if (conversation.system) {
     text.typed(*conversation.system);
   } else {
-    text.markup(kDefaultSystem);
+    text.markup(default_system);
   }
   text.markup("<|im_end|>\n");
   for (std::size_t i = 0; i < conversation.turns.size(); ++i) {
@@ -97,7 +97,7 @@ Result<Prompt> QwenModel::render(const Conversation& conversation,
                fill_template(conversation, images).encode(tokenizer(), info().image_token_id, images));
   for (const std::int64_t id : prompt.input_ids) {
     if (id == video_token_id_) {
-      return fail(ErrorKind::unsupported, "cannot render a conversation", kVideoToken,
+      return fail(ErrorKind::unsupported, "cannot render a conversation", video_token,
                   "video is not supported, only images");
     }
   }
@@ -140,7 +140,7 @@ ModelInfo describe(const nlohmann::json& document, const Config& config) {
 /// The tokenizer with the tokens of images and videos special, after a check that they are config.json's.
 Result<tokenizer::Tokenizer> open_tokenizer(const std::filesystem::path& folder, const Config& config) {
   HOLISAFE_TRY(const auto plain, tokenizer::Tokenizer::open(folder));
-  HOLISAFE_CHECK(expect_token(plain, kImageToken, config.image_token_id, "image_token_id"));
+  HOLISAFE_CHECK(expect_token(plain, image_token, config.image_token_id, "image_token_id"));
   std::vector<std::int64_t> special{config.image_token_id};
   for (const char* token : {"<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"}) {
     const auto id = plain.token_id(token);
@@ -150,7 +150,7 @@ Result<tokenizer::Tokenizer> open_tokenizer(const std::filesystem::path& folder,
     }
     special.push_back(*id);
   }
-  if (const auto video = plain.token_id(kVideoToken)) special.push_back(*video);
+  if (const auto video = plain.token_id(video_token)) special.push_back(*video);
   return plain.also_special(special);
 }
 

@@ -22,7 +22,7 @@ struct Preset {
 };
 
 // "7b-4layers": the 7B shapes, small enough to compare speeds on any machine.
-constexpr std::array<Preset, 6> kPresets{{
+constexpr std::array<Preset, 6> preset_table{{
     {"tiny", 64, 128, 2, 4, 2, 1024, 1000, 4, 32, 48, 2, false, torch::kFloat32},
     {"3b", 2048, 11008, 36, 16, 2, 151936, 151643, 32, 1280, 3420, 16, true, torch::kBFloat16},
     {"7b", 3584, 18944, 28, 28, 4, 152064, 151643, 32, 1280, 3420, 16, false, torch::kBFloat16},
@@ -32,15 +32,15 @@ constexpr std::array<Preset, 6> kPresets{{
 }};
 
 /// The released tokenizer's, in the order of their ids.
-const std::vector<std::string> kSpecialTokens{
+const std::vector<std::string> special_tokens{
     "<|endoftext|>",  "<|im_start|>",   "<|im_end|>",     "<|object_ref_start|>", "<|object_ref_end|>",
     "<|box_start|>",  "<|box_end|>",    "<|quad_start|>", "<|quad_end|>",         "<|vision_start|>",
     "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>",  "<|video_pad|>"};
 
-constexpr const char* kPattern =
+constexpr const char* split_pattern =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
-constexpr const char* kChatTemplate =
+constexpr const char* chat_template_text =
     "{% if messages[0]['role'] != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% "
     "endif %}"
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
@@ -52,8 +52,8 @@ constexpr const char* kChatTemplate =
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
 std::int64_t token_id(const Preset& preset, const std::string& token) {
-  const auto place = std::find(kSpecialTokens.begin(), kSpecialTokens.end(), token);
-  return preset.tokenizer_size + (place - kSpecialTokens.begin());
+  const auto place = std::find(special_tokens.begin(), special_tokens.end(), token);
+  return preset.tokenizer_size + (place - special_tokens.begin());
 }
 
 Json vision_config(const Preset& preset) {
@@ -115,15 +115,17 @@ Json config(const Preset& preset, bool guard) {
 }
 
 Json tokenizer(const Preset& preset) {
-  Json out = synth_tokenizer({ByteTokens::level, {}, preset.tokenizer_size, kSpecialTokens});
+  Json out = synth_tokenizer({ByteTokens::level, {}, preset.tokenizer_size, special_tokens});
   const Json level{
       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", false}, {"use_regex", false}};
   out["normalizer"] = {{"type", "NFC"}};
-  out["pre_tokenizer"] = {
-      {"type", "Sequence"},
-      {"pretokenizers",
-       {{{"type", "Split"}, {"pattern", {{"Regex", kPattern}}}, {"behavior", "Isolated"}, {"invert", false}},
-        level}}};
+  out["pre_tokenizer"] = {{"type", "Sequence"},
+                          {"pretokenizers",
+                           {{{"type", "Split"},
+                             {"pattern", {{"Regex", split_pattern}}},
+                             {"behavior", "Isolated"},
+                             {"invert", false}},
+                            level}}};
   out["post_processor"] = level;
   out["decoder"] = level;
   return out;
@@ -138,7 +140,7 @@ Result<void> write_side_files(const Preset& preset, const SynthRequest& request)
                                                                     {"bos_token", nullptr},
                                                                     {"eos_token", "<|im_end|>"},
                                                                     {"pad_token", "<|endoftext|>"},
-                                                                    {"chat_template", kChatTemplate}}));
+                                                                    {"chat_template", chat_template_text}}));
   HOLISAFE_CHECK(write_json(request.out / "preprocessor_config.json",
                             {{"image_processor_type", "Qwen2VLImageProcessor"},
                              {"processor_class", "Qwen2_5_VLProcessor"},
@@ -165,7 +167,7 @@ std::string file_name(const std::string& canonical) {
 const std::vector<std::string>& presets() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> out;
-    for (const Preset& preset : kPresets) out.emplace_back(preset.name);
+    for (const Preset& preset : preset_table) out.emplace_back(preset.name);
     return out;
   }();
   return names;
@@ -173,9 +175,9 @@ const std::vector<std::string>& presets() {
 
 Result<void> synth(const SynthRequest& request) {
   HOLISAFE_CHECK(refuse_corpus(request));
-  const auto* const preset = std::find_if(kPresets.begin(), kPresets.end(),
+  const auto* const preset = std::find_if(preset_table.begin(), preset_table.end(),
                                           [&](const Preset& one) { return request.preset == one.name; });
-  if (preset == kPresets.end()) {
+  if (preset == preset_table.end()) {
     std::string known;
     for (const std::string& name : presets()) known += (known.empty() ? "" : ", ") + name;
     return fail(ErrorKind::usage, "no such preset of qwen2_5_vl", request.preset, "expected one of " + known);

@@ -19,7 +19,7 @@ std::string known() {
 }  // namespace
 
 std::span<const Family> families() {
-  static const std::vector<Family> table{llava_family(), qwen2_5_vl::family(), gemma3::family()};
+  static const std::vector<Family> table{llava::family(), qwen2_5_vl::family(), gemma3::family()};
   return table;
 }
 
