@@ -64,7 +64,7 @@ struct Generation {
   double top_p = 1;                ///< with a temperature
   double repetition_penalty = 1;   ///< local models only
   std::uint64_t seed = 0;          ///< with a temperature
-  std::vector<std::string> stops;  ///< texts that end an answer
+  std::vector<std::string> stops = {};  ///< texts that end an answer
 };
 
 /// One question.
@@ -90,11 +90,10 @@ enum class State {
 
 struct Reply {
   State state = State::answered;
-  std::string text;           ///< unchanged
-  std::string finish_reason;  ///< "stop", "length", … as the provider said; may be empty
-  std::string reason;         ///< of filtered: the filter's own word
-  Usage usage;
-  std::optional<taxonomy::Verdict> verdict;  ///< of a guard, where there is one
+  std::string text = {};           ///< unchanged; of filtered: the beginning that came, if any
+  std::string finish_reason = {};  ///< "stop", "length", a filter's code, … as the provider said; may be empty
+  Usage usage = {};
+  std::optional<taxonomy::Verdict> verdict = {};  ///< of a guard, where there is one
 };
 
 /// Hears of one question while it is being answered, from the thread that polls.
@@ -119,7 +118,7 @@ class Answerer {
   Answerer& operator=(const Answerer&) = delete;
   virtual ~Answerer() = default;
 
-  /// Whether another question would not have to wait.
+  /// Whether another question would not have to wait for one under way.
   [[nodiscard]] virtual bool has_room() const = 0;
   /// `events`, where given, lives until the key's reply was polled or dropped.
   virtual void submit(Key key, Question question, Events* events = nullptr) = 0;
