@@ -10,7 +10,7 @@ namespace holisafe::benchmarks {
 std::string_view name(Kind kind) { return kind == Kind::safety ? "safety" : "utility"; }
 
 std::span<const Benchmark* const> all() {
-  static const std::array table{&holisafe_bench()};
+  static const std::array table{&holisafe_bench(), &vlsbench(), &mmmu_bench()};
   return table;
 }
 

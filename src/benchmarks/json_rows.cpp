@@ -154,7 +154,7 @@ RowReading::RowReading(Reading& reading, std::uint64_t position, dom::object obj
   row_.index = position;
 }
 
-std::optional<dom::element> RowReading::find(std::string_view field) {
+std::optional<dom::element> RowReading::value(std::string_view field) {
   std::optional<dom::element> out;
   for (const auto& each : object_) {
     if (each.key != field) continue;
@@ -168,40 +168,41 @@ std::optional<dom::element> RowReading::find(std::string_view field) {
   return out;
 }
 
-std::optional<std::string_view> RowReading::optional_text(std::string_view field) {
-  const auto value = find(field);
-  if (!value) return std::nullopt;
+std::optional<std::string_view> RowReading::as_text(std::string_view field, dom::element value) {
   std::string_view out;
-  if (value->get(out) == simdjson::SUCCESS) return out;
-  problem(field, ErrorKind::wrong_type, fmt::format("expected a string, found {}", dataset::kind_of(*value)));
+  if (value.get(out) == simdjson::SUCCESS) return out;
+  problem(field, ErrorKind::wrong_type, fmt::format("expected a string, found {}", dataset::kind_of(value)));
   return std::nullopt;
 }
 
+std::optional<std::string_view> RowReading::optional_text(std::string_view field) {
+  const auto found = value(field);
+  return found ? as_text(field, *found) : std::nullopt;
+}
+
 std::optional<std::string_view> RowReading::text(std::string_view field) {
-  if (!find(field)) {
-    problem(field, ErrorKind::missing, "expected a string, found nothing");
-    return std::nullopt;
-  }
-  return optional_text(field);
+  if (const auto found = value(field)) return as_text(field, *found);
+  problem(field, ErrorKind::missing, "expected a string, found nothing");
+  return std::nullopt;
 }
 
 void RowReading::take_id(std::string_view field) {
-  const auto value = find(field);
+  const auto found = value(field);
   std::string_view text;
   std::int64_t integer = 0;
   std::uint64_t large = 0;
-  if (!value) {
+  if (!found) {
     problem(field, ErrorKind::missing, "expected an integer or a string, found nothing");
-  } else if (value->get(text) == simdjson::SUCCESS) {
+  } else if (found->get(text) == simdjson::SUCCESS) {
     row_.id = text;
     row_.id_is_string = true;
-  } else if (value->get(integer) == simdjson::SUCCESS) {
+  } else if (found->get(integer) == simdjson::SUCCESS) {
     row_.id = fmt::format_int(integer).str();
-  } else if (value->get(large) == simdjson::SUCCESS) {
+  } else if (found->get(large) == simdjson::SUCCESS) {
     row_.id = fmt::format_int(large).str();
   } else {
     problem(field, ErrorKind::wrong_type,
-            fmt::format("expected an integer or a string, found {}", dataset::kind_of(*value)));
+            fmt::format("expected an integer or a string, found {}", dataset::kind_of(*found)));
   }
   take_own_id(field);
 }

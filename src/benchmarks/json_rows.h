@@ -31,6 +31,8 @@ class RowReading {
  public:
   RowReading(Reading& reading, std::uint64_t position, simdjson::dom::object object, std::string_view json);
 
+  /// A field's value; nothing where it is missing or null. One that stands twice is noted.
+  std::optional<simdjson::dom::element> value(std::string_view field);
   /// A string; nothing where it is missing, null or of another kind, which is noted.
   std::optional<std::string_view> text(std::string_view field);
   /// The same for one that may be missing or null; another kind is noted.
@@ -54,8 +56,8 @@ class RowReading {
   dataset::Row& row() { return row_; }
 
  private:
-  /// Notes a field that stands twice.
-  std::optional<simdjson::dom::element> find(std::string_view field);
+  std::optional<std::string_view> as_text(std::string_view field, simdjson::dom::element value);
+
   Reading& reading_;
   simdjson::dom::object object_;
   std::string_view json_;

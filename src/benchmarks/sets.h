@@ -6,5 +6,7 @@
 namespace holisafe::benchmarks {
 
 const Benchmark& holisafe_bench();  // holisafe.cpp
+const Benchmark& vlsbench();        // vlsbench.cpp
+const Benchmark& mmmu_bench();      // mmmu.cpp
 
 }  // namespace holisafe::benchmarks
