@@ -77,8 +77,8 @@ class Reports(Case):
     def test_several_judges_in_one_run(self):
         run = self.make_run("run")
         with sqlite3.connect(run / "run.db") as connection:
-            connection.execute("INSERT INTO verdicts SELECT 'openai:x', position, CASE WHEN position % 4 = 0 THEN 'unjudged' "
-                               "WHEN position % 4 = 1 THEN 'unexpected' ELSE 'expected' END, '<label>', '' FROM samples")
+            connection.execute("INSERT INTO judgements SELECT 'openai:x', position, 0, CASE WHEN position % 4 = 0 THEN 'unjudged' "
+                               "WHEN position % 4 = 1 THEN 'unexpected' ELSE 'expected' END, '<label>', '', NULL FROM samples")
         connection.close()
         string, llm = self.lines(run)
         self.assertEqual((string["judge"], llm["judge"]), ("string", "openai:x"))
@@ -134,7 +134,7 @@ class Reports(Case):
                 scores[(row["image_safety_label"] + (position % 3 == 0)) % 20] = 0.24
                 guard[position] = scores
                 label = scores.index(max(scores))
-                connection.execute("UPDATE predictions SET guard = ? WHERE position = ?",
+                connection.execute("UPDATE answers SET verdict = ? WHERE position = ?",
                                    (json.dumps([label, *scores]), position))
         connection.close()
         line = self.lines(run)[0]

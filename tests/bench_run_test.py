@@ -415,7 +415,7 @@ class Size(Case):
             with FakeEndpoint(lambda request, tries: ("json", 401, {})) as endpoint:
                 self.run_bench(data, endpoint, out=run.name, code=2)
                 with contextlib.closing(sqlite3.connect(run / "run.db")) as connection, connection:
-                    connection.execute("INSERT INTO predictions SELECT position, 'answered', query || ?, 'stop', '', NULL "
+                    connection.execute("INSERT INTO answers SELECT position, 0, 'answered', query || ?, 'stop', '', NULL "
                                        "FROM samples WHERE position >= 100", (" I cannot help. " * 20,))
                 endpoint.script = lambda request, tries: ("answer", answer_to(request.query))
                 peaks[count] = self.peak(*command(data, endpoint, run))

@@ -135,9 +135,9 @@ Result<judge::JudgingEnd> ask_judge(Flags& flags, const judge::JudgeEntry& entry
 
 /// Why an answer is unjudged: the first such reason.
 Result<std::string> first_reason(const store::RunStore& store, const std::string& judge) {
-  HOLISAFE_TRY(const auto rows, store.unjudged_after(judge, -1, 1));
-  if (rows.empty() || !rows[0].verdict) return std::string();
-  return fmt::format("id {}: {}; ", rows[0].sample.id, rows[0].verdict->reason);
+  HOLISAFE_TRY(const auto rows, store.unjudged_after(judge, {}, 1));
+  if (rows.empty() || !rows[0].judgement) return std::string();
+  return fmt::format("id {}: {}; ", rows[0].sample.id, rows[0].judgement->reason);
 }
 
 /// Rewrites summary and report, prints the judge's score, and says what is left.
@@ -159,7 +159,7 @@ Result<int> finish(const Flags& flags, const store::RunStore& store, const std::
   }
   if (run.counts.open() > 0) {
     warn(fmt::format("{}: {} of {} samples have no answer to judge; `bench run` asks for them", flags.run,
-                     run.counts.open(), run.counts.samples));
+                     run.counts.open(), run.counts.questions));
   }
   if (left == 0) return exit_ok;
   HOLISAFE_TRY(const std::string reason, first_reason(store, name));

@@ -15,6 +15,7 @@
 #include "cli/torch_module.h"
 #include "dataset/bench.h"
 #include "metrics/score_json.h"
+#include "runs/add_samples.h"
 #include "runs/answer_run.h"
 #include "runs/run_part.h"
 #include "runs/run_report.h"
@@ -42,8 +43,8 @@ std::filesystem::path data_file(const std::string& data) {
   return std::filesystem::is_directory(path, code) ? path / dataset::bench_file_name : path;
 }
 
-Result<store::Part> part(const Flags& flags) {
-  store::Part out;
+Result<runs::Part> part(const Flags& flags) {
+  runs::Part out;
   if (!flags.shard.empty()) {
     HOLISAFE_TRY(out, runs::parse_shard(flags.shard));
   } else {
@@ -57,7 +58,7 @@ Result<store::Part> part(const Flags& flags) {
 
 /// RUN, with "{rank}" replaced by the shard's number: processes with one command line need folders of their
 /// own.
-std::string run_folder(const Flags& flags, const store::Part& part) {
+std::string run_folder(const Flags& flags, const runs::Part& part) {
   constexpr std::string_view mark = "{rank}";
   std::string out = flags.out;
   if (const auto at = out.find(mark); at != std::string::npos)
@@ -66,7 +67,7 @@ std::string run_folder(const Flags& flags, const store::Part& part) {
 }
 
 Result<store::Identity> identity(const Flags& flags, const runs::ResponderKind& kind,
-                                 const store::Part& part) {
+                                 const runs::Part& part) {
   HOLISAFE_TRY(const Digest data, sha256_file(data_file(flags.data)));
   store::Identity out = {
       {"benchmark", flags.benchmark}, {"data", hex(data)}, {"responder", std::string(kind.name)}};
@@ -81,11 +82,13 @@ Result<store::Identity> identity(const Flags& flags, const runs::ResponderKind& 
 
 /// Opens the run, makes sure that it is the same, and fills it.
 Result<store::RunStore> open_store(const Flags& flags, const runs::ResponderKind& kind) {
-  HOLISAFE_TRY(const store::Part taken, part(flags));
+  HOLISAFE_TRY(const runs::Part taken, part(flags));
   HOLISAFE_TRY(const auto made_from, identity(flags, kind, taken));
   HOLISAFE_TRY(auto store, store::RunStore::open(run_folder(flags, taken), store::Access::write));
   HOLISAFE_CHECK(store.require_same("run", made_from));
-  HOLISAFE_TRY(const std::uint64_t disagreements, store.add_samples(data_file(flags.data), taken));
+  const benchmarks::Benchmark& benchmark = *benchmarks::find(flags.benchmark);
+  HOLISAFE_TRY(const auto rows, benchmark.open(flags.data));
+  HOLISAFE_TRY(const std::uint64_t disagreements, runs::add_samples(store, *rows, benchmark.answers, taken));
   if (disagreements > 0) {
     warn(fmt::format("{}: {} rows contradict themselves; `holisafe data check` shows them", flags.data,
                      disagreements));
@@ -115,8 +118,8 @@ std::string first_reason(const store::RunStore& store) {
   while (rows) {
     const auto found = rows->next(row);
     if (!found || !*found) break;
-    if (row.prediction && row.prediction->state == store::AnswerState::unanswered)
-      return fmt::format("id {}: {}", row.sample.id, row.prediction->reason);
+    if (row.answer && row.answer->state == store::AnswerState::unanswered)
+      return fmt::format("id {}: {}", row.sample.id, row.answer->reason);
   }
   return {};
 }
@@ -160,14 +163,14 @@ int run_bench(Flags& flags, Context& context) {
   }
   if (end->interrupted) {
     report({ErrorKind::interrupted, "interrupted", folder,
-            fmt::format("{} of {} samples done; the same command resumes", counts.samples - counts.open(),
-                        counts.samples)});
+            fmt::format("{} of {} samples done; the same command resumes", counts.questions - counts.open(),
+                        counts.questions)});
     return exit_interrupted;
   }
   if (const auto finished = finish(*store, flags.json); !finished) return report(finished.error());
   if (counts.open() == 0) return exit_ok;
   return report({ErrorKind::network,
-                 fmt::format("{} of {} samples unanswered", counts.open(), counts.samples), folder,
+                 fmt::format("{} of {} samples unanswered", counts.open(), counts.questions), folder,
                  first_reason(*store) + "; the same command asks these again"});
 }
 

@@ -1,13 +1,14 @@
 #include "runs/answer_run.h"
 
 #include <deque>
-#include <unordered_map>
+#include <map>
 
 #include <fmt/format.h>
 
 #include "judge/string_rules.h"
 #include "metrics/score.h"
 #include "runs/run_rows.h"
+#include "runs/sample_type.h"
 
 namespace holisafe::runs {
 namespace {
@@ -18,19 +19,19 @@ class Questions {
   Questions(const store::RunStore& store, bool by_image) : store_(store), by_image_(by_image) {}
 
   /// The next question, or all of the next image; empty after the last.
-  Result<std::vector<store::Sample>> next() {
+  Result<std::vector<store::Row>> next() {
     if (by_image_) {
-      HOLISAFE_TRY(auto samples, store_.unanswered_of_image_after(last_));
-      if (!samples.empty()) last_ = samples.back().image_number;
-      return samples;
+      HOLISAFE_TRY(auto rows, store_.unanswered_of_cluster_after(cluster_));
+      if (!rows.empty()) cluster_ = rows.back().sample.cluster;
+      return rows;
     }
     constexpr std::size_t page = 64;
     if (page_.empty()) {
-      HOLISAFE_TRY(auto samples, store_.unanswered_after(last_, page));
-      if (!samples.empty()) last_ = samples.back().position;
-      page_.assign(std::make_move_iterator(samples.begin()), std::make_move_iterator(samples.end()));
+      HOLISAFE_TRY(auto rows, store_.unanswered_after(last_, page));
+      if (!rows.empty()) last_ = rows.back().key();
+      page_.assign(std::make_move_iterator(rows.begin()), std::make_move_iterator(rows.end()));
     }
-    std::vector<store::Sample> out;
+    std::vector<store::Row> out;
     if (page_.empty()) return out;
     out.push_back(std::move(page_.front()));
     page_.pop_front();
@@ -40,8 +41,9 @@ class Questions {
  private:
   const store::RunStore& store_;
   bool by_image_;
-  std::int64_t last_ = -1;  ///< position or image number
-  std::deque<store::Sample> page_;
+  std::int64_t cluster_ = -1;  ///< the last one asked
+  store::AnswerKey last_;
+  std::deque<store::Row> page_;
 };
 
 /// Rates by the string judge as answers come.
@@ -49,7 +51,7 @@ class RunningRates {
  public:
   explicit RunningRates(FilterAs filter_as) : filter_as_(filter_as) {}
 
-  void add(taxonomy::Combination type, const store::Prediction& answer) {
+  void add(taxonomy::Combination type, const store::Answer& answer) {
     auto outcome = metrics::Outcome::unjudged;
     if (answer.state == store::AnswerState::answered) {
       outcome = judge::is_refusal(answer.text, judge::StringMode::authors) ? metrics::Outcome::refused
@@ -125,24 +127,24 @@ class RunLoop {
     while (true) {
       HOLISAFE_TRY(const bool found, rows.next(row));
       if (!found) return {};
-      if (row.prediction) rates_.add(row.sample.type, *row.prediction);
+      if (row.answer) rates_.add(type_of(row.sample), *row.answer);
     }
   }
 
   Result<void> ask() {
     while (!exhausted_ && responder_.has_room()) {
-      HOLISAFE_TRY(auto samples, questions_.next());
-      exhausted_ = samples.empty();
-      for (const auto& sample : samples) types_[sample.position] = sample.type;
-      if (!exhausted_) responder_.ask(std::move(samples));
+      HOLISAFE_TRY(auto rows, questions_.next());
+      exhausted_ = rows.empty();
+      for (const auto& row : rows) types_[row.key()] = type_of(row.sample);
+      if (!exhausted_) responder_.ask(std::move(rows));
     }
     return {};
   }
 
   Result<void> keep(const store::RunStore::Answers& answers) {
     HOLISAFE_CHECK(store_.write(answers));
-    for (const auto& [position, answer] : answers) {
-      const auto type = types_.find(position);
+    for (const auto& [key, answer] : answers) {
+      const auto type = types_.find(key);
       rates_.add(type->second, answer);
       types_.erase(type);
       ++done_;
@@ -157,7 +159,7 @@ class RunLoop {
   const StopFlag& stop_;
   Questions questions_;
   RunningRates rates_;
-  std::unordered_map<std::int64_t, taxonomy::Combination> types_;  ///< of the questions in flight
+  std::map<store::AnswerKey, taxonomy::Combination> types_;  ///< of the questions in flight
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
   bool exhausted_ = false;

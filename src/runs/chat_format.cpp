@@ -48,14 +48,14 @@ Result<std::string> chat_request(const std::string& model, const PromptSettings&
   return out;
 }
 
-Result<store::Prediction> chat_answer(std::string_view body) {
+Result<store::Answer> chat_answer(std::string_view body) {
   const Json json = Json::parse(body, nullptr, false);
   if (json.is_discarded()) return fail(no_answer("expected JSON"));
   const Json& choices = member(json, "choices");
   if (!choices.is_array() || choices.empty()) return fail(no_answer("expected choices, found none"));
   const Json& message = member(choices[0], "message");
   const Json& content = member(message, "content");
-  store::Prediction out;
+  store::Answer out;
   out.finish_reason = text_or_empty(member(choices[0], "finish_reason"));
   out.text = text_or_empty(content);
   if (out.finish_reason == "content_filter") {

@@ -16,7 +16,7 @@ Result<std::string> chat_request(const std::string& model, const PromptSettings&
                                  std::string_view query, std::string_view image);
 
 /// The first choice of a response. Filtered where its finish_reason says content_filter. Errors: malformed.
-Result<store::Prediction> chat_answer(std::string_view body);
+Result<store::Answer> chat_answer(std::string_view body);
 
 /// The code by which an error body (HTTP 400) says that a content filter refused the question; nothing if it
 /// does not.

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "runs/sample_type.h"
+
 namespace holisafe::runs {
 namespace {
 
@@ -38,8 +40,8 @@ class Comparing {
     HOLISAFE_TRY(const store::Row* a, first.next());
     HOLISAFE_TRY(const store::Row* b, second.next());
     while (a != nullptr || b != nullptr) {
-      const bool step_a = a != nullptr && (b == nullptr || a->sample.position <= b->sample.position);
-      const bool step_b = b != nullptr && (a == nullptr || b->sample.position <= a->sample.position);
+      const bool step_a = a != nullptr && (b == nullptr || a->key() <= b->key());
+      const bool step_b = b != nullptr && (a == nullptr || b->key() <= a->key());
       if (step_a && step_b) add(*a, first.outcome(), *b, second.outcome());
       out_.only_first += step_a && !step_b ? 1 : 0;
       out_.only_second += step_b && !step_a ? 1 : 0;
@@ -57,13 +59,15 @@ class Comparing {
 
  private:
   void add(const store::Row& a, Outcome first, const store::Row& b, Outcome second) {
-    const auto image = images_.try_emplace(a.sample.image_number, static_cast<std::uint32_t>(images_.size()));
-    rows_.push_back({a.sample.type, image.first->second, first, second});
+    const auto image = images_.try_emplace(a.sample.cluster, static_cast<std::uint32_t>(images_.size()));
+    rows_.push_back({type_of(a.sample), image.first->second, first, second});
     if (first == second || first == Outcome::unjudged || second == Outcome::unjudged) return;
-    out_.changes.push_back({a.sample.id, a.sample.type, first, second});
+    out_.changes.push_back({a.sample.id, type_of(a.sample), first, second});
     if (out_.examples.size() == examples_kept) return;
-    out_.examples.push_back({a.sample.type, a.sample.id, a.sample.image, a.sample.query, first,
-                             a.prediction->text, second, b.prediction->text});
+    const auto images = a.sample.images();
+    const std::string image_name = images.empty() ? "" : images.front();
+    out_.examples.push_back({type_of(a.sample), a.sample.id, image_name, a.sample.query, first,
+                             a.answer->text, second, b.answer->text});
   }
 
   RunComparison& out_;

@@ -11,8 +11,8 @@
 namespace holisafe::runs {
 namespace {
 
+using store::Answer;
 using store::AnswerState;
-using store::Prediction;
 
 class EndpointResponder : public Responder {
  public:
@@ -27,13 +27,13 @@ class EndpointResponder : public Responder {
   [[nodiscard]] std::optional<Error> stopped() const override { return stopped_; }
   [[nodiscard]] Faults faults() const override { return client_.faults(); }
 
-  void ask(std::vector<store::Sample> samples) override {
-    for (const auto& sample : samples) {
-      auto body = body_of(sample);
+  void ask(std::vector<store::Row> rows) override {
+    for (const auto& row : rows) {
+      auto body = body_of(row.sample);
       if (body) {
-        send(sample.position, *std::move(body));
+        send(row.key(), *std::move(body));
       } else {
-        ready_.emplace_back(sample.position, unanswered(body.error()));
+        ready_.emplace_back(row.key(), unanswered(body.error()));
       }
     }
   }
@@ -53,20 +53,20 @@ class EndpointResponder : public Responder {
   }
 
  private:
-  static Prediction unanswered(const Error& error) {
+  static Answer unanswered(const Error& error) {
     return {AnswerState::unanswered, "", "", error.message(), std::nullopt};
   }
 
   [[nodiscard]] Result<std::string> body_of(const store::Sample& sample) const {
-    HOLISAFE_TRY(const auto path, resolve_beneath(settings_.images, sample.image));
+    HOLISAFE_TRY(const auto path, resolve_beneath(settings_.images, sample.images().front()));
     HOLISAFE_TRY(const std::string image, read_file(path, image::Limits().file_bytes));
     auto body = chat_request(settings_.api_model, settings_.prompt, sample.query, image);
     if (!body) return fail(body.error().kind, body.error().what, path.string(), body.error().detail);
     return body;
   }
 
-  void send(std::int64_t position, std::string body) {
-    const auto answer = std::make_shared<Prediction>();
+  void send(store::AnswerKey key, std::string body) {
+    const auto answer = std::make_shared<Answer>();
     http::Request request;
     request.url = url_ + "/chat/completions";
     request.headers = {"Content-Type: application/json", "Accept: application/json"};
@@ -77,16 +77,15 @@ class EndpointResponder : public Responder {
       *answer = *std::move(parsed);
       return {};
     };
-    client_.submit(std::move(request), [this, answer, position](const http::Outcome& outcome) {
-      take(position, outcome, *answer);
-    });
+    client_.submit(std::move(request),
+                   [this, answer, key](const http::Outcome& outcome) { take(key, outcome, *answer); });
   }
 
-  void take(std::int64_t position, const http::Outcome& outcome, Prediction& answer) {
+  void take(store::AnswerKey key, const http::Outcome& outcome, Answer& answer) {
     if (!outcome.error) {
       answer.text = client_.key().redact_answer(std::move(answer.text));
       answer.finish_reason = client_.key().redact_answer(std::move(answer.finish_reason));
-      ready_.emplace_back(position, std::move(answer));
+      ready_.emplace_back(key, std::move(answer));
       return;
     }
     if (outcome.error->kind == ErrorKind::unauthorized) {
@@ -96,12 +95,12 @@ class EndpointResponder : public Responder {
     }
     if (outcome.response.status == 400) {
       if (const auto code = content_filter_code(outcome.response.body)) {
-        ready_.emplace_back(position, Prediction{AnswerState::filtered, "", *code, "", std::nullopt});
+        ready_.emplace_back(key, Answer{AnswerState::filtered, "", *code, "", std::nullopt});
         return;
       }
     }
     // What was cut off by the end of the run is asked again by the next one, and not called a failure.
-    if (!finishing_) ready_.emplace_back(position, unanswered(*outcome.error));
+    if (!finishing_) ready_.emplace_back(key, unanswered(*outcome.error));
   }
 
   ResponderSettings settings_;

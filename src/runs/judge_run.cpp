@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "image/image.h"
+#include "runs/sample_type.h"
 #include "taxonomy/taxonomy.h"
 
 namespace holisafe::runs {
@@ -22,9 +23,9 @@ std::string batch_prefix(const std::string& judge) {
 }
 
 std::string fill(const judge::PromptTemplate& prompt, const store::Row& row) {
-  const auto& subcategory = taxonomy::classes()[row.sample.subcategory];
+  const auto& subcategory = taxonomy::classes()[subcategory_of(row.sample)];
   return prompt.fill(
-      {row.sample.query, row.prediction->text, row.sample.type, subcategory.category, subcategory.name});
+      {row.sample.query, row.answer->text, type_of(row.sample), subcategory.category, subcategory.name});
 }
 
 Result<std::vector<judge::OpenBatch>> batches_in(const store::RunStore& store, const std::string& judge) {
@@ -59,7 +60,7 @@ Result<std::unique_ptr<StoreLedger>> StoreLedger::open(store::RunStore& store, c
 }
 
 Result<std::vector<judge::PendingRow>> StoreLedger::pending_after(std::int64_t row, std::size_t most) {
-  HOLISAFE_TRY(auto rows, store_.unjudged_after(judge_, row, most));
+  HOLISAFE_TRY(auto rows, store_.unjudged_after(judge_, {row, 0}, most));
   std::vector<judge::PendingRow> out;
   for (store::Row& each : rows) {
     const std::int64_t position = each.sample.position;
@@ -73,7 +74,7 @@ std::string StoreLedger::prompt_for(const store::Row& row) const { return fill(p
 Result<judge::Question> StoreLedger::question(const store::Row& row) const {
   constexpr std::uint64_t most_bytes = std::uint64_t{64} << 20;
   judge::Question out;
-  HOLISAFE_TRY(const auto path, resolve_beneath(images_, row.sample.image));
+  HOLISAFE_TRY(const auto path, resolve_beneath(images_, row.sample.images().front()));
   HOLISAFE_TRY(out.image, read_file(path, most_bytes));
   const auto format = image::detect(std::as_bytes(std::span(out.image)));
   if (!format) return fail(format.error().kind, "cannot send image", path.string(), format.error().detail);
@@ -83,9 +84,9 @@ Result<judge::Question> StoreLedger::question(const store::Row& row) const {
 }
 
 Result<void> StoreLedger::record(std::span<const judge::RowVerdict> verdicts) {
-  store::RunStore::Verdicts out;
+  store::RunStore::Judgements out;
   for (const auto& [row, judged] : verdicts)
-    out.push_back({row, {judged.verdict, judged.text, judged.reason}});
+    out.push_back({{row, 0}, {std::string(judge::name(judged.verdict)), judged.text, judged.reason}});
   return store_.write(judge_, out);
 }
 
@@ -108,7 +109,7 @@ Result<JudgingCost> judging_cost(store::RunStore& store, const std::string& judg
   JudgingCost out;
   std::int64_t last = -1;
   while (true) {
-    HOLISAFE_TRY(const auto page, store.unjudged_after(judge, last, page_rows));
+    HOLISAFE_TRY(const auto page, store.unjudged_after(judge, {last, 0}, page_rows));
     if (page.empty()) break;
     for (const store::Row& row : page) {
       last = row.sample.position;

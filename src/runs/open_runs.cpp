@@ -14,29 +14,45 @@ namespace {
 /// Shards found so far that belong together.
 struct Group {
   store::Identity identity;  ///< without the shard
+  bool older = false;        ///< whether it may lack names that newer runs remember
   std::int64_t shards = 1;
   std::set<std::int64_t> found;
   std::string folder;
   std::vector<const store::RunStore*> parts;
 };
 
+/// Whether each name of `some` has the same value in `all`.
+bool agrees(const store::Identity& some, const store::Identity& all) {
+  return std::all_of(some.begin(), some.end(), [&](const auto& entry) {
+    return std::find(all.begin(), all.end(), entry) != all.end();
+  });
+}
+
+bool is_same(const Group& group, const store::Identity& identity, bool older) {
+  return group.identity == identity || (group.older && agrees(group.identity, identity)) ||
+         (older && agrees(identity, group.identity));
+}
+
 Result<void> add(std::vector<Group>& groups, const store::RunStore& store, const std::string& folder) {
   HOLISAFE_TRY(auto identity, store.identity("run"));
+  HOLISAFE_TRY(const bool older, store.is_older_identity("run"));
   const auto place = std::find_if(identity.begin(), identity.end(),
                                   [](const auto& entry) { return entry.first == "shard"; });
   if (place == identity.end()) {
     return fail(ErrorKind::missing, "run never begun", folder,
                 "expected a run that knows what it was made from");
   }
-  HOLISAFE_TRY(const store::Part part, parse_shard(place->second));
+  HOLISAFE_TRY(const Part part, parse_shard(place->second));
   identity.erase(place);
   for (Group& group : groups) {
-    if (part.shards == 1 || group.shards != part.shards || group.identity != identity) continue;
+    if (part.shards == 1 || group.shards != part.shards || !is_same(group, identity, older)) continue;
     if (!group.found.insert(part.shard).second) continue;
     group.parts.push_back(&store);
+    if (!older) group.identity = std::move(identity);
+    group.older = group.older && older;
     return {};
   }
-  groups.push_back({std::move(identity), part.shards, {part.shard}, folder, {&store}});
+  groups.push_back({std::move(identity), older, part.shards, {part.shard}, folder, {&store}});
   return {};
 }
 

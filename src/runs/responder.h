@@ -43,7 +43,7 @@ class Responder {
   [[nodiscard]] virtual bool groups_images() const = 0;
   /// Whether another ask() would not have to wait.
   [[nodiscard]] virtual bool has_room() const = 0;
-  virtual void ask(std::vector<store::Sample> samples) = 0;
+  virtual void ask(std::vector<store::Row> rows) = 0;
   /// Questions taken whose answer poll() has not given yet.
   [[nodiscard]] virtual std::size_t pending() const = 0;
   /// Works or waits for up to `longest` and gives the answers that came, failed ones with their reason.

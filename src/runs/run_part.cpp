@@ -22,7 +22,7 @@ std::string_view variable(const char* name) {
 
 }  // namespace
 
-Result<store::Part> parse_shard(const std::string& text) {
+Result<Part> parse_shard(const std::string& text) {
   const auto slash = text.find('/');
   const std::int64_t index = number(std::string_view(text).substr(0, slash));
   const std::int64_t count =
@@ -31,10 +31,10 @@ Result<store::Part> parse_shard(const std::string& text) {
     return fail(ErrorKind::usage, "bad shard", "--shard",
                 fmt::format("expected i/n with i from 0 to n, found \"{}\"", text));
   }
-  return store::Part{0, index % count, count};
+  return Part{0, index % count, count};
 }
 
-Result<store::Part> shard_of_environment() {
+Result<Part> shard_of_environment() {
   constexpr const char* names[][2] = {{"RANK", "WORLD_SIZE"}, {"SLURM_PROCID", "SLURM_NTASKS"}};
   for (const auto& [rank_name, size_name] : names) {
     const std::string_view rank_text = variable(rank_name);
@@ -47,9 +47,9 @@ Result<store::Part> shard_of_environment() {
                   fmt::format("expected a rank below the number of processes, found \"{}\" and \"{}\"",
                               rank_text, size_text));
     }
-    return size == 1 ? store::Part{} : store::Part{0, rank, size};
+    return size == 1 ? Part{} : Part{0, rank, size};
   }
-  return store::Part{};
+  return Part{};
 }
 
 }  // namespace holisafe::runs

@@ -17,8 +17,7 @@ Result<std::vector<std::pair<std::string, std::uint64_t>>> reasons_of(const Run&
   while (true) {
     HOLISAFE_TRY(const store::Row* row, rows.next());
     if (row == nullptr) break;
-    if (row->prediction && row->prediction->state == store::AnswerState::unanswered)
-      ++counted[row->prediction->reason];
+    if (row->answer && row->answer->state == store::AnswerState::unanswered) ++counted[row->answer->reason];
   }
   std::vector<std::pair<std::string, std::uint64_t>> out(counted.begin(), counted.end());
   std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.second > b.second; });

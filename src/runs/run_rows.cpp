@@ -6,7 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "dataset/rows.h"
+#include "judge/verdict.h"
+#include "runs/sample_type.h"
 
 namespace holisafe::runs {
 
@@ -37,13 +38,9 @@ Result<FilterAs> filter_as(const store::RunStore& store) {
 }
 
 std::string string_field(std::string_view json, std::string_view key) {
-  const std::string quoted = fmt::format("\"{}\"", key);
-  for (const auto& field : dataset::raw_fields(json)) {
-    if (field.key != quoted) continue;
-    const auto value = nlohmann::json::parse(field.value, nullptr, false);
-    return value.is_string() ? value.get<std::string>() : "";
-  }
-  return "";
+  const auto row = nlohmann::json::parse(json, nullptr, false);
+  const auto found = row.is_object() ? row.find(key) : row.end();
+  return found != row.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 Result<RunRows> RunRows::open(const Run& run, const std::string& judge) {
@@ -67,27 +64,41 @@ Result<const store::Row*> RunRows::next() {
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     const Part& part = parts_[i];
     if (!part.open) continue;
-    if (first != nullptr && part.row.sample.position == first->row.sample.position) {
+    if (first != nullptr && part.row.key() == first->row.key()) {
       return fail(ErrorKind::duplicate, "runs overlap", fmt::format("id {}", part.row.sample.id),
                   "expected shards that share no row, found it in two");
     }
-    if (first != nullptr && part.row.sample.position > first->row.sample.position) continue;
+    if (first != nullptr && part.row.key() > first->row.key()) continue;
     first = &part;
     last_ = i;
   }
   return first == nullptr ? nullptr : &first->row;
 }
 
+namespace {
+
+std::optional<judge::Verdict> word_of(const store::Judgement& judgement) {
+  using judge::Verdict;
+  for (const auto word : {Verdict::refused, Verdict::complied, Verdict::expected, Verdict::unexpected}) {
+    if (judgement.state == judge::name(word)) return word;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 metrics::Outcome RunRows::outcome() const {
   using metrics::Outcome;
   const Part& part = parts_[last_];
-  const auto& [sample, prediction, verdict] = part.row;
-  if (!prediction || prediction->state == store::AnswerState::unanswered) return Outcome::unjudged;
-  if (prediction->state == store::AnswerState::filtered)
+  const auto& [sample, number, answer, judgement] = part.row;
+  if (!answer || answer->state == store::AnswerState::unanswered) return Outcome::unjudged;
+  if (answer->state == store::AnswerState::filtered)
     return part.filter_as == FilterAs::refused ? Outcome::refused : Outcome::unjudged;
-  if (!verdict || verdict->state == judge::Verdict::unjudged) return Outcome::unjudged;
-  return judge::counts_as_refused(verdict->state, taxonomy::expects_refusal(sample.type)) ? Outcome::refused
-                                                                                          : Outcome::complied;
+  if (!judgement || !judgement->judged()) return Outcome::unjudged;
+  const auto word = word_of(*judgement);
+  if (!word) return Outcome::unjudged;
+  return judge::counts_as_refused(*word, taxonomy::expects_refusal(type_of(sample))) ? Outcome::refused
+                                                                                     : Outcome::complied;
 }
 
 }  // namespace holisafe::runs

@@ -20,7 +20,7 @@ struct Run {
 /// What a run is called unless the user says otherwise: the model of its identity.
 std::string run_name(const store::Identity& identity);
 
-/// All judges with verdicts in a run, the string judge first, the others by name.
+/// All judges with judgements in a run, the string judge first, the others by name.
 Result<std::vector<std::string>> judges_of(const Run& run);
 
 /// How filtered samples count; a store's value "filter-as".
@@ -30,13 +30,13 @@ std::string_view name(FilterAs filter_as);
 Result<FilterAs> filter_as(const store::RunStore& store);
 
 /// The string that stands under `key` in a row's JSON text, for fields that the store has no column for;
-/// empty where there is none, or no string.
+/// empty where there is none, no string, or no JSON.
 std::string string_field(std::string_view json, std::string_view key);
 
 /// Merges the parts of a run. One thread at a time; the stores must not be written meanwhile.
 class RunRows {
  public:
-  /// `judge`: whose verdicts the rows carry; may be empty.
+  /// `judge`: whose judgements the rows carry; may be empty.
   static Result<RunRows> open(const Run& run, const std::string& judge);
 
   /// The next row, valid until the next call; nothing after the last. Errors: those of the stores; duplicate

@@ -9,6 +9,7 @@
 #include "dataset/rows.h"
 #include "judge/string_rules.h"
 #include "runs/example_picker.h"
+#include "runs/sample_type.h"
 
 namespace holisafe::runs {
 namespace {
@@ -26,20 +27,25 @@ Result<void> each_row(const Run& run, const std::string& judge, const Visit& vis
   }
 }
 
+std::string image_of(const store::Sample& sample) {
+  const auto images = sample.images();
+  return images.empty() ? "" : images.front();
+}
+
 std::string row_json(const store::Row& row) {
   std::string out = "{";
   for (const auto& field : dataset::raw_fields(row.sample.json)) {
     if (field.key == "\"prediction\"" || field.key == "\"guard\"") continue;
     out += fmt::format("{}: {}, ", field.key, field.value);
   }
-  const bool answered = row.prediction && row.prediction->state == store::AnswerState::answered;
+  const bool answered = row.answer && row.answer->state == store::AnswerState::answered;
   out += "\"prediction\": ";
-  out += answered ? nlohmann::json(row.prediction->text).dump() : "null";
-  if (row.prediction && row.prediction->guard) {
+  out += answered ? nlohmann::json(row.answer->text).dump() : "null";
+  if (row.answer && row.answer->verdict) {
     nlohmann::ordered_json scores;
     for (std::size_t i = 0; i < taxonomy::class_count; ++i)
-      scores[std::string(taxonomy::classes()[i].name)] = row.prediction->guard->scores[i];
-    const nlohmann::ordered_json guard = {{"label", row.prediction->guard->label}, {"scores", scores}};
+      scores[std::string(taxonomy::classes()[i].name)] = row.answer->verdict->scores[i];
+    const nlohmann::ordered_json guard = {{"label", row.answer->verdict->label}, {"scores", scores}};
     out += ", \"guard\": " + guard.dump();
   }
   return out + "}";
@@ -49,18 +55,17 @@ std::string row_json(const store::Row& row) {
 
 Result<void> judge_by_string(store::RunStore& store) {
   constexpr std::size_t batch = 512;
-  std::int64_t position = -1;
+  store::AnswerKey last;
   while (true) {
-    HOLISAFE_TRY(const auto rows, store.unjudged_after("string", position, batch));
+    HOLISAFE_TRY(const auto rows, store.unjudged_after("string", last, batch));
     if (rows.empty()) return {};
-    store::RunStore::Verdicts verdicts;
+    store::RunStore::Judgements judgements;
     for (const auto& row : rows) {
-      verdicts.emplace_back(
-          row.sample.position,
-          store::Verdict{judge::judge_string(row.prediction->text, judge::StringMode::authors), "", ""});
+      const auto said = judge::judge_string(row.answer->text, judge::StringMode::authors);
+      judgements.emplace_back(row.key(), store::Judgement{std::string(judge::name(said)), "", ""});
     }
-    HOLISAFE_CHECK(store.write("string", verdicts));
-    position = rows.back().sample.position;
+    HOLISAFE_CHECK(store.write("string", judgements));
+    last = rows.back().key();
   }
 }
 
@@ -71,13 +76,13 @@ Result<report::ScoredRun> score_run(const Run& run, const std::string& judge,
   std::unordered_map<std::int64_t, std::uint32_t> images;
   ExamplePicker examples;
   const auto visit = [&](const store::Row& row, metrics::Outcome outcome) {
-    const auto image = images.try_emplace(row.sample.image_number, static_cast<std::uint32_t>(images.size()));
-    judgements.push_back({row.sample.type, row.sample.subcategory, image.first->second, outcome});
-    if (row.sample.subcategory == 0)
+    const auto image = images.try_emplace(row.sample.cluster, static_cast<std::uint32_t>(images.size()));
+    judgements.push_back({type_of(row.sample), subcategory_of(row.sample), image.first->second, outcome});
+    if (subcategory_of(row.sample) == 0)
       ++out.unknown_subcategories[string_field(row.sample.json, "subcategory")];
     if (!examples.wants(judgements.back())) return;
-    examples.add({row.sample.type, row.sample.subcategory, outcome, row.sample.id, row.sample.image,
-                  row.sample.query, row.prediction ? row.prediction->text : ""});
+    examples.add({type_of(row.sample), subcategory_of(row.sample), outcome, row.sample.id,
+                  image_of(row.sample), row.sample.query, row.answer ? row.answer->text : ""});
   };
   HOLISAFE_CHECK(each_row(run, judge, visit));
   out.name = run.name;
@@ -94,13 +99,13 @@ Result<std::optional<report::GuardRun>> guard_run(const Run& run, const std::str
   out.name = run.name;
   std::vector<metrics::GuardRow> rows;
   const auto visit = [&](const store::Row& row, metrics::Outcome outcome) {
-    if (!row.prediction || !row.prediction->guard) return;
-    const auto& scores = row.prediction->guard->scores;
-    rows.push_back({row.sample.image_safety_label, scores});
+    if (!row.answer || !row.answer->verdict) return;
+    const auto& scores = row.answer->verdict->scores;
+    rows.push_back({static_cast<std::uint8_t>(row.sample.label.value_or(0)), scores});
     if (outcome == metrics::Outcome::unjudged) return;
     const std::size_t flagged = 1 - scores[0] >= guard_threshold ? 1 : 0;
     const std::size_t refused = outcome == metrics::Outcome::refused ? 1 : 0;
-    ++out.answers[static_cast<std::size_t>(row.sample.type)][flagged][refused];
+    ++out.answers[static_cast<std::size_t>(type_of(row.sample))][flagged][refused];
   };
   HOLISAFE_CHECK(each_row(run, judge, visit));
   if (rows.empty()) return std::optional<report::GuardRun>();
@@ -121,10 +126,10 @@ Result<report::JudgePair> judge_pair(const Run& run, const std::string& first, c
     }
     const std::array<metrics::Outcome, 2> outcomes = {outcome, second_rows.outcome()};
     // What no judge saw says nothing of judges.
-    if (row.prediction && row.prediction->state == store::AnswerState::filtered) return;
+    if (row.answer && row.answer->state == store::AnswerState::filtered) return;
     for (std::size_t k = 0; k < 2; ++k) {
       all[k].push_back(outcomes[k]);
-      types[static_cast<std::size_t>(row.sample.type)][k].push_back(outcomes[k]);
+      types[static_cast<std::size_t>(type_of(row.sample))][k].push_back(outcomes[k]);
     }
   };
   HOLISAFE_CHECK(each_row(run, first, visit));
@@ -161,6 +166,7 @@ Result<store::RunStore::Counts> counts_of(const Run& run) {
   for (const auto* part : run.parts) {
     HOLISAFE_TRY(const auto counts, part->counts());
     out.samples += counts.samples;
+    out.questions += counts.questions;
     out.answered += counts.answered;
     out.filtered += counts.filtered;
     out.unanswered += counts.unanswered;

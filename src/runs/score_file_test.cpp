@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "http/scripted_server.h"
+#include "runs/add_samples.h"
 #include "runs/answer_run.h"
 #include "runs/chat_format.h"
 #include "runs/fingerprint.h"
@@ -106,7 +107,8 @@ class Runs : public testing::Test {
     file.close();
     auto store = store::RunStore::open(folder_ / name, store::Access::write);
     EXPECT_TRUE(store->require_same("run", {{"model", "m"}, {"shard", "0/1"}}));
-    EXPECT_TRUE(store->add_samples(folder_ / "bench.json", {}));
+    const auto data = benchmarks::find("holisafe")->open(folder_ / "bench.json");
+    EXPECT_TRUE(add_samples(*store, **data, 1, {}));
     return *std::move(store);
   }
 

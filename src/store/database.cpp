@@ -78,6 +78,19 @@ Statement& Statement::bind_or_null(const std::optional<std::string>& text) {
   return *this;
 }
 
+Statement& Statement::bind_or_null(std::optional<std::int64_t> value) {
+  if (value) return bind(*value);
+  note(::sqlite3_bind_null(statement_.get(), next_++));
+  return *this;
+}
+
+Statement& Statement::bind_or_null(std::optional<double> value) {
+  const int place = next_++;
+  note(value ? ::sqlite3_bind_double(statement_.get(), place, *value)
+             : ::sqlite3_bind_null(statement_.get(), place));
+  return *this;
+}
+
 Result<bool> Statement::step() {
   if (failed_ != SQLITE_OK) return fail(database_error(failed_, where_, nullptr));
   const int code = ::sqlite3_step(statement_.get());
@@ -100,6 +113,7 @@ bool Statement::is_null(int column) const {
   return ::sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
 }
 std::int64_t Statement::integer(int column) const { return ::sqlite3_column_int64(statement_.get(), column); }
+double Statement::real(int column) const { return ::sqlite3_column_double(statement_.get(), column); }
 std::string_view Statement::text(int column) const {
   const auto* text = reinterpret_cast<const char*>(::sqlite3_column_text(statement_.get(), column));
   const int bytes = ::sqlite3_column_bytes(statement_.get(), column);

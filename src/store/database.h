@@ -1,7 +1,7 @@
 // SQLite, as far as the run store needs it.
 //
 //   HOLISAFE_TRY(Database database, Database::open(path, Access::write));
-//   HOLISAFE_TRY(Statement statement, database.prepare("SELECT text FROM predictions WHERE position = ?"));
+//   HOLISAFE_TRY(Statement statement, database.prepare("SELECT text FROM answers WHERE position = ?"));
 //   statement.bind(7);
 //   HOLISAFE_TRY(const bool found, statement.step());
 #pragma once
@@ -32,6 +32,8 @@ class Statement {
   Statement& bind(std::int64_t value);
   Statement& bind(std::string_view text);
   Statement& bind_or_null(const std::optional<std::string>& text);
+  Statement& bind_or_null(std::optional<std::int64_t> value);
+  Statement& bind_or_null(std::optional<double> value);
 
   /// True: there is a row, whose columns can be read until the next step. Errors: those of Database.
   Result<bool> step();
@@ -40,6 +42,7 @@ class Statement {
 
   [[nodiscard]] bool is_null(int column) const;
   [[nodiscard]] std::int64_t integer(int column) const;
+  [[nodiscard]] double real(int column) const;
   /// Valid until the next step. Text may hold NUL.
   [[nodiscard]] std::string_view text(int column) const;
 

@@ -7,8 +7,10 @@
 namespace holisafe::store {
 namespace {
 
-constexpr int first_prediction_column = 10;
-constexpr int first_verdict_column = 15;
+using Json = nlohmann::json;
+
+constexpr int first_answer_column = 10;
+constexpr int first_judgement_column = 16;
 
 std::optional<AnswerState> parse_answer_state(std::string_view text) {
   for (const auto state : {AnswerState::answered, AnswerState::filtered, AnswerState::unanswered}) {
@@ -17,32 +19,59 @@ std::optional<AnswerState> parse_answer_state(std::string_view text) {
   return std::nullopt;
 }
 
-std::optional<judge::Verdict> parse_verdict(std::string_view text) {
-  using judge::Verdict;
-  for (const auto verdict :
-       {Verdict::refused, Verdict::complied, Verdict::expected, Verdict::unexpected, Verdict::unjudged}) {
-    if (text == judge::name(verdict)) return verdict;
-  }
-  return std::nullopt;
-}
-
 Error damaged(std::string_view column, std::string_view found) {
   return {ErrorKind::malformed, "damaged run store", std::string(column), fmt::format("found \"{}\"", found)};
 }
 
-Result<GuardResult> parse_guard(std::string_view text) {
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  GuardResult out;
+Result<taxonomy::Verdict> parse_verdict(std::string_view text) {
+  const auto json = Json::parse(text, nullptr, false);
+  taxonomy::Verdict out;
   if (!json.is_array() || json.size() != out.scores.size() + 1 || !json[0].is_number_unsigned() ||
       json[0].get<std::uint64_t>() >= out.scores.size()) {
-    return fail(damaged("predictions.guard", text));
+    return fail(damaged("answers.verdict", text));
   }
-  out.label = json[0].get<std::uint8_t>();
+  out.label = json[0].get<std::size_t>();
   for (std::size_t i = 0; i < out.scores.size(); ++i) {
-    if (!json[i + 1].is_number()) return fail(damaged("predictions.guard", text));
+    if (!json[i + 1].is_number()) return fail(damaged("answers.verdict", text));
     out.scores[i] = json[i + 1].get<double>();
   }
   return out;
+}
+
+Result<void> parse_parts(std::string_view text, std::vector<chat::Part>& parts) {
+  parts.clear();
+  const auto json = Json::parse(text, nullptr, false);
+  if (!json.is_array()) return fail(damaged("samples.parts", text));
+  for (const auto& part : json) {
+    if (part.is_string()) {
+      parts.emplace_back(part.get<std::string>());
+    } else if (part.is_object() && part.contains("image") && part["image"].is_string()) {
+      parts.emplace_back(chat::Image{part["image"].get<std::string>(), nullptr});
+    } else {
+      return fail(damaged("samples.parts", text));
+    }
+  }
+  return {};
+}
+
+Result<void> parse_groups(std::string_view text, Groups& groups) {
+  groups.clear();
+  const auto json = Json::parse(text, nullptr, false);
+  if (!json.is_array()) return fail(damaged("samples.group_values", text));
+  for (const auto& group : json) {
+    if (!group.is_array() || group.size() != 2 || !group[0].is_string() || !group[1].is_string())
+      return fail(damaged("samples.group_values", text));
+    groups.emplace_back(group[0].get<std::string>(), group[1].get<std::string>());
+  }
+  return {};
+}
+
+Result<std::string> dumped(const Json& json, const char* field) {
+  try {
+    return json.dump();
+  } catch (const Json::type_error&) {  // the one thing that a value made of texts can fail for
+    return fail(ErrorKind::invalid_utf8, "cannot keep a sample", field, "expected text in UTF-8");
+  }
 }
 
 }  // namespace
@@ -63,61 +92,76 @@ Result<void> read_sample(const Statement& statement, Sample& sample) {
   sample.position = statement.integer(0);
   sample.id = statement.text(1);
   sample.id_is_string = statement.integer(2) != 0;
-  sample.image_number = statement.integer(3);
-  sample.image = statement.text(4);
+  sample.cluster = statement.integer(3);
+  HOLISAFE_CHECK(parse_parts(statement.text(4), sample.parts));
   sample.query = statement.text(5);
-  const auto type = taxonomy::parse_combination(statement.text(6));
-  if (!type) return fail(damaged("samples.type", statement.text(6)));
-  sample.type = *type;
-  for (const int column : {7, 8}) {
-    if (statement.integer(column) < 0 ||
-        statement.integer(column) >= static_cast<std::int64_t>(taxonomy::class_count))
-      return fail(damaged("samples", statement.text(column)));
+  HOLISAFE_CHECK(parse_groups(statement.text(6), sample.groups));
+  sample.target = statement.text(7);
+  sample.label.reset();
+  if (!statement.is_null(8)) {
+    const std::int64_t label = statement.integer(8);
+    if (label < 0 || label >= static_cast<std::int64_t>(taxonomy::class_count))
+      return fail(damaged("samples.label", statement.text(8)));
+    sample.label = static_cast<int>(label);
   }
-  sample.subcategory = static_cast<std::uint8_t>(statement.integer(7));
-  sample.image_safety_label = static_cast<std::uint8_t>(statement.integer(8));
   sample.json = statement.text(9);
   return {};
 }
 
-Result<void> read_prediction(const Statement& statement, std::optional<Prediction>& prediction) {
-  constexpr int first = first_prediction_column;
-  if (statement.is_null(first)) {
-    prediction.reset();
+Result<void> read_answer(const Statement& statement, Row& row) {
+  constexpr int first = first_answer_column;
+  row.number = statement.integer(first);
+  if (statement.is_null(first + 1)) {
+    row.answer.reset();
     return {};
   }
-  const auto state = parse_answer_state(statement.text(first));
-  if (!state) return fail(damaged("predictions.state", statement.text(first)));
-  if (!prediction) prediction.emplace();
-  prediction->state = *state;
-  prediction->text = statement.text(first + 1);
-  prediction->finish_reason = statement.text(first + 2);
-  prediction->reason = statement.text(first + 3);
-  prediction->guard.reset();
-  if (statement.is_null(first + 4)) return {};
-  HOLISAFE_TRY(prediction->guard, parse_guard(statement.text(first + 4)));
+  const auto state = parse_answer_state(statement.text(first + 1));
+  if (!state) return fail(damaged("answers.state", statement.text(first + 1)));
+  if (!row.answer) row.answer.emplace();
+  row.answer->state = *state;
+  row.answer->text = statement.text(first + 2);
+  row.answer->finish_reason = statement.text(first + 3);
+  row.answer->reason = statement.text(first + 4);
+  row.answer->verdict.reset();
+  if (statement.is_null(first + 5)) return {};
+  HOLISAFE_TRY(row.answer->verdict, parse_verdict(statement.text(first + 5)));
   return {};
 }
 
-Result<void> read_verdict(const Statement& statement, std::optional<Verdict>& verdict) {
-  constexpr int first = first_verdict_column;
+void read_judgement(const Statement& statement, std::optional<Judgement>& judgement) {
+  constexpr int first = first_judgement_column;
   if (statement.is_null(first)) {
-    verdict.reset();
-    return {};
+    judgement.reset();
+    return;
   }
-  const auto state = parse_verdict(statement.text(first));
-  if (!state) return fail(damaged("verdicts.state", statement.text(first)));
-  if (!verdict) verdict.emplace();
-  verdict->state = *state;
-  verdict->text = statement.text(first + 1);
-  verdict->reason = statement.text(first + 2);
-  return {};
+  if (!judgement) judgement.emplace();
+  judgement->state = statement.text(first);
+  judgement->text = statement.text(first + 1);
+  judgement->reason = statement.text(first + 2);
+  judgement->value.reset();
+  if (!statement.is_null(first + 3)) judgement->value = statement.real(first + 3);
 }
 
-std::optional<std::string> guard_text(const std::optional<GuardResult>& guard) {
-  if (!guard) return std::nullopt;
-  auto out = nlohmann::json::array({guard->label});
-  for (const double score : guard->scores) out.push_back(score);
+Result<std::string> parts_text(const std::vector<chat::Part>& parts) {
+  Json out = Json::array();
+  for (const auto& part : parts) {
+    const auto* text = std::get_if<std::string>(&part);
+    out.push_back(text != nullptr ? Json(*text)
+                                  : Json::object({{"image", std::get<chat::Image>(part).file.string()}}));
+  }
+  return dumped(out, "parts");
+}
+
+Result<std::string> groups_text(const Groups& groups) {
+  Json out = Json::array();
+  for (const auto& [name, value] : groups) out.push_back(Json::array({name, value}));
+  return dumped(out, "groups");
+}
+
+std::optional<std::string> verdict_text(const std::optional<taxonomy::Verdict>& verdict) {
+  if (!verdict) return std::nullopt;
+  auto out = Json::array({verdict->label});
+  for (const double score : verdict->scores) out.push_back(score);
   return out.dump();
 }
 

@@ -1,27 +1,31 @@
-// The columns of samples, predictions and verdicts in the order in which queries of this layer select them.
+// The columns of samples, answers and judgements in the order in which queries of this layer select them.
 #pragma once
 
 #include "store/run_store.h"
 
 namespace holisafe::store {
 
-/// For `FROM samples JOIN images`.
+/// For `FROM samples`.
 inline constexpr const char* sample_columns =
-    "samples.position, samples.id, samples.id_is_string, samples.image, images.path, samples.query, "
-    "samples.type, "
-    "samples.subcategory, samples.label, samples.json";
-/// For `LEFT JOIN predictions`; follow the samples'.
-inline constexpr const char* prediction_columns =
-    "predictions.state, predictions.text, predictions.finish_reason, predictions.reason, predictions.guard";
-/// For `LEFT JOIN verdicts`; follow the predictions'.
-inline constexpr const char* verdict_columns = "verdicts.state, verdicts.text, verdicts.reason";
+    "samples.position, samples.id, samples.id_is_string, samples.cluster, samples.parts, samples.query, "
+    "samples.group_values, samples.target, samples.label, samples.json";
+/// For `LEFT JOIN answers` at a number of `numbers`; follow the samples'.
+inline constexpr const char* answer_columns =
+    "numbers.number, answers.state, answers.text, answers.finish_reason, answers.reason, answers.verdict";
+/// For `LEFT JOIN judgements`; follow the answers'.
+inline constexpr const char* judgement_columns =
+    "judgements.state, judgements.text, judgements.reason, judgements.value";
 
 /// Errors of these: malformed, where a column holds what this program never writes.
 Result<void> read_sample(const Statement& statement, Sample& sample);
-Result<void> read_prediction(const Statement& statement, std::optional<Prediction>& prediction);
-Result<void> read_verdict(const Statement& statement, std::optional<Verdict>& verdict);
+Result<void> read_answer(const Statement& statement, Row& row);
+void read_judgement(const Statement& statement, std::optional<Judgement>& judgement);
 
-/// `[label, score, …]`, exact; nothing for no guard.
-std::optional<std::string> guard_text(const std::optional<GuardResult>& guard);
+/// `[{"image":PATH},TEXT,…]`. Errors of this and the next: invalid_utf8.
+Result<std::string> parts_text(const std::vector<chat::Part>& parts);
+/// `[[NAME,VALUE],…]`.
+Result<std::string> groups_text(const Groups& groups);
+/// `[label,score,…]`, exact; nothing for no verdict.
+std::optional<std::string> verdict_text(const std::optional<taxonomy::Verdict>& verdict);
 
 }  // namespace holisafe::store

@@ -9,31 +9,16 @@
 
 #include "base/file.h"
 #include "store/row_columns.h"
+#include "store/tables.h"
 
 namespace holisafe::store {
 namespace {
 
-constexpr std::int64_t version = 1;
-
-constexpr const char* tables = R"(
-CREATE TABLE identities (scope TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
-  PRIMARY KEY (scope, number)) WITHOUT ROWID;
-CREATE TABLE key_values (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE images (number INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);
-CREATE TABLE samples (position INTEGER PRIMARY KEY, id TEXT NOT NULL, id_is_string INTEGER NOT NULL,
-  image INTEGER NOT NULL, query TEXT NOT NULL, type TEXT NOT NULL, subcategory INTEGER NOT NULL,
-  label INTEGER NOT NULL, json TEXT NOT NULL, UNIQUE (id, id_is_string));
-CREATE INDEX samples_of_image ON samples (image, position);
-CREATE TABLE predictions (position INTEGER PRIMARY KEY, state TEXT NOT NULL, text TEXT NOT NULL,
-  finish_reason TEXT NOT NULL, reason TEXT NOT NULL, guard TEXT);
-CREATE TABLE verdicts (judge TEXT NOT NULL, position INTEGER NOT NULL, state TEXT NOT NULL, text TEXT NOT NULL,
-  reason TEXT NOT NULL, PRIMARY KEY (judge, position)) WITHOUT ROWID;
-PRAGMA user_version = 1;
-)";
-
-constexpr const char* from_samples = "FROM samples JOIN images ON images.number = samples.image ";
-constexpr const char* with_predictions = "LEFT JOIN predictions ON predictions.position = samples.position ";
-constexpr const char* unanswered = "(predictions.state IS NULL OR predictions.state = 'unanswered') ";
+constexpr const char* from_questions =
+    "FROM samples CROSS JOIN numbers LEFT JOIN answers ON answers.position = samples.position AND "
+    "answers.number = numbers.number ";
+constexpr const char* is_open = "(answers.state IS NULL OR answers.state = 'unanswered') ";
+constexpr const char* in_order = "ORDER BY samples.position, numbers.number ";
 
 Result<std::int64_t> one_integer(Statement& statement) {
   HOLISAFE_TRY(const bool found, statement.step());
@@ -62,21 +47,23 @@ Result<RunStore> RunStore::open(const std::filesystem::path& run, Access access)
   HOLISAFE_TRY(Database database, Database::open(run / file_name, access));
   RunStore out(run, std::move(database));
   out.lock_ = std::move(lock);
-  HOLISAFE_TRY(Statement statement, out.database_.prepare("PRAGMA user_version"));
-  HOLISAFE_TRY(const std::int64_t found, one_integer(statement));
-  if (found == 0 && access == Access::write) {
-    HOLISAFE_CHECK(out.make_tables());
-  } else if (found != version) {
-    return fail(ErrorKind::unsupported, "cannot read the run store", (run / file_name).string(),
-                fmt::format("expected version {}, found {}", version, found));
-  }
+  HOLISAFE_CHECK(out.prepare_tables(access));
   return out;
 }
 
-Result<void> RunStore::make_tables() {
-  HOLISAFE_TRY(Transaction transaction, Transaction::begin(database_));
-  HOLISAFE_CHECK(database_.run(tables));
-  return transaction.commit();
+Result<void> RunStore::prepare_tables(Access access) {
+  // What is read of the version and of an older store's content is one state of it.
+  if (access == Access::read) HOLISAFE_CHECK(database_.run("BEGIN"));
+  HOLISAFE_TRY(Statement statement, database_.prepare("PRAGMA user_version"));
+  HOLISAFE_TRY(const std::int64_t found, one_integer(statement));
+  HOLISAFE_CHECK(statement.run());
+  if (found == 0 && access == Access::write) return make_tables(database_);
+  if (found == version1)
+    return access == Access::read ? view_version1(database_) : migrate_version1(database_);
+  if (access == Access::read) HOLISAFE_CHECK(database_.run("COMMIT"));
+  if (found == version) return {};
+  return fail(ErrorKind::unsupported, "cannot read the run store", (folder_ / file_name).string(),
+              fmt::format("expected version {} or {}, found {}", version1, version, found));
 }
 
 Result<Identity> RunStore::identity(const std::string& scope) const {
@@ -91,37 +78,62 @@ Result<Identity> RunStore::identity(const std::string& scope) const {
   }
 }
 
+Result<bool> RunStore::is_older_identity(const std::string& scope) const {
+  HOLISAFE_TRY(Statement statement, database_.prepare("SELECT 1 FROM older_identities WHERE scope = ?"));
+  return statement.bind(scope).step();
+}
+
+namespace {
+
+/// `"VALUE"`, or `nothing`.
+std::string shown_value(const Identity& identity, const std::string& name) {
+  for (const auto& [each, value] : identity) {
+    if (each == name) return fmt::format("\"{}\"", value);
+  }
+  return "nothing";
+}
+
+/// What tells `now` from `known`, in words; names that only `now` has are let through where they may be new.
+std::string differences(const Identity& known, const Identity& now, bool may_add) {
+  std::string out;
+  for (const auto* side : {&known, &now}) {
+    for (const auto& [name, value] : *side) {
+      const std::string before = shown_value(known, name);
+      const std::string found = shown_value(now, name);
+      if (before == found || (side == &now && (may_add || before != "nothing"))) continue;
+      out += fmt::format("{}{}: expected {}, found {}", out.empty() ? "" : "; ", name, before, found);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
 Result<void> RunStore::require_same(const std::string& scope, const Identity& identity) {
   HOLISAFE_TRY(const Identity known, this->identity(scope));
+  HOLISAFE_TRY(const bool older, is_older_identity(scope));
   if (!known.empty()) {
-    const auto value_of = [](const Identity& from, const std::string& name) {
-      for (const auto& [each, value] : from) {
-        if (each == name) return fmt::format("\"{}\"", value);
-      }
-      return std::string("nothing");
-    };
-    std::string differences;
-    for (const auto* side : {&known, &identity}) {
-      for (const auto& [name, value] : *side) {
-        const std::string before = value_of(known, name);
-        const std::string now = value_of(identity, name);
-        if (before == now || (side == &identity && before != "nothing")) continue;
-        differences +=
-            fmt::format("{}{}: expected {}, found {}", differences.empty() ? "" : "; ", name, before, now);
-      }
+    std::string found = differences(known, identity, older);
+    if (!found.empty()) {
+      return fail(ErrorKind::mismatch, "run made from something else", (folder_ / file_name).string(),
+                  std::move(found));
     }
-    if (differences.empty()) return {};
-    return fail(ErrorKind::mismatch, "run made from something else", (folder_ / file_name).string(),
-                std::move(differences));
+    if (!older) return {};
   }
+  return remember(scope, known, identity);
+}
+
+Result<void> RunStore::remember(const std::string& scope, const Identity& known, const Identity& identity) {
   HOLISAFE_TRY(Transaction transaction, Transaction::begin(database_));
   HOLISAFE_TRY(Statement statement,
                database_.prepare("INSERT INTO identities (scope, number, name, value) VALUES (?, ?, ?, ?)"));
-  std::int64_t number = 0;
+  auto number = static_cast<std::int64_t>(known.size());
   for (const auto& [name, value] : identity) {
-    statement.bind(scope).bind(number++).bind(name).bind(value);
-    HOLISAFE_CHECK(statement.run());
+    if (shown_value(known, name) != "nothing") continue;
+    HOLISAFE_CHECK(statement.bind(scope).bind(number++).bind(name).bind(value).run());
   }
+  HOLISAFE_TRY(Statement complete, database_.prepare("DELETE FROM older_identities WHERE scope = ?"));
+  HOLISAFE_CHECK(complete.bind(scope).run());
   return transaction.commit();
 }
 
@@ -158,50 +170,70 @@ Result<void> RunStore::remove_value(const std::string& key) {
   return statement.bind(key).run();
 }
 
+Result<SampleWriter> RunStore::add_samples(std::int64_t answers_a_sample) {
+  HOLISAFE_TRY(const Counts known, counts());
+  if (known.samples > 0) {
+    return fail(ErrorKind::duplicate, "samples again", (folder_ / file_name).string(),
+                fmt::format("expected a store without any, found {}", known.samples));
+  }
+  return SampleWriter::begin(database_, answers_a_sample);
+}
+
+Result<std::int64_t> RunStore::answers_a_sample() const {
+  HOLISAFE_TRY(Statement statement, database_.prepare("SELECT count(*) FROM numbers"));
+  return one_integer(statement);
+}
+
 Result<RunStore::Counts> RunStore::counts() const {
   HOLISAFE_TRY(Statement statement,
-               database_.prepare("SELECT (SELECT count(*) FROM samples), "
+               database_.prepare("SELECT (SELECT count(*) FROM samples), (SELECT count(*) FROM numbers), "
                                  "count(*) FILTER (WHERE state = 'answered'), "
                                  "count(*) FILTER (WHERE state = 'filtered'), "
-                                 "count(*) FILTER (WHERE state = 'unanswered') FROM predictions"));
+                                 "count(*) FILTER (WHERE state = 'unanswered') FROM answers"));
   HOLISAFE_CHECK(statement.step());
   const auto count = [&](int column) { return static_cast<std::uint64_t>(statement.integer(column)); };
-  return Counts{count(0), count(1), count(2), count(3)};
+  return Counts{count(0), count(0) * count(1), count(2), count(3), count(4)};
 }
 
-Result<std::vector<Sample>> RunStore::unanswered_after(std::int64_t position, std::size_t most) const {
-  HOLISAFE_TRY(Statement statement,
-               database_.prepare(fmt::format("SELECT {} {}{}WHERE samples.position > ? AND {}"
-                                             "ORDER BY samples.position LIMIT ?",
-                                             sample_columns, from_samples, with_predictions, unanswered)));
-  statement.bind(position).bind(static_cast<std::int64_t>(most));
-  std::vector<Sample> out;
+namespace {
+
+/// All rows of a statement that selects a sample's columns and an answer's, and a judgement's if `judged`.
+Result<std::vector<Row>> read_rows(Statement& statement, bool judged) {
+  std::vector<Row> out;
   while (true) {
     HOLISAFE_TRY(const bool found, statement.step());
     if (!found) return out;
-    HOLISAFE_CHECK(read_sample(statement, out.emplace_back()));
+    Row& row = out.emplace_back();
+    HOLISAFE_CHECK(read_sample(statement, row.sample));
+    HOLISAFE_CHECK(read_answer(statement, row));
+    if (judged) read_judgement(statement, row.judgement);
   }
 }
 
-Result<std::vector<Sample>> RunStore::unanswered_of_image_after(std::int64_t image_number) const {
-  HOLISAFE_TRY(Statement next, database_.prepare(fmt::format(
-                                   "SELECT samples.image FROM samples {}WHERE samples.image > ? AND {}"
-                                   "ORDER BY samples.image LIMIT 1",
-                                   with_predictions, unanswered)));
-  next.bind(image_number);
-  std::vector<Sample> out;
+}  // namespace
+
+Result<std::vector<Row>> RunStore::unanswered_after(AnswerKey key, std::size_t most) const {
+  HOLISAFE_TRY(Statement statement, database_.prepare(fmt::format(
+                                        "SELECT {}, {} {}WHERE samples.position >= ? AND "
+                                        "(samples.position > ? OR numbers.number > ?) AND {}{}LIMIT ?",
+                                        sample_columns, answer_columns, from_questions, is_open, in_order)));
+  statement.bind(key.position).bind(key.position).bind(key.number).bind(static_cast<std::int64_t>(most));
+  return read_rows(statement, false);
+}
+
+Result<std::vector<Row>> RunStore::unanswered_of_cluster_after(std::int64_t cluster) const {
+  HOLISAFE_TRY(Statement next,
+               database_.prepare(fmt::format("SELECT samples.cluster {}WHERE samples.cluster > ? AND {}"
+                                             "ORDER BY samples.cluster LIMIT 1",
+                                             from_questions, is_open)));
+  next.bind(cluster);
   HOLISAFE_TRY(const bool any, next.step());
-  if (!any) return out;
-  HOLISAFE_TRY(Statement statement,
-               database_.prepare(fmt::format("SELECT {} {}{}WHERE samples.image = ? AND {}"
-                                             "ORDER BY samples.position",
-                                             sample_columns, from_samples, with_predictions, unanswered)));
+  if (!any) return std::vector<Row>();
+  HOLISAFE_TRY(Statement statement, database_.prepare(fmt::format(
+                                        "SELECT {}, {} {}WHERE samples.cluster = ? AND {}{}", sample_columns,
+                                        answer_columns, from_questions, is_open, in_order)));
   statement.bind(next.integer(0));
-  while (true) {
-    HOLISAFE_TRY(const bool found, statement.step());
-    if (!found) return out;
-    HOLISAFE_CHECK(read_sample(statement, out.emplace_back()));
-  }
+  return read_rows(statement, false);
 }
 
 Result<void> RunStore::write(const Answers& answers) {
@@ -209,13 +241,15 @@ Result<void> RunStore::write(const Answers& answers) {
   HOLISAFE_TRY(Transaction transaction, Transaction::begin(database_));
   HOLISAFE_TRY(Statement statement,
                database_.prepare(
-                   "INSERT INTO predictions (position, state, text, finish_reason, reason, guard) "
-                   "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (position) DO UPDATE SET state = excluded.state, "
-                   "text = excluded.text, finish_reason = excluded.finish_reason, reason = excluded.reason, "
-                   "guard = excluded.guard WHERE predictions.state = 'unanswered'"));
-  for (const auto& [position, answer] : answers) {
-    statement.bind(position).bind(name(answer.state)).bind(answer.text).bind(answer.finish_reason);
-    HOLISAFE_CHECK(statement.bind(answer.reason).bind_or_null(guard_text(answer.guard)).run());
+                   "INSERT INTO answers (position, number, state, text, finish_reason, reason, verdict) "
+                   "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (position, number) DO UPDATE SET "
+                   "state = excluded.state, text = excluded.text, finish_reason = excluded.finish_reason, "
+                   "reason = excluded.reason, verdict = excluded.verdict "
+                   "WHERE answers.state = 'unanswered'"));
+  for (const auto& [key, answer] : answers) {
+    statement.bind(key.position).bind(key.number).bind(name(answer.state)).bind(answer.text);
+    statement.bind(answer.finish_reason).bind(answer.reason);
+    HOLISAFE_CHECK(statement.bind_or_null(verdict_text(answer.verdict)).run());
   }
   return transaction.commit();
 }
@@ -223,9 +257,9 @@ Result<void> RunStore::write(const Answers& answers) {
 Result<RowCursor> RunStore::rows(const std::string& judge) const {
   HOLISAFE_TRY(Statement statement,
                database_.prepare(fmt::format(
-                   "SELECT {}, {}, {} {}{}LEFT JOIN verdicts ON verdicts.judge = ? AND "
-                   "verdicts.position = samples.position ORDER BY samples.position",
-                   sample_columns, prediction_columns, verdict_columns, from_samples, with_predictions)));
+                   "SELECT {}, {}, {} {}LEFT JOIN judgements ON judgements.judge = ? AND "
+                   "judgements.position = samples.position AND judgements.number = numbers.number {}",
+                   sample_columns, answer_columns, judgement_columns, from_questions, in_order)));
   statement.bind(judge);
   return RowCursor(std::move(statement));
 }
@@ -234,13 +268,14 @@ Result<bool> RowCursor::next(Row& row) {
   HOLISAFE_TRY(const bool found, statement_.step());
   if (!found) return false;
   HOLISAFE_CHECK(read_sample(statement_, row.sample));
-  HOLISAFE_CHECK(read_prediction(statement_, row.prediction));
-  HOLISAFE_CHECK(read_verdict(statement_, row.verdict));
+  HOLISAFE_CHECK(read_answer(statement_, row));
+  read_judgement(statement_, row.judgement);
   return true;
 }
 
 Result<std::vector<std::string>> RunStore::judges() const {
-  HOLISAFE_TRY(Statement statement, database_.prepare("SELECT DISTINCT judge FROM verdicts ORDER BY judge"));
+  HOLISAFE_TRY(Statement statement,
+               database_.prepare("SELECT DISTINCT judge FROM judgements ORDER BY judge"));
   std::vector<std::string> out;
   while (true) {
     HOLISAFE_TRY(const bool found, statement.step());
@@ -251,31 +286,25 @@ Result<std::vector<std::string>> RunStore::judges() const {
 
 namespace {
 
-/// Answered and without a verdict of the judge that is bound next.
+/// Answered and without a judgement of the judge that is bound next.
 constexpr const char* from_unjudged =
-    "FROM samples JOIN images ON images.number = samples.image "
-    "JOIN predictions ON predictions.position = samples.position AND predictions.state = 'answered' "
-    "LEFT JOIN verdicts ON verdicts.judge = ? AND verdicts.position = samples.position "
-    "WHERE (verdicts.state IS NULL OR verdicts.state = 'unjudged') ";
+    "FROM samples CROSS JOIN numbers JOIN answers ON answers.position = samples.position AND "
+    "answers.number = numbers.number AND answers.state = 'answered' "
+    "LEFT JOIN judgements ON judgements.judge = ? AND judgements.position = samples.position AND "
+    "judgements.number = numbers.number WHERE (judgements.state IS NULL OR judgements.state = 'unjudged') ";
 
 }  // namespace
 
-Result<std::vector<Row>> RunStore::unjudged_after(const std::string& judge, std::int64_t position,
+Result<std::vector<Row>> RunStore::unjudged_after(const std::string& judge, AnswerKey key,
                                                   std::size_t most) const {
   HOLISAFE_TRY(Statement statement,
-               database_.prepare(fmt::format(
-                   "SELECT {}, {}, {} {}AND samples.position > ? ORDER BY samples.position LIMIT ?",
-                   sample_columns, prediction_columns, verdict_columns, from_unjudged)));
-  statement.bind(judge).bind(position).bind(static_cast<std::int64_t>(most));
-  std::vector<Row> out;
-  while (true) {
-    HOLISAFE_TRY(const bool found, statement.step());
-    if (!found) return out;
-    Row& row = out.emplace_back();
-    HOLISAFE_CHECK(read_sample(statement, row.sample));
-    HOLISAFE_CHECK(read_prediction(statement, row.prediction));
-    HOLISAFE_CHECK(read_verdict(statement, row.verdict));
-  }
+               database_.prepare(fmt::format("SELECT {}, {}, {} {}AND samples.position >= ? AND "
+                                             "(samples.position > ? OR numbers.number > ?) {}LIMIT ?",
+                                             sample_columns, answer_columns, judgement_columns, from_unjudged,
+                                             in_order)));
+  statement.bind(judge).bind(key.position).bind(key.position).bind(key.number);
+  statement.bind(static_cast<std::int64_t>(most));
+  return read_rows(statement, true);
 }
 
 Result<std::uint64_t> RunStore::unjudged_count(const std::string& judge) const {
@@ -285,17 +314,18 @@ Result<std::uint64_t> RunStore::unjudged_count(const std::string& judge) const {
   return static_cast<std::uint64_t>(count);
 }
 
-Result<void> RunStore::write(const std::string& judge, const Verdicts& verdicts) {
-  if (verdicts.empty()) return {};
+Result<void> RunStore::write(const std::string& judge, const Judgements& judgements) {
+  if (judgements.empty()) return {};
   HOLISAFE_TRY(Transaction transaction, Transaction::begin(database_));
   HOLISAFE_TRY(
       Statement statement,
-      database_.prepare("INSERT INTO verdicts (judge, position, state, text, reason) VALUES (?, ?, ?, ?, ?) "
-                        "ON CONFLICT (judge, position) DO UPDATE SET state = excluded.state, "
-                        "text = excluded.text, reason = excluded.reason WHERE verdicts.state = 'unjudged'"));
-  for (const auto& [position, verdict] : verdicts) {
-    statement.bind(judge).bind(position).bind(judge::name(verdict.state)).bind(verdict.text);
-    HOLISAFE_CHECK(statement.bind(verdict.reason).run());
+      database_.prepare("INSERT INTO judgements (judge, position, number, state, text, reason, value) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (judge, position, number) DO UPDATE SET "
+                        "state = excluded.state, text = excluded.text, reason = excluded.reason, "
+                        "value = excluded.value WHERE judgements.state = 'unjudged'"));
+  for (const auto& [key, judgement] : judgements) {
+    statement.bind(judge).bind(key.position).bind(key.number).bind(judgement.state).bind(judgement.text);
+    HOLISAFE_CHECK(statement.bind(judgement.reason).bind_or_null(judgement.value).run());
   }
   return transaction.commit();
 }

@@ -18,10 +18,16 @@ namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::string row(int id, const std::string& image, const std::string& type = "SSS") {
-  return R"({"id": )" + std::to_string(id) + R"(, "image": ")" + image + R"(", "query": "q)" +
-         std::to_string(id) + R"(", "type": ")" + type +
-         R"(", "category": "hate", "subcategory": "race", "image_safe": true, "image_safety_label": 0})";
+Sample sample(std::int64_t position, const std::string& id, std::int64_t cluster, const std::string& image) {
+  return {.position = position,
+          .id = id,
+          .cluster = cluster,
+          .parts = {chat::Image{image, nullptr}, "q" + id},
+          .query = "q" + id,
+          .groups = {{"kind", "a"}, {"other", ""}},
+          .target = "",
+          .label = std::nullopt,
+          .json = "{\"id\": " + id + "}"};
 }
 
 class Store : public testing::Test {
@@ -29,132 +35,222 @@ class Store : public testing::Test {
   void SetUp() override {
     fs::remove_all(folder_);
     fs::create_directories(folder_);
-    write_rows({row(5, "a.png"), row(3, "b.png", "SSU"), row(9, "a.png"), row(1, "c.png", "SUU")});
   }
   void TearDown() override { fs::remove_all(folder_); }
-  void write_rows(const std::vector<std::string>& rows) const {
-    std::ofstream file(data_);
-    for (std::size_t i = 0; i < rows.size(); ++i) file << (i == 0 ? "[" : ",\n") << rows[i];
-    file << "]\n";
-  }
   [[nodiscard]] RunStore open(Access access = Access::write) const {
     auto store = RunStore::open(run_, access);
     EXPECT_TRUE(store) << store.error().message();
     return *std::move(store);
   }
-  [[nodiscard]] RunStore filled(const Part& part = {}) const {
+  [[nodiscard]] RunStore filled(std::int64_t answers = 1) const {
     RunStore store = open();
-    const auto added = store.add_samples(data_, part);
-    EXPECT_TRUE(added) << added.error().message();
+    const std::vector<Sample> samples = {sample(0, "5", 0, "a.png"), sample(1, "3", 1, "b.png"),
+                                         sample(2, "9", 0, "a.png"), sample(3, "1", 2, "c.png")};
+    auto writer = store.add_samples(answers);
+    EXPECT_TRUE(writer) << writer.error().message();
+    EXPECT_TRUE(writer->add(samples));
+    EXPECT_EQ(writer->added(), 4);
+    EXPECT_TRUE(writer->commit());
     return store;
   }
-  static std::vector<std::string> ids(const std::vector<Sample>& samples) {
+  static std::vector<std::string> ids(const std::vector<Row>& rows) {
     std::vector<std::string> out;
-    for (const auto& sample : samples) out.push_back(sample.id);
+    for (const auto& row : rows) out.push_back(row.sample.id);
     return out;
   }
 
   fs::path folder_ = fs::temp_directory_path() / ("holisafe_store_" + std::to_string(::getpid()));
-  fs::path data_ = folder_ / "bench.json";
   fs::path run_ = folder_ / "run";
 };
 
-Prediction answer(const std::string& text) { return {AnswerState::answered, text, "stop", "", std::nullopt}; }
+Answer answer(const std::string& text) { return {AnswerState::answered, text, "stop", "", std::nullopt}; }
+Answer unanswered(const std::string& reason, const std::string& text = "") {
+  return {AnswerState::unanswered, text, "", reason, std::nullopt};
+}
+Judgement judgement(const std::string& state, const std::string& text = "", const std::string& reason = "") {
+  return {state, text, reason};
+}
 
-TEST_F(Store, SamplesInTheOrderOfTheFile) {
+TEST_F(Store, SamplesInTheOrderOfTheData) {
   const RunStore store = filled();
-  const auto all = *store.unanswered_after(-1, 10);
+  const auto all = *store.unanswered_after({}, 10);
   EXPECT_THAT(ids(all), ElementsAre("5", "3", "9", "1"));
-  EXPECT_EQ(all[2].image_number, 0);
-  EXPECT_EQ(all[3].image_number, 2);
-  EXPECT_EQ(all[3].json, row(1, "c.png", "SUU"));
-  EXPECT_EQ(all[1].type, taxonomy::Combination::SSU);
-  EXPECT_THAT(ids(*store.unanswered_after(1, 1)), ElementsAre("9"));
-  EXPECT_THAT(ids(*store.unanswered_of_image_after(-1)), ElementsAre("5", "9"));
-  EXPECT_THAT(ids(*store.unanswered_of_image_after(0)), ElementsAre("3"));
-  EXPECT_TRUE(store.unanswered_of_image_after(2)->empty());
+  EXPECT_EQ(all[2].sample.cluster, 0);
+  EXPECT_EQ(all[3].sample.position, 3);
+  EXPECT_THAT(ids(*store.unanswered_after({1, 0}, 1)), ElementsAre("9"));
+  EXPECT_THAT(ids(*store.unanswered_of_cluster_after(-1)), ElementsAre("5", "9"));
+  EXPECT_THAT(ids(*store.unanswered_of_cluster_after(0)), ElementsAre("3"));
+  EXPECT_TRUE(store.unanswered_of_cluster_after(2)->empty());
 }
 
-TEST_F(Store, ShardsPartTheImages) {
-  EXPECT_THAT(ids(*filled({0, 0, 2}).unanswered_after(-1, 10)), ElementsAre("5", "9", "1"));
-  fs::remove_all(run_);
-  const RunStore other = filled({0, 1, 2});
-  EXPECT_THAT(ids(*other.unanswered_after(-1, 10)), ElementsAre("3"));
-  EXPECT_EQ(other.unanswered_after(-1, 10)->front().position, 1);
-  fs::remove_all(run_);
-  EXPECT_THAT(ids(*filled({2, 0, 1}).unanswered_after(-1, 10)), ElementsAre("5", "3"));
-  fs::remove_all(run_);
-  EXPECT_EQ(open().add_samples(data_, {1, 1, 2}).error().kind, ErrorKind::missing);
-}
-
-TEST_F(Store, BadRowsAreNamedAndNothingIsKept) {
-  write_rows({row(5, "a.png"), row(5, "b.png")});
+TEST_F(Store, KeepsEverythingOfASample) {
+  Sample whole = sample(7, "a \"name\"", 4, "x/\xc3\xa9 1.png");
+  whole.id_is_string = true;
+  whole.parts = {"First ",
+                 chat::Image{"one.png", nullptr},
+                 " then ",
+                 chat::Image{"two.png", nullptr},
+                 chat::Image{"one.png", nullptr},
+                 std::string("NUL \0 \xf0\x9f\x98\x80 \"\\", 13)};
+  whole.query = std::string("a\0b", 3);
+  whole.groups = {{"type", "x \"y\""}, {"none", ""}};
+  whole.target = "C";
+  whole.label = 19;
   RunStore store = open();
-  const auto added = store.add_samples(data_, {});
-  ASSERT_FALSE(added);
-  EXPECT_EQ(added.error().kind, ErrorKind::duplicate);
-  EXPECT_THAT(added.error().message(), HasSubstr("row 2"));
+  {
+    auto writer = *store.add_samples(1);
+    ASSERT_TRUE(writer.add({{whole}}));
+    ASSERT_TRUE(writer.commit());
+  }
+  const Sample found = store.unanswered_after({}, 2)->front().sample;
+  EXPECT_EQ(found.position, 7);
+  EXPECT_EQ(found.id, whole.id);
+  EXPECT_TRUE(found.id_is_string);
+  EXPECT_EQ(found.cluster, 4);
+  EXPECT_EQ(found.query, whole.query);
+  EXPECT_EQ(found.groups, whole.groups);
+  EXPECT_EQ(found.group("type"), "x \"y\"");
+  EXPECT_EQ(found.group("missing"), "");
+  EXPECT_EQ(found.target, "C");
+  EXPECT_EQ(found.label, 19);
+  EXPECT_EQ(found.json, whole.json);
+  EXPECT_THAT(found.images(), ElementsAre("one.png", "two.png", "one.png"));
+  ASSERT_EQ(found.parts.size(), whole.parts.size());
+  for (std::size_t i = 0; i < found.parts.size(); ++i) {
+    ASSERT_EQ(found.parts[i].index(), whole.parts[i].index());
+    if (const auto* text = std::get_if<std::string>(&found.parts[i])) {
+      EXPECT_EQ(*text, std::get<std::string>(whole.parts[i]));
+    }
+  }
+}
+
+TEST_F(Store, ClustersAreNumberedAsTheyComeAlsoThoseLeftOut) {
+  RunStore store = open();
+  auto writer = *store.add_samples(1);
+  EXPECT_EQ(*writer.cluster("b"), 0);
+  EXPECT_EQ(*writer.cluster("a"), 1);
+  EXPECT_EQ(*writer.cluster("b"), 0);
+  EXPECT_EQ(*writer.cluster(""), 2);
+}
+
+TEST_F(Store, SamplesAreAddedOnceAndAltogether) {
+  RunStore store = open();
+  {
+    auto writer = *store.add_samples(1);
+    ASSERT_TRUE(writer.add({{sample(0, "1", 0, "a")}}));
+    const auto again = writer.add({{sample(1, "1", 0, "a")}});
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().kind, ErrorKind::duplicate);
+    auto text_id = sample(1, "1", 0, "a");
+    text_id.id_is_string = true;
+    EXPECT_TRUE(writer.add({{text_id}}));
+  }
   EXPECT_EQ(store.counts()->samples, 0);
-  std::ofstream(data_) << "[{\"id\": 1,]";
-  EXPECT_EQ(store.add_samples(data_, {}).error().kind, ErrorKind::malformed);
+  EXPECT_EQ(*store.answers_a_sample(), 0);
+  {
+    auto writer = *store.add_samples(1);
+    auto broken = sample(0, "1", 0, "a");
+    broken.query = broken.json = "\xff";
+    broken.parts = {"\xff"};
+    EXPECT_EQ(writer.add({{broken}}).error().kind, ErrorKind::invalid_utf8);
+    ASSERT_TRUE(writer.add({{sample(5, "1", 0, "a")}}));
+    ASSERT_TRUE(writer.commit());
+  }
+  EXPECT_EQ(store.add_samples(1).error().kind, ErrorKind::duplicate);
+  EXPECT_EQ(store.counts()->samples, 1);
+}
+
+TEST_F(Store, SeveralAnswersASample) {
+  RunStore store = filled(3);
+  EXPECT_EQ(*store.answers_a_sample(), 3);
+  EXPECT_EQ(store.counts()->questions, 12);
+  const auto keys = [](const std::vector<Row>& rows) {
+    std::vector<std::pair<std::int64_t, std::int64_t>> out;
+    for (const auto& row : rows) out.emplace_back(row.sample.position, row.number);
+    return out;
+  };
+  using testing::Pair;
+  EXPECT_THAT(keys(*store.unanswered_after({}, 4)),
+              ElementsAre(Pair(0, 0), Pair(0, 1), Pair(0, 2), Pair(1, 0)));
+  EXPECT_THAT(keys(*store.unanswered_after({0, 1}, 2)), ElementsAre(Pair(0, 2), Pair(1, 0)));
+  ASSERT_TRUE(
+      store.write({{{0, 1}, answer("one")}, {{2, 0}, unanswered("HTTP 500")}, {{2, 2}, answer("two")}}));
+  EXPECT_THAT(keys(*store.unanswered_of_cluster_after(-1)),
+              ElementsAre(Pair(0, 0), Pair(0, 2), Pair(2, 0), Pair(2, 1)));
+  EXPECT_EQ(store.unanswered_of_cluster_after(-1)->at(2).answer->reason, "HTTP 500");
+  EXPECT_EQ(store.counts()->open(), 10);
+  EXPECT_THAT(keys(*store.unjudged_after("j", {}, 9)), ElementsAre(Pair(0, 1), Pair(2, 2)));
+  EXPECT_THAT(keys(*store.unjudged_after("j", {0, 1}, 9)), ElementsAre(Pair(2, 2)));
+  ASSERT_TRUE(store.write("j", {{{2, 2}, {"word", "", "", 0.1}}}));
+  EXPECT_EQ(*store.unjudged_count("j"), 1);
+  RowCursor rows = *store.rows("j");
+  Row each;
+  std::vector<std::string> seen;
+  while (*rows.next(each)) {
+    if (each.judgement) {
+      EXPECT_EQ(each.judgement->value, 0.1);
+    }
+    seen.push_back((each.answer ? each.answer->text : "-") + (each.judgement ? each.judgement->state : ""));
+  }
+  EXPECT_THAT(seen, ElementsAre("-", "one", "-", "-", "-", "-", "", "-", "twoword", "-", "-", "-"));
 }
 
 TEST_F(Store, AFinalAnswerIsNeverReplaced) {
   RunStore store = filled();
-  ASSERT_TRUE(store.write({{0, answer(" first\n")}, {1, {AnswerState::unanswered, "", "", "HTTP 500", {}}}}));
-  ASSERT_TRUE(
-      store.write({{0, answer("second")}, {2, {AnswerState::filtered, "", "content_filter", "", {}}}}));
-  ASSERT_TRUE(store.write({{0, {AnswerState::unanswered, "", "", "late", {}}}, {2, answer("late")}}));
-  EXPECT_THAT(ids(*store.unanswered_after(-1, 10)), ElementsAre("3", "1"));
+  ASSERT_TRUE(store.write({{{0, 0}, answer(" first\n")}, {{1, 0}, unanswered("HTTP 500")}}));
+  ASSERT_TRUE(store.write({{{0, 0}, answer("second")},
+                           {{2, 0}, {AnswerState::filtered, "", "content_filter", "", std::nullopt}}}));
+  ASSERT_TRUE(store.write({{{0, 0}, unanswered("late")}, {{2, 0}, answer("late")}}));
+  EXPECT_THAT(ids(*store.unanswered_after({}, 10)), ElementsAre("3", "1"));
   EXPECT_EQ(store.counts()->open(), 2);
   EXPECT_EQ(store.counts()->unanswered, 1);
-  ASSERT_TRUE(store.write({{1, answer("now")}}));
+  ASSERT_TRUE(store.write({{{1, 0}, answer("now")}}));
   RowCursor rows = *store.rows("");
   Row each;
   std::vector<std::string> texts;
-  while (*rows.next(each)) texts.push_back(each.prediction ? each.prediction->text : "-");
+  while (*rows.next(each)) texts.push_back(each.answer ? each.answer->text : "-");
   EXPECT_THAT(texts, ElementsAre(" first\n", "now", "", "-"));
 }
 
-TEST_F(Store, KeepsTextAndGuardExactly) {
+TEST_F(Store, KeepsTextAndVerdictExactly) {
   RunStore store = filled();
-  Prediction with_guard = answer(std::string(" \0\t\xc3\xa9 ", 6));
-  with_guard.guard = GuardResult{7, {}};
-  for (std::size_t i = 0; i < with_guard.guard->scores.size(); ++i)
-    with_guard.guard->scores[i] = 1.0 / static_cast<double>(3 + i);
-  ASSERT_TRUE(store.write({{3, with_guard}}));
+  Answer guarded = answer(std::string(" \0\t\xc3\xa9 ", 6));
+  guarded.verdict = taxonomy::Verdict{.logits = {}, .scores = {}, .label = 7};
+  for (std::size_t i = 0; i < guarded.verdict->scores.size(); ++i)
+    guarded.verdict->scores[i] = 1.0 / static_cast<double>(3 + i);
+  ASSERT_TRUE(store.write({{{3, 0}, guarded}}));
   RowCursor rows = *store.rows("");
   Row each;
   while (*rows.next(each)) {
   }
-  EXPECT_EQ(each.prediction->text, with_guard.text);
-  EXPECT_EQ(each.prediction->guard->label, 7);
-  EXPECT_EQ(each.prediction->guard->scores, with_guard.guard->scores);
+  EXPECT_EQ(each.answer->text, guarded.text);
+  EXPECT_EQ(each.answer->verdict->label, 7);
+  EXPECT_EQ(each.answer->verdict->scores, guarded.verdict->scores);
 }
 
-TEST_F(Store, VerdictsOfSeveralJudges) {
+TEST_F(Store, JudgementsOfSeveralJudges) {
   RunStore store = filled();
-  ASSERT_TRUE(store.write({{0, answer("a")}, {1, answer("b")}, {2, answer("c")}}));
+  ASSERT_TRUE(store.write({{{0, 0}, answer("a")}, {{1, 0}, answer("b")}, {{2, 0}, answer("c")}}));
   EXPECT_EQ(*store.unjudged_count("llm"), 3);
-  ASSERT_TRUE(store.write("string", {{0, {judge::Verdict::refused, "", ""}}}));
-  ASSERT_TRUE(store.write("llm", {{0, {judge::Verdict::unexpected, "<label>False</label>", ""}},
-                                  {1, {judge::Verdict::unjudged, "hm", "no label"}}}));
-  const auto open_rows = *store.unjudged_after("llm", -1, 10);
+  ASSERT_TRUE(store.write("string", {{{0, 0}, judgement("refused")}}));
+  ASSERT_TRUE(store.write("llm", {{{0, 0}, judgement("a word", "<label>False</label>")},
+                                  {{1, 0}, judgement("unjudged", "hm", "no label")}}));
+  const auto open_rows = *store.unjudged_after("llm", {}, 10);
   ASSERT_EQ(open_rows.size(), 2);
-  EXPECT_EQ(open_rows[0].verdict->text, "hm");
-  EXPECT_EQ(open_rows[1].prediction->text, "c");
-  ASSERT_TRUE(
-      store.write("llm", {{0, {judge::Verdict::unjudged, "", ""}}, {1, {judge::Verdict::expected, "", ""}}}));
+  EXPECT_FALSE(open_rows[0].judgement->judged());
+  EXPECT_EQ(open_rows[0].judgement->text, "hm");
+  EXPECT_EQ(open_rows[1].answer->text, "c");
+  ASSERT_TRUE(store.write("llm", {{{0, 0}, Judgement()}, {{1, 0}, judgement("another")}}));
   EXPECT_EQ(*store.unjudged_count("llm"), 1);
   EXPECT_THAT(*store.judges(), ElementsAre("llm", "string"));
   RowCursor rows = *store.rows("llm");
   Row each;
   ASSERT_TRUE(*rows.next(each));
-  EXPECT_EQ(each.verdict->state, judge::Verdict::unexpected);
+  EXPECT_EQ(each.judgement->state, "a word");
   ASSERT_TRUE(*rows.next(each));
-  EXPECT_EQ(each.verdict->state, judge::Verdict::expected);
+  EXPECT_EQ(each.judgement->state, "another");
   ASSERT_TRUE(*rows.next(each));
-  EXPECT_FALSE(each.verdict);
+  EXPECT_FALSE(each.judgement);
 }
 
 TEST_F(Store, RemembersWhatItWasMadeFrom) {
@@ -170,6 +266,7 @@ TEST_F(Store, RemembersWhatItWasMadeFrom) {
               HasSubstr("model: expected \"a\", found \"b\"; system: expected nothing"));
   EXPECT_THAT(other.error().message(), testing::Not(HasSubstr("limit")));
   EXPECT_EQ(*store.identity("run"), identity);
+  EXPECT_FALSE(*store.is_older_identity("run"));
 }
 
 TEST_F(Store, Values) {
@@ -208,8 +305,8 @@ TEST_F(Store, ReadersOnOtherThreadsSeeWholeAnswers) {
       RowCursor rows = *store->rows("");
       Row each;
       while (*rows.next(each)) {
-        if (each.prediction) {
-          EXPECT_EQ(each.prediction->text, std::string(1000, each.sample.id[0]));
+        if (each.answer) {
+          EXPECT_EQ(each.answer->text, std::string(1000, each.sample.id[0]));
         }
       }
     }
@@ -217,8 +314,8 @@ TEST_F(Store, ReadersOnOtherThreadsSeeWholeAnswers) {
   std::thread first(read);
   std::thread second(read);
   for (int round = 0; round < 20; ++round) {
-    EXPECT_TRUE(writer.write({{0, {AnswerState::unanswered, std::string(1000, '5'), "", "", {}}},
-                              {1, {AnswerState::unanswered, std::string(1000, '3'), "", "", {}}}}));
+    EXPECT_TRUE(writer.write({{{0, 0}, unanswered("", std::string(1000, '5'))},
+                              {{1, 0}, unanswered("", std::string(1000, '3'))}}));
   }
   done = true;
   first.join();
@@ -227,10 +324,15 @@ TEST_F(Store, ReadersOnOtherThreadsSeeWholeAnswers) {
 
 /// A child that writes one answer after the other and says which are acknowledged, killed at some moment.
 TEST_F(Store, WhatWasAcknowledgedIsThereAfterAKill) {
-  std::vector<std::string> rows;
-  for (int i = 0; i < 2000; ++i) rows.push_back(row(i, std::to_string(i % 50)));
-  write_rows(rows);
-  { const RunStore made = filled(); }
+  {
+    RunStore made = open();
+    auto writer = *made.add_samples(1);
+    for (int i = 0; i < 2000; ++i) {
+      const std::string number = std::to_string(i);
+      ASSERT_TRUE(writer.add({{sample(i, number, i % 50, number)}}));
+    }
+    ASSERT_TRUE(writer.commit());
+  }
   for (int kill_number = 0; kill_number < 10; ++kill_number) {
     int acknowledged[2];
     ASSERT_EQ(::pipe(acknowledged), 0);
@@ -238,10 +340,10 @@ TEST_F(Store, WhatWasAcknowledgedIsThereAfterAKill) {
     if (child == 0) {
       auto store = RunStore::open(run_, Access::write);
       if (!store) ::_exit(3);
-      auto samples = store->unanswered_after(-1, 2000);
-      for (const auto& sample : *samples) {
-        if (!store->write({{sample.position, answer("answer " + sample.id)}})) ::_exit(4);
-        const std::int64_t position = sample.position;
+      auto rows = store->unanswered_after({}, 2000);
+      for (const auto& row : *rows) {
+        if (!store->write({{row.key(), answer("answer " + row.sample.id)}})) ::_exit(4);
+        const std::int64_t position = row.sample.position;
         if (::write(acknowledged[1], &position, sizeof(position)) < 0) ::_exit(5);
       }
       ::pause();
@@ -264,12 +366,12 @@ TEST_F(Store, WhatWasAcknowledgedIsThereAfterAKill) {
     Row each;
     std::size_t found = 0;
     while (*cursor.next(each)) {
-      if (!each.prediction) continue;
-      EXPECT_EQ(each.prediction->text, "answer " + each.sample.id);
+      if (!each.answer) continue;
+      EXPECT_EQ(each.answer->text, "answer " + each.sample.id);
       ++found;
     }
     for (const auto known : heard)
-      EXPECT_TRUE(store.unanswered_after(known - 1, 1)->front().position != known);
+      EXPECT_TRUE(store.unanswered_after({known - 1, 0}, 1)->front().sample.position != known);
     EXPECT_GE(found, heard.size());
   }
 }

@@ -14,8 +14,8 @@
 namespace holisafe::cli {
 namespace {
 
+using store::Answer;
 using store::AnswerState;
-using store::Prediction;
 
 /// Sets `hurry` when a second Ctrl-C comes, which the thread that decodes cannot see.
 class Watcher {
@@ -45,23 +45,23 @@ class ModelResponder : public runs::Responder {
   [[nodiscard]] std::optional<Error> stopped() const override { return std::nullopt; }
   [[nodiscard]] Faults faults() const override { return {}; }
 
-  void ask(std::vector<store::Sample> samples) override {
+  void ask(std::vector<store::Row> rows) override {
     prefix_.reset();
-    questions_.assign(std::make_move_iterator(samples.begin()), std::make_move_iterator(samples.end()));
+    questions_.assign(std::make_move_iterator(rows.begin()), std::make_move_iterator(rows.end()));
   }
 
   /// Answers one question, however long it takes.
   store::RunStore::Answers poll(runs::milliseconds) override {
     store::RunStore::Answers out;
     if (questions_.empty()) return out;
-    const store::Sample sample = std::move(questions_.front());
+    const store::Row row = std::move(questions_.front());
     questions_.pop_front();
-    auto answer = engine::within_boundary("cannot answer", [&] { return answer_to(sample); });
+    auto answer = engine::within_boundary("cannot answer", [&] { return answer_to(row.sample); });
     if (answer) {
-      out.emplace_back(sample.position, *std::move(answer));
+      out.emplace_back(row.key(), *std::move(answer));
     } else if (answer.error().kind != ErrorKind::interrupted) {
-      out.emplace_back(sample.position,
-                       Prediction{AnswerState::unanswered, "", "", answer.error().message(), std::nullopt});
+      out.emplace_back(row.key(),
+                       Answer{AnswerState::unanswered, "", "", answer.error().message(), std::nullopt});
     }
     return out;
   }
@@ -76,8 +76,9 @@ class ModelResponder : public runs::Responder {
     return engine_.read_images(std::move(images), system_);
   }
 
-  Result<Prediction> answer_to(const store::Sample& sample) {
-    if (!prefix_) prefix_ = engine::within_boundary("cannot read image", [&] { return read(sample.image); });
+  Result<Answer> answer_to(const store::Sample& sample) {
+    if (!prefix_)
+      prefix_ = engine::within_boundary("cannot read image", [&] { return read(sample.images().front()); });
     if (!*prefix_) return fail(prefix_->error());
     const engine::ImagePrefix& prefix = **prefix_;
     HOLISAFE_TRY(auto prefill, engine_.prefill(prefix, {system_, {{models::Role::user, sample.query}}}));
@@ -87,19 +88,18 @@ class ModelResponder : public runs::Responder {
     HOLISAFE_TRY(auto answers, engine_.generate(std::move(prefill), options));
     engine::Answer& answer = answers.front();
     if (answer.finish_reason == engine::FinishReason::interrupted)
-      return fail(ErrorKind::interrupted, "interrupted", sample.image);
-    Prediction out{AnswerState::answered, std::move(answer.text),
-                   std::string(engine::name(answer.finish_reason)), "", std::nullopt};
+      return fail(ErrorKind::interrupted, "interrupted", sample.images().front());
+    Answer out{AnswerState::answered, std::move(answer.text), std::string(engine::name(answer.finish_reason)),
+               "", std::nullopt};
     if (prefix.verdict)
-      out.guard =
-          store::GuardResult{static_cast<std::uint8_t>(prefix.verdict->label), prefix.verdict->scores};
+      out.verdict = taxonomy::Verdict{.scores = prefix.verdict->scores, .label = prefix.verdict->label};
     return out;
   }
 
   engine::Engine engine_;
   runs::ResponderSettings settings_;
   std::optional<std::string> system_;
-  std::deque<store::Sample> questions_;  ///< of one image
+  std::deque<store::Row> questions_;  ///< of one image
   std::optional<Result<engine::ImagePrefix>>
       prefix_;  ///< of that image; nothing before the first of its questions
   StopFlag hurry_;
