@@ -288,7 +288,7 @@ namespace {
 
 /// Answered and without a judgement of the judge that is bound next.
 constexpr const char* from_unjudged =
-    "FROM samples CROSS JOIN numbers JOIN answers ON answers.position = samples.position AND "
+    "FROM samples CROSS JOIN numbers CROSS JOIN answers ON answers.position = samples.position AND "
     "answers.number = numbers.number AND answers.state = 'answered' "
     "LEFT JOIN judgements ON judgements.judge = ? AND judgements.position = samples.position AND "
     "judgements.number = numbers.number WHERE (judgements.state IS NULL OR judgements.state = 'unjudged') ";
