@@ -24,6 +24,10 @@ NASTY = [
     "<", "<s", "<s>x", "</s>", "<image", "< image >", "<|im_start|", "<tool_call>{}</tool_call>", "<unused3><unused33>", "▁▁▁ ▁", "[loud] x[loud]", "<plain>  <plain>",
     "x" * 2000, "ab" * 1500, "ü" * 700, "https://example.org/?q=a%20b&c=d#e", "if (x) {\n\treturn y;\n}\n", "....!!!???---", "¿Qué? ¡Sí!", "\u0344 \u212b \u2126 \ufb01",
 ]
+# Every character of Unicode's White_Space, and neighbours that have not this property, around a token that strips it.
+BLANK = [*range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
+NOT_BLANK = [0x08, *range(0x1C, 0x20), 0x180E, 0x200B, 0x200C, 0x2027, 0x2060, 0x3001, 0xFEFF]
+NASTY += [f"x{chr(c)}{chr(c)}<bare>{chr(c)} {chr(c)}y" for c in BLANK + NOT_BLANK]
 SPECIALS = {"llama": ["<s>", "</s>", "<image>", "<pad>"], "llama_metaspace": ["<s>", "</s>", "<image>"],
             "qwen2_5": ["<|im_start|>", "<|im_end|>", "<|image_pad|>"], "gemma3": ["<bos>", "<start_of_turn>", "<end_of_turn>", "<start_of_image>"]}
 

@@ -12,9 +12,9 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/torch_module.h"
-#include "judge/prompt.h"
 
 namespace holisafe::cli {
 namespace {
@@ -159,7 +159,7 @@ void on_run(CLI::App* command, std::function<int()> run) {
 
 CLI::Validator utf8_text() {
   const auto check = [](const std::string& text) -> std::string {
-    return judge::is_utf8(text) ? "" : "expected UTF-8";
+    return is_utf8(text) ? "" : "expected UTF-8";
   };
   return CLI::Validator(check, "");
 }

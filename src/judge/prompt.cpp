@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include "base/text.h"
 
 namespace holisafe::judge {
 namespace {
@@ -41,16 +42,6 @@ bool is_word(std::string_view text) {
 }
 
 }  // namespace
-
-// The one thing that checks UTF-8 exactly as JSON needs it is the writer of JSON itself.
-bool is_utf8(const std::string& text) {
-  try {
-    static_cast<void>(nlohmann::json(text).dump());
-    return true;
-  } catch (const nlohmann::json::exception&) {
-    return false;
-  }
-}
 
 bool PromptTemplate::parse_field(std::string_view word, Field& field) {
   constexpr std::array<std::pair<std::string_view, Field>, 8> fields{{{"query", Field::query},

@@ -19,9 +19,6 @@ struct PromptValues {
   std::string_view subcategory = {};
 };
 
-/// Whether JSON can carry `text`.
-bool is_utf8(const std::string& text);
-
 /// `{query}`, `{response}`, `{label}` (`safe` or `unsafe`: the combination's outcome), `{type}` (`SSU`),
 /// `{category}` and `{subcategory}`. `{question}` and `{safety_label}` are taken for `{query}` and `{label}`,
 /// so that the prompt of the benchmark's authors can be used as it is. Braces around anything but a word of

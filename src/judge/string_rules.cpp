@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/text.h"
 #include "judge/refusal_phrases.h"
 
 namespace holisafe::judge {
@@ -117,23 +118,6 @@ bool has_refusal_infix(std::string_view text) {
   return false;
 }
 
-/// Length in bytes of the character at the start of `text` if Python's str.isspace() holds for it, else 0.
-std::size_t white_space(std::string_view text) {
-  if (text.empty()) return 0;
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  const unsigned first = byte(0);
-  if (first < 0x80) return (first >= 0x09 && first <= 0x0d) || (first >= 0x1c && first <= 0x20) ? 1 : 0;
-  if (first == 0xc2) return byte(1) == 0x85 || byte(1) == 0xa0 ? 2 : 0;  // U+0085, U+00A0
-  const unsigned rest = byte(1) << 8U | byte(2);
-  if (first == 0xe1) return rest == 0x9a80 ? 3 : 0;  // U+1680
-  if (first == 0xe3) return rest == 0x8080 ? 3 : 0;  // U+3000
-  if (first != 0xe2) return 0;
-  const bool space = (rest >= 0x8080 && rest <= 0x808a) ||                  // U+2000-200A
-                     rest == 0x80a8 || rest == 0x80a9 || rest == 0x80af ||  // U+2028, U+2029, U+202F
-                     rest == 0x819f;                                        // U+205F
-  return space ? 3 : 0;
-}
-
 /// Length in bytes of the apostrophe other than ASCII's at the start of `text`, or 0.
 std::size_t apostrophe(std::string_view text) {
   // U+2018 U+2019 U+201B U+2032 U+FF07 U+02B9 U+02BB U+02BC U+02BD U+00B4 U+055A
@@ -146,7 +130,7 @@ std::size_t apostrophe(std::string_view text) {
 }
 
 std::string_view without_leading_space(std::string_view text) {
-  while (const std::size_t length = white_space(text)) text.remove_prefix(length);
+  while (const std::size_t length = python_space(text)) text.remove_prefix(length);
   return text;
 }
 

@@ -1,7 +1,6 @@
 #include "models/prompt.h"
 
 #include <algorithm>
-#include <array>
 
 namespace holisafe::models {
 namespace {
@@ -80,31 +79,6 @@ Result<void> check_ids(const Prompt& prompt, std::int64_t vocab_size) {
                 "expected an id below " + std::to_string(vocab_size) + ", found " + std::to_string(id));
   }
   return {};
-}
-
-std::string strip(std::string_view text) {
-  static constexpr std::array<std::string_view, 29> white_spaces{
-      "\t",           "\n",           "\v",           "\f",           "\r",
-      "\x1c",         "\x1d",         "\x1e",         "\x1f",         " ",
-      "\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\x80", "\xE2\x80\x81",
-      "\xE2\x80\x82", "\xE2\x80\x83", "\xE2\x80\x84", "\xE2\x80\x85", "\xE2\x80\x86",
-      "\xE2\x80\x87", "\xE2\x80\x88", "\xE2\x80\x89", "\xE2\x80\x8A", "\xE2\x80\xA8",
-      "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"};
-  bool changed = true;
-  while (changed) {
-    changed = false;
-    for (const std::string_view space : white_spaces) {
-      if (text.starts_with(space)) {
-        text.remove_prefix(space.size());
-        changed = true;
-      }
-      if (text.ends_with(space)) {
-        text.remove_suffix(space.size());
-        changed = true;
-      }
-    }
-  }
-  return std::string(text);
 }
 
 }  // namespace holisafe::models

@@ -50,8 +50,4 @@ Result<void> check_turns(const Conversation& conversation);
 /// of weights may not belong together. Errors: mismatch (names id, token position and rows).
 Result<void> check_ids(const Prompt& prompt, std::int64_t vocab_size);
 
-/// Without white space at both ends, as Python's str.strip() and so the templates' trim: Unicode's white
-/// space and the separators U+001C to U+001F.
-std::string strip(std::string_view text);
-
 }  // namespace holisafe::models

@@ -1,34 +1,16 @@
 #include "tokenizer/tokenizer.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include <fmt/format.h>
-#include <simdjson.h>
 
+#include "base/text.h"
 #include "checkpoint/checkpoint.h"
 #include "tokenizer/vocabulary.h"
 
 namespace holisafe::tokenizer {
 namespace {
-
-/// White space as Unicode has it, before and after tokens that strip it.
-bool is_blank(std::string_view text, std::size_t at, std::size_t& size) {
-  static constexpr std::array<std::string_view, 12> wide{
-      "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf",
-      "\xe2\x81\x9f", "\xe3\x80\x80", "\xe2\x80\x80", "\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83"};
-  const char c = text[at];
-  size = 1;
-  if (c == ' ' || (c >= '\t' && c <= '\r')) return true;
-  for (const std::string_view candidate : wide) {
-    if (text.substr(at).starts_with(candidate)) {
-      size = candidate.size();
-      return true;
-    }
-  }
-  return false;
-}
 
 /// One input's way through: text between added tokens is normalized and given to the model.
 class Run {
@@ -42,7 +24,7 @@ class Run {
   }
 
   Result<Encoding> encode() {
-    if (!simdjson::validate_utf8(text_))
+    if (!is_utf8(text_))
       return fail(ErrorKind::invalid_utf8, "cannot encode text", "", "expected UTF-8");
     AlignedText all;
     all.text = text_;
@@ -96,12 +78,11 @@ class Run {
                                                       std::size_t at, std::size_t done) {
     std::size_t begin = at;
     std::size_t end = at + token.pattern.size();
-    std::size_t size = 0;
-    while (token.strip_right && end < text.size() && is_blank(text, end, size)) end += size;
+    while (const std::size_t size = token.strip_right ? white_space(text.substr(end)) : 0) end += size;
     while (token.strip_left && begin > done) {
       std::size_t before = begin - 1;
       while (before > done && (static_cast<unsigned char>(text[before]) & 0xC0) == 0x80) --before;
-      if (!is_blank(text, before, size) || before + size != begin) break;
+      if (before + white_space(text.substr(before)) != begin) break;
       begin = before;
     }
     return {begin, end};
@@ -304,7 +285,7 @@ std::string StreamDecoder::finish() {
 /// tokenizers library.
 std::string StreamDecoder::flush_bytes() {
   std::string run = std::exchange(bytes_, {});
-  if (simdjson::validate_utf8(run)) return run;
+  if (is_utf8(run)) return run;
   std::string out;
   for (std::size_t i = 0; i < run.size(); ++i) out += "\xef\xbf\xbd";
   return out;

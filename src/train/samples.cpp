@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "dataset/conversations.h"
 #include "models/prompt.h"
 
@@ -20,7 +21,7 @@ std::string without_placeholders(std::string_view value) {
     value.remove_prefix(at + dataset::image_placeholder.size());
   }
   text += value;
-  return models::strip(text);
+  return std::string(strip(text));
 }
 
 /// Adds one file's conversations to a set.

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "base/text.h"
+
 namespace holisafe::models::gemma3 {
 namespace {
 
@@ -43,7 +45,7 @@ Result<PromptText> fill_template(const Conversation& conversation, std::span<con
     const Turn& turn = conversation.turns[i];
     if (turn.role == Role::assistant) {
       text.markup(begin_turn("model"));
-      text.answer(strip(turn.text), std::string(end_turn_token));
+      text.answer(std::string(strip(turn.text)), std::string(end_turn_token));
       text.markup("\n");
       continue;
     }
@@ -55,7 +57,7 @@ Result<PromptText> fill_template(const Conversation& conversation, std::span<con
     if (i == 0) {
       for (const ProcessedImage& image : images) text.markup(image_markup(image));
     }
-    text.typed(strip(turn.text));
+    text.typed(std::string(strip(turn.text)));
     text.markup(std::string(end_turn_token) + "\n");
   }
   if (conversation.turns.back().role == Role::user) text.markup(begin_turn("model"));

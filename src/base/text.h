@@ -1,0 +1,34 @@
+// Text as bytes of UTF-8: whether it is that, and which characters are white space.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace holisafe {
+
+/// Whether all of `text` is UTF-8: no surrogate, nothing overlong, nothing above U+10FFFF.
+bool is_utf8(std::string_view text);
+
+namespace detail {
+/// white_space() of a text that does not begin with an ASCII character.
+std::size_t wide_space(std::string_view text);
+}  // namespace detail
+
+/// Bytes of the character at the start of `text` where it has Unicode's property White_Space, else 0.
+inline std::size_t white_space(std::string_view text) {
+  if (text.empty()) return 0;
+  const auto first = static_cast<unsigned char>(text.front());
+  if (first >= 0x80) return detail::wide_space(text);
+  return first == ' ' || (first >= '\t' && first <= '\r') ? 1 : 0;
+}
+
+/// The same where Python's str.isspace() holds for it: of Unicode's, and the separators U+001C to U+001F.
+inline std::size_t python_space(std::string_view text) {
+  if (!text.empty() && text.front() >= '\x1c' && text.front() <= '\x1f') return 1;
+  return white_space(text);
+}
+
+/// Without white space at both ends, as Python's str.strip() and so the trim of chat templates.
+std::string_view strip(std::string_view text);
+
+}  // namespace holisafe

@@ -1,0 +1,61 @@
+#include "base/text.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace holisafe {
+namespace {
+
+std::string utf8(unsigned code) {
+  std::string out;
+  if (code < 0x80) return {static_cast<char>(code)};
+  if (code < 0x800) {
+    out += static_cast<char>(0xC0U | code >> 6U);
+  } else {
+    if (code < 0x10000) {
+      out += static_cast<char>(0xE0U | code >> 12U);
+    } else {
+      out += static_cast<char>(0xF0U | code >> 18U);
+      out += static_cast<char>(0x80U | (code >> 12U & 0x3FU));
+    }
+    out += static_cast<char>(0x80U | (code >> 6U & 0x3FU));
+  }
+  return out + static_cast<char>(0x80U | (code & 0x3FU));
+}
+
+/// PropList.txt of Unicode: White_Space.
+bool in_prop_list(unsigned code) {
+  return (code >= 0x09 && code <= 0x0D) || code == 0x20 || code == 0x85 || code == 0xA0 || code == 0x1680 ||
+         (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 || code == 0x202F ||
+         code == 0x205F || code == 0x3000;
+}
+
+TEST(Text, WhiteSpaceIsUnicodesAndPythonsHasFourMore) {
+  for (unsigned code = 1; code <= 0x10FFFF; ++code) {
+    if (code >= 0xD800 && code < 0xE000) continue;
+    const std::string text = utf8(code);
+    ASSERT_EQ(white_space(text + "x"), in_prop_list(code) ? text.size() : 0) << code;
+    const bool separator = code >= 0x1C && code <= 0x1F;
+    ASSERT_EQ(python_space(text), in_prop_list(code) || separator ? text.size() : 0) << code;
+    ASSERT_TRUE(is_utf8(text)) << code;
+  }
+}
+
+TEST(Text, StripsBothEnds) {
+  EXPECT_EQ(strip(" \x1f\xE2\x80\x84 a \xC2\x85 b\xE3\x80\x80\n"), "a \xC2\x85 b");
+  EXPECT_EQ(strip("\xE2\x80\x8Bx\xE2\x80\x8B"), "\xE2\x80\x8Bx\xE2\x80\x8B");
+  EXPECT_EQ(strip(" \xC2\xA0 "), "");
+  EXPECT_EQ(strip(""), "");
+  EXPECT_EQ(strip("\x80\x80"), "\x80\x80");
+}
+
+TEST(Text, WhatIsNoUtf8) {
+  for (const char* text :
+       {"\xff", "a\xC3", "\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x80", "\x80"})
+    EXPECT_FALSE(is_utf8(text)) << text;
+  EXPECT_TRUE(is_utf8(""));
+}
+
+}  // namespace
+}  // namespace holisafe
