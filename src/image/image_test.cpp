@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "image/codec.h"
+#include "image/jpeg_scans.h"
 #include "image/resize.h"
 
 namespace holisafe::image {
@@ -111,6 +112,60 @@ TEST(Decode, BombsAreRefusedBeforeTheirPixelsAreMade) {
   crc = ~crc;
   for (int i = 0; i < 4; ++i) png[static_cast<std::size_t>(29 + i)] = static_cast<char>(crc >> (24 - 8 * i));
   EXPECT_EQ(decode_text(png).error().kind, ErrorKind::too_large);
+}
+
+/// progressive.jpg, of another size, with its last scan as often again as asked.
+std::string progressive(unsigned size, std::size_t more_scans) {
+  std::string out = bytes_of("progressive.jpg");
+  const auto frame = out.find("\xff\xc2");
+  for (const std::size_t at : {frame + 5, frame + 7}) {
+    if (size == 0) break;
+    out[at] = static_cast<char>(size >> 8U);
+    out[at + 1] = static_cast<char>(size & 255U);
+  }
+  const auto last = out.rfind("\xff\xda");
+  const std::string scan = out.substr(last, out.rfind("\xff\xd9") - last);
+  std::string again;
+  for (std::size_t i = 0; i < more_scans; ++i) again += scan;
+  return out.insert(last, again);
+}
+
+TEST(Jpeg, ScansThatNoPictureNeedsAreRefused) {
+  const auto some = decode_text(progressive(0, 800));
+  ASSERT_TRUE(some) << some.error().message();
+  for (const auto& [size, more] : {std::pair{0U, 1000}, std::pair{6000U, 800}}) {
+    const auto refused = decode_text(progressive(size, static_cast<std::size_t>(more)));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::too_large);
+    EXPECT_NE(refused.error().message().find("scan"), std::string::npos) << refused.error().message();
+  }
+}
+
+TEST(Jpeg, CoefficientsCountAsMemory) {
+  // RGB and coefficients of a picture without subsampling: 9 bytes a pixel.
+  std::string whole = progressive(3000, 0);
+  whole[whole.find("\xff\xc2") + 11] = '\x11';
+  const auto cost = scan_cost(std::as_bytes(std::span(whole)));
+  EXPECT_EQ(cost.blocks, 3U * 375 * 375);
+  EXPECT_EQ(decode_text(whole, {{.pixels = 9'000'000}, Alpha::white}).error().kind, ErrorKind::too_large);
+  const auto room = decode_text(whole, {{.pixels = 14'000'000}, Alpha::white});
+  EXPECT_TRUE(room || room.error().kind == ErrorKind::truncated) << room.error().message();
+}
+
+TEST(Jpeg, ScansAreCountedAsTheirMarkersStand) {
+  // Two components, the first twice as wide; a scan of both, a stuffed 0xFF, a restart, a scan of the second.
+  const std::string text(
+      "\xff\xd8\xff\xe0\x00\x04\xff\xda"
+      "\xff\xc2\x00\x0e\x08\x00\x10\x00\x20\x02\x01\x21\x00\x02\x11\x00"
+      "\xff\xda\x00\x0a\x02\x01\x00\x02\x00\x00\x00\x00\x11\xff\x00\xda\xff\xd0\x22"
+      "\xff\xff\xda\x00\x08\x01\x02\x00\x01\x05\x00\x33\xff\xd9\xff\xda\x00\x08\x01\x02\x00\x01\x05\x00",
+      80);
+  const auto cost = scan_cost(std::as_bytes(std::span(text)));
+  EXPECT_EQ(cost.blocks, 8U + 4U);
+  EXPECT_EQ(cost.most_scans, 2U);
+  EXPECT_EQ(cost.block_visits, 8U + 4U + 4U);
+  for (std::size_t size = 0; size < text.size(); ++size)
+    EXPECT_LE(scan_cost(std::as_bytes(std::span(text.data(), size))).most_scans, 2U);
 }
 
 TEST(Decode, EveryTruncationIsAnErrorOrAPicture) {

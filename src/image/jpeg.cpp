@@ -8,6 +8,7 @@
 #include <jpeglib.h>
 
 #include "image/codec.h"
+#include "image/jpeg_scans.h"
 
 namespace holisafe::image {
 namespace {
@@ -100,6 +101,8 @@ Result<Decoded> decode_jpeg(const Source& source, const DecodeOptions& options) 
   });
   if (!headed) return failure(source, session);
   HOLISAFE_CHECK(check_size(source, options.limits, info->image_width, info->image_height));
+  HOLISAFE_CHECK(check_scans(source, options.limits, std::uint64_t{info->image_width} * info->image_height,
+                             jpeg_has_multiple_scans(info) != 0));
   if (info->num_components != 1 && info->num_components != 3 && info->num_components != 4) {
     return reject(source, ErrorKind::unsupported,
                   "expected 1, 3 or 4 components, found " + std::to_string(info->num_components));

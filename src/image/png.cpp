@@ -237,21 +237,28 @@ Result<Decoded> decode_png(const Source& source, const DecodeOptions& options) {
 
   Layout layout;
   if (!guarded(session, [=, &layout] { prepare(png, info, layout); })) return failure(source, session);
-  std::vector<std::uint8_t> pixels(layout.row_bytes * height);
+  Decoded out{blank(width, height), {}, {}};
+  // Of an interlaced picture all rows come at once; else one after the other through one row's memory.
+  const bool interlaced = png_get_interlace_type(png, info) != PNG_INTERLACE_NONE;
+  std::vector<std::uint8_t> pixels(layout.row_bytes * (interlaced ? height : 1));
   std::vector<png_bytep> rows(height);
-  for (std::size_t y = 0; y < rows.size(); ++y) rows[y] = pixels.data() + y * layout.row_bytes;
+  for (std::size_t y = 0; y < rows.size(); ++y)
+    rows[y] = pixels.data() + (interlaced ? y * layout.row_bytes : 0);
   png_bytepp row_data = rows.data();
+  const RowReader reader(layout, options.alpha);
+  Image* image = &out.image;
+  const auto convert = [&reader, image, row_data](int y) {
+    reader.convert(row_data[y], image->pixel(0, y), image->width);
+  };
   const bool decoded = guarded(session, [=] {
-    png_read_image(png, row_data);
+    if (interlaced) png_read_image(png, row_data);
+    for (int y = 0; y < image->height; ++y) {
+      if (!interlaced) png_read_row(png, row_data[y], nullptr);
+      convert(y);
+    }
     png_read_end(png, info);
   });
   if (!decoded) return failure(source, session);
-
-  Decoded out{blank(width, height), {}, {}};
-  const RowReader reader(layout, options.alpha);
-  for (std::size_t y = 0; y < rows.size(); ++y) {
-    reader.convert(rows[y], out.image.pixel(0, static_cast<int>(y)), out.image.width);
-  }
   collect_metadata(png, info, out);
   return out;
 }
