@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -47,6 +48,20 @@ Result<std::pair<int, std::size_t>> open_regular(const std::filesystem::path& pa
                 fmt::format("expected a file, found {}", kind_of(status.st_mode)));
   }
   return std::pair{file.release(), static_cast<std::size_t>(status.st_size)};
+}
+
+/// Reads into all of `out`, which becomes shorter where the file ends before.
+Result<void> fill(int file, std::string& out, const std::filesystem::path& path) {
+  std::size_t filled = 0;
+  while (filled < out.size()) {
+    const ssize_t got = ::read(file, out.data() + filled, out.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(system_error("cannot read", path, errno));
+    if (got == 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  out.resize(filled);
+  return {};
 }
 
 Result<void> write_all(int file, std::string_view bytes, const std::filesystem::path& path) {
@@ -109,21 +124,20 @@ Result<void> read_file(const std::filesystem::path& path, std::string& out, std:
     out.reserve(room);
   }
   out.resize(opened.second);
-  std::size_t filled = 0;
-  while (filled < out.size()) {
-    const ssize_t got = ::read(file.get(), out.data() + filled, out.size() - filled);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(system_error("cannot read", path, errno));
-    if (got == 0) break;
-    filled += static_cast<std::size_t>(got);
-  }
-  out.resize(filled);
-  return {};
+  return fill(file.get(), out, path);
 }
 
 Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
   std::string out;
   HOLISAFE_CHECK(read_file(path, out, max_bytes));
+  return out;
+}
+
+Result<std::string> read_start(const std::filesystem::path& path, std::size_t most_bytes) {
+  HOLISAFE_TRY(const auto opened, open_regular(path));
+  const Descriptor file(opened.first);
+  std::string out(std::min(opened.second, most_bytes), '\0');
+  HOLISAFE_CHECK(fill(file.get(), out, path));
   return out;
 }
 

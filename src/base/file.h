@@ -22,6 +22,9 @@ Result<std::string> read_file(const std::filesystem::path& path,
 Result<void> read_file(const std::filesystem::path& path, std::string& out,
                        std::uint64_t max_bytes = std::uint64_t{1} << 34);
 
+/// The first bytes of a regular file, at most so many. Errors: not_found, not_a_file, permission, io.
+Result<std::string> read_start(const std::filesystem::path& path, std::size_t most_bytes);
+
 /// A regular file mapped read-only. Copies share the mapping; the bytes stay valid while any copy lives.
 /// Never written through. Thread-safe to read.
 class MappedFile {

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "image/codec.h"
+#include "image/other_formats.h"
 #include "image/resize.h"
 
 namespace holisafe::image {
@@ -65,8 +66,10 @@ Result<Format> detect(std::span<const std::byte> bytes) {
   if (text.starts_with("RIFF") && text.substr(0, 12).ends_with("WEBP") && text.size() >= 12)
     return Format::webp;
   if (text.starts_with("GIF87a") || text.starts_with("GIF89a")) return Format::gif;
-  return fail(ErrorKind::unsupported, "cannot decode image", "",
-              "expected JPEG, PNG, WebP or GIF, found another format");
+  const auto other = other_format(bytes);
+  return fail(
+      ErrorKind::unsupported, "cannot decode image", "",
+      fmt::format("expected JPEG, PNG, WebP or GIF, found {}", other ? other->name : "another format"));
 }
 
 Result<Image> decode(std::span<const std::byte> bytes, const DecodeOptions& options, std::string_view name) {

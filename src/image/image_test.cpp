@@ -184,6 +184,24 @@ TEST(Decode, EveryTruncationIsAnErrorOrAPicture) {
 
 TEST(Decode, ErrorsNameTheFileAndTheFormats) {
   EXPECT_EQ(decode_text("BM not one of ours").error().kind, ErrorKind::unsupported);
+  for (const auto& [start, name] : std::vector<std::pair<std::string, std::string>>{
+           {std::string("\0\0\0\x1c"
+                        "ftypavif",
+                        12),
+            "AVIF"},
+           {std::string("\0\0\0\x18"
+                        "ftypmif1\0\0\0\0mif1heic",
+                        24),
+            "HEIC"},
+           {std::string("II*\0", 4), "TIFF"},
+           {"\xEF\xBB\xBF <?xml version='1.0'?>\n<svg>", "SVG"},
+           {"\n<!DOCTYPE HTML><body>", "an HTML page"},
+           {"%PDF-1.7", "a PDF document"},
+           {"version https://git-lfs.github.com/spec/v1\noid sha256:", "Git LFS pointer"},
+           {"hello", "another format"}}) {
+    const std::string message = decode_text(start).error().message();
+    EXPECT_NE(message.find("found " + name), message.find("found a " + name)) << message;
+  }
   EXPECT_EQ(decode_text("").error().message(), "cannot decode image: test: the file is empty");
   EXPECT_EQ(load(testdata / "none.png", {}).error().kind, ErrorKind::not_found);
 }

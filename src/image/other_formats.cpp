@@ -1,0 +1,103 @@
+#include "image/other_formats.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "base/text.h"
+
+namespace holisafe::image {
+namespace {
+
+using namespace std::string_view_literals;
+
+struct Signature {
+  std::string_view start;
+  OtherFormat format;
+};
+
+constexpr std::array signatures{
+    Signature{"II*\0"sv, {"TIFF", true}},
+    Signature{"MM\0*"sv, {"TIFF", true}},
+    Signature{"II+\0"sv, {"TIFF", true}},
+    Signature{"MM\0+"sv, {"TIFF", true}},
+    Signature{"8BPS"sv, {"PSD", true}},
+    Signature{"\0\0\1\0"sv, {"ICO", true}},
+    Signature{"\0\0\0\x0cjP  \r\n\x87\n"sv, {"JPEG 2000", true}},
+    Signature{"\xff\x4f\xff\x51"sv, {"JPEG 2000", true}},
+    Signature{"\0\0\0\x0cJXL \r\n\x87\n"sv, {"JPEG XL", true}},
+    Signature{"\xff\x0a"sv, {"JPEG XL", true}},
+    Signature{"IIRO"sv, {"a raw photograph", true}},
+    Signature{"IIU\0"sv, {"a raw photograph", true}},
+    Signature{"FUJIFILMCCD-RAW"sv, {"a raw photograph", true}},
+    Signature{"%PDF-"sv, {"a PDF document", false}},
+    Signature{"version https://git-lfs.github.com/spec/"sv,
+              {"a Git LFS pointer, not the file itself", false}},
+};
+
+/// ISO base media (ISO 14496-12): a box of brands, of which one is the picture's kind.
+std::optional<OtherFormat> media_format(std::string_view start) {
+  if (start.size() < 12 || start.substr(4, 4) != "ftyp") return std::nullopt;
+  const std::string_view brands = start.substr(8, 56);
+  const auto has = [&](std::initializer_list<std::string_view> names) {
+    return std::any_of(names.begin(), names.end(),
+                       [&](std::string_view each) { return brands.find(each) != std::string_view::npos; });
+  };
+  if (has({"avif", "avis"})) return OtherFormat{"AVIF", true};
+  if (has({"heic", "heix", "hevc", "hevx", "heim", "heis", "mif1", "msf1"})) return OtherFormat{"HEIC", true};
+  if (has({"crx "})) return OtherFormat{"a raw photograph", true};
+  return OtherFormat{"a film", false};
+}
+
+/// BM alone is a weak sign: the header's size behind it must be one of those there are.
+std::optional<OtherFormat> bitmap(std::string_view start) {
+  if (!start.starts_with("BM") || start.size() < 18) return std::nullopt;
+  constexpr std::string_view sizes = "\x0c\x28\x34\x38\x40\x6c\x7c"sv;
+  const bool known = sizes.find(start[14]) != std::string_view::npos && start.substr(15, 3) == "\0\0\0"sv;
+  return known ? std::optional(OtherFormat{"BMP", true}) : std::nullopt;
+}
+
+std::optional<OtherFormat> markup(std::string_view start) {
+  if (start.starts_with("\xEF\xBB\xBF")) start.remove_prefix(3);
+  while (const std::size_t size = white_space(start)) start.remove_prefix(size);
+  if (!start.starts_with('<')) return std::nullopt;
+  std::string lower(start);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
+  if (lower.starts_with("<!doctype html") || lower.starts_with("<html")) return OtherFormat{"an HTML page"};
+  if (lower.find("<svg") != std::string::npos) return OtherFormat{"SVG", true};
+  if (lower.find("<html") != std::string::npos) return OtherFormat{"an HTML page"};
+  return std::nullopt;
+}
+
+constexpr std::array endings{
+    "jpg"sv, "jpeg"sv, "jpe"sv, "jfif"sv, "mpo"sv, "png"sv,  "apng"sv, "webp"sv, "gif"sv, "heic"sv, "heif"sv,
+    "hif"sv, "avif"sv, "bmp"sv, "dib"sv,  "tif"sv, "tiff"sv, "jp2"sv,  "j2k"sv,  "jpf"sv, "jpx"sv,  "jxl"sv,
+    "svg"sv, "svgz"sv, "ico"sv, "psd"sv,  "dng"sv, "cr2"sv,  "cr3"sv,  "crw"sv,  "nef"sv, "nrw"sv,  "arw"sv,
+    "sr2"sv, "raf"sv,  "orf"sv, "rw2"sv,  "pef"sv, "srw"sv,  "3fr"sv,  "iiq"sv,  "rwl"sv, "x3f"sv};
+
+}  // namespace
+
+std::optional<OtherFormat> other_format(std::span<const std::byte> bytes) {
+  const std::string_view start(reinterpret_cast<const char*>(bytes.data()),
+                               std::min(bytes.size(), telling_bytes));
+  for (const Signature& signature : signatures) {
+    if (start.starts_with(signature.start)) return signature.format;
+  }
+  for (const auto find : {media_format, bitmap, markup}) {
+    if (const auto found = find(start)) return found;
+  }
+  return std::nullopt;
+}
+
+bool has_picture_ending(std::string_view name) {
+  const auto dot = name.rfind('.');
+  if (dot == std::string_view::npos || dot == 0) return false;
+  const std::string_view ending = name.substr(dot + 1);
+  const auto lower_equal = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; };
+  return std::any_of(endings.begin(), endings.end(), [&](std::string_view known) {
+    return std::equal(ending.begin(), ending.end(), known.begin(), known.end(), lower_equal);
+  });
+}
+
+}  // namespace holisafe::image
