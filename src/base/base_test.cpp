@@ -1,8 +1,10 @@
 #include <cstdint>
 #include <fstream>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -70,6 +72,92 @@ TEST_F(Files, AtomicWriteReplacesAndLeavesNothingBehindOnFailure) {
   EXPECT_EQ(failed.error().kind, ErrorKind::interrupted);
   EXPECT_EQ(read_file(path).value(), "two");
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 3);
+}
+
+mode_t mode_of(const fs::path& path) {
+  struct stat status {};
+  EXPECT_EQ(::lstat(path.c_str(), &status), 0);
+  return status.st_mode & 07777;
+}
+
+TEST_F(Files, ModesAreTheUsersOwn) {
+  const auto path = folder_ / "out.txt";
+  const mode_t before = ::umask(077);
+  ASSERT_TRUE(write_file_atomic(path, "one"));
+  EXPECT_EQ(mode_of(path), 0600U);
+  ::umask(022);
+  ASSERT_TRUE(write_file_atomic(path, "two"));
+  EXPECT_EQ(mode_of(path), 0600U) << "as it was";
+  ASSERT_TRUE(write_file_atomic(folder_ / "new.txt", "x"));
+  EXPECT_EQ(mode_of(folder_ / "new.txt"), 0644U);
+  ::umask(before);
+}
+
+TEST_F(Files, LinksAreFollowedWhereTheUserNamesThem) {
+  const auto target = folder_ / "target.txt";
+  const auto link = folder_ / "link.txt";
+  fs::create_symlink("target.txt", link);  // leads to nothing yet
+  ASSERT_TRUE(write_named_file(link, "one"));
+  ASSERT_TRUE(write_named_file(link, "two"));
+  EXPECT_TRUE(fs::is_symlink(link));
+  EXPECT_EQ(read_file(target).value(), "two");
+  ASSERT_TRUE(write_file_atomic(link, "three"));
+  EXPECT_FALSE(fs::is_symlink(link));
+  EXPECT_EQ(read_file(target).value(), "two");
+}
+
+TEST_F(Files, DevicesAndPipesAreWrittenToInPlace) {
+  fs::create_symlink("/dev/null", folder_ / "null");
+  EXPECT_TRUE(write_named_file("/dev/null", "x"));
+  EXPECT_TRUE(write_named_file(folder_ / "null", "x"));
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+  EXPECT_TRUE(fs::is_symlink(folder_ / "null"));
+  const auto pipe = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_TRUE(write_named_file(pipe, "through"));
+  char bytes[16];
+  EXPECT_EQ(::read(reader, bytes, sizeof bytes), 7);
+  ::close(reader);
+  EXPECT_TRUE(fs::is_fifo(pipe));
+}
+
+TEST_F(Files, WhatAnotherHasOpenIsWrittenToInPlace) {
+  const auto path = folder_ / "open.txt";
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  ASSERT_EQ(::write(file, "one ", 4), 4);
+  fs::create_symlink("/proc/self/fd/" + std::to_string(file), folder_ / "stdout");
+  ASSERT_TRUE(write_named_file(folder_ / "stdout", "two "));
+  ASSERT_EQ(::write(file, "three", 5), 5);
+  ::close(file);
+  EXPECT_EQ(read_file(path).value(), "one two three");
+}
+
+TEST_F(Files, NamesMayBeAsLongAsTheSystemTakesThem) {
+  const auto path = folder_ / std::string(255, 'n');
+  ASSERT_TRUE(write_file_atomic(path, "one"));
+  ASSERT_TRUE(write_file_atomic(path, "two"));
+  EXPECT_EQ(read_file(path).value(), "two");
+  EXPECT_EQ(write_file_atomic(folder_ / "none" / "x", "x").error().kind, ErrorKind::not_found);
+  EXPECT_EQ(write_file_atomic(folder_ / "root", "x").error().kind, ErrorKind::not_a_file);
+}
+
+TEST_F(Files, NothingIsLeftOfAWriterThatIsKilled) {
+  const int nameless = ::open(folder_.c_str(), O_TMPFILE | O_WRONLY, 0600);
+  if (nameless < 0) GTEST_SKIP() << "this file system has no files without names";
+  ::close(nameless);
+  const auto before = std::distance(fs::directory_iterator(folder_), fs::directory_iterator());
+  const pid_t child = ::fork();
+  if (child == 0) {
+    static_cast<void>(write_file_atomic(folder_ / "out.txt", [](const WritePiece& piece) {
+      static_cast<void>(piece("half"));
+      ::_exit(0);
+      return Result<void>();
+    }));
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), before);
 }
 
 TEST_F(Files, ReleasedPagesAreReadAgain) {

@@ -49,8 +49,9 @@ class MappedFile {
 void release_pages(std::span<const std::byte> bytes);
 
 /// Replaces a file's content so that a reader sees the old or the new bytes, never a part, also after a
-/// crash: written beside it, fsynced, renamed, folder fsynced. Errors: not_found (folder), permission, io,
-/// out_of_space; the old file then stays.
+/// crash: written without a name, fsynced, put in its place, folder fsynced. A new file has mode 0666 less
+/// umask, an old one keeps its mode; a link is replaced, not followed: a folder that was received may hold
+/// one. Errors: not_found (folder), permission, io, out_of_space; the old file then stays.
 Result<void> write_file_atomic(const std::filesystem::path& path, std::string_view bytes);
 
 /// The same with the bytes made piece by piece: `write` calls its argument with each piece and may stop with
@@ -58,6 +59,12 @@ Result<void> write_file_atomic(const std::filesystem::path& path, std::string_vi
 using WritePiece = std::function<Result<void>(std::string_view)>;
 Result<void> write_file_atomic(const std::filesystem::path& path,
                                const std::function<Result<void>(const WritePiece&)>& write);
+
+/// The same for a file that the user names: a link stays and what it leads to is replaced; a device, a pipe,
+/// or what another has open (/dev/stdout) is written to in place. Errors: as write_file_atomic().
+Result<void> write_named_file(const std::filesystem::path& path, std::string_view bytes);
+Result<void> write_named_file(const std::filesystem::path& path,
+                              const std::function<Result<void>(const WritePiece&)>& write);
 
 /// Makes a folder and its parents. Errors: permission, io, not_a_file (a file is in the way).
 Result<void> make_folders(const std::filesystem::path& path);

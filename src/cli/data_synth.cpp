@@ -21,7 +21,7 @@ struct SheetFlags {
 Result<void> draw_sheet(const SheetFlags& flags) {
   HOLISAFE_TRY(const image::Image sheet, synthesis::contact_sheet(flags.image_size, 8, flags.seed));
   HOLISAFE_TRY(const std::string png, image::encode_png(sheet));
-  return write_file_atomic(flags.out, png);
+  return write_named_file(flags.out, png);
 }
 
 int synthesise(const synthesis::SynthesisOptions& options, Context& context) {

@@ -19,7 +19,7 @@ struct Flags {
 Result<void> view(const Flags& flags) {
   HOLISAFE_TRY(const image::Image picture, image::load(flags.file, flags.decode));
   HOLISAFE_TRY(const std::string png, image::encode_png(picture));
-  return write_file_atomic(flags.out, png);
+  return write_named_file(flags.out, png);
 }
 
 }  // namespace
