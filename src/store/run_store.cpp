@@ -127,10 +127,12 @@ Result<void> RunStore::remember(const std::string& scope, const Identity& known,
   HOLISAFE_TRY(Transaction transaction, Transaction::begin(database_));
   HOLISAFE_TRY(Statement statement,
                database_.prepare("INSERT INTO identities (scope, number, name, value) VALUES (?, ?, ?, ?)"));
-  auto number = static_cast<std::int64_t>(known.size());
+  HOLISAFE_TRY(Statement last,
+               database_.prepare("SELECT coalesce(max(number), -1) FROM identities WHERE scope = ?"));
+  HOLISAFE_TRY(std::int64_t number, one_integer(last.bind(scope)));
   for (const auto& [name, value] : identity) {
     if (shown_value(known, name) != "nothing") continue;
-    HOLISAFE_CHECK(statement.bind(scope).bind(number++).bind(name).bind(value).run());
+    HOLISAFE_CHECK(statement.bind(scope).bind(++number).bind(name).bind(value).run());
   }
   HOLISAFE_TRY(Statement complete, database_.prepare("DELETE FROM older_identities WHERE scope = ?"));
   HOLISAFE_CHECK(complete.bind(scope).run());

@@ -37,6 +37,8 @@ constexpr const char* select_answers =
 constexpr const char* select_judgements =
     "SELECT judge, position, 0 AS number, state, text, reason, NULL AS value FROM main.verdicts";
 constexpr const char* select_older_identities = "SELECT DISTINCT scope FROM main.identities";
+/// The address that a run was asked at: it told one run from another, and is now a value that may change.
+constexpr const char* is_address = "scope = 'run' AND name = 'endpoint'";
 
 }  // namespace
 
@@ -47,8 +49,12 @@ Result<void> view_version1(const Database& database) {
       "CREATE TEMP VIEW answers AS {};"
       "CREATE TEMP VIEW judgements AS {};"
       "CREATE TEMP VIEW older_identities AS {};"
+      "CREATE TEMP VIEW identities AS SELECT * FROM main.identities WHERE NOT ({});"
+      "CREATE TEMP VIEW key_values AS SELECT * FROM main.key_values UNION ALL "
+      "SELECT name, value FROM main.identities WHERE {};"
       "CREATE TEMP VIEW numbers AS SELECT 0 AS number WHERE EXISTS (SELECT 1 FROM main.samples);",
-      select_samples("main.samples"), select_answers, select_judgements, select_older_identities);
+      select_samples("main.samples"), select_answers, select_judgements, select_older_identities, is_address,
+      is_address);
   return database.run(views.c_str());
 }
 
@@ -64,8 +70,11 @@ Result<void> migrate_version1(const Database& database) {
       "INSERT INTO answers {};"
       "INSERT INTO judgements {};"
       "INSERT INTO older_identities {};"
+      "INSERT INTO key_values SELECT name, value FROM identities WHERE {};"
+      "DELETE FROM identities WHERE {};"
       "DROP TABLE version1_samples; DROP TABLE images; DROP TABLE predictions; DROP TABLE verdicts;",
-      select_samples("version1_samples"), select_answers, select_judgements, select_older_identities);
+      select_samples("version1_samples"), select_answers, select_judgements, select_older_identities,
+      is_address, is_address);
   HOLISAFE_CHECK(database.run(copies.c_str()));
   return transaction.commit();
 }

@@ -37,7 +37,8 @@ PRAGMA user_version = 1;
 )";
 
 constexpr const char* version1_rows = R"(
-INSERT INTO identities VALUES ('run', 0, 'model', 'm'), ('run', 1, 'shard', '0/1'), ('openai:x', 0, 'prompt', 'p');
+INSERT INTO identities VALUES ('run', 0, 'endpoint', 'http://x/v1'),
+  ('run', 1, 'model', 'm'), ('run', 2, 'shard', '0/1'), ('openai:x', 0, 'prompt', 'p');
 INSERT INTO key_values VALUES ('images', '/data/images'), ('batch/8:openai:x/b1', '[2]');
 INSERT INTO images VALUES (0, 'a "1".png'), (1, 'b.png');
 INSERT INTO samples VALUES
@@ -95,6 +96,7 @@ void expect_content(const RunStore& store) {
   EXPECT_EQ(counts.answered, 2);
   EXPECT_EQ(counts.open(), 1);
   EXPECT_EQ(*store.value("images"), "/data/images");
+  EXPECT_EQ(*store.value("endpoint"), "http://x/v1");
   EXPECT_THAT(*store.values("batch/"), ElementsAre(Pair("batch/8:openai:x/b1", "[2]")));
   EXPECT_THAT(*store.identity("run"), ElementsAre(Pair("model", "m"), Pair("shard", "0/1")));
   EXPECT_TRUE(*store.is_older_identity("run"));
