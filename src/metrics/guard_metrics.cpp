@@ -1,13 +1,10 @@
 #include "metrics/guard_metrics.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace holisafe::metrics {
 namespace {
-
-constexpr std::size_t calibration_bins = 15;
 
 std::optional<double> share(std::uint64_t part, std::uint64_t whole) {
   if (whole == 0) return std::nullopt;
@@ -48,28 +45,15 @@ std::optional<double> auroc(std::span<const GuardRow> rows) {
 }
 
 void calibrate(std::span<const GuardRow> rows, GuardMetrics& out) {
-  std::array<CalibrationBin, calibration_bins> bins;
+  std::vector<Confidence> confidences;
+  confidences.reserve(rows.size());
   for (const GuardRow& row : rows) {
     const std::size_t best = most_probable(row);
-    const double confidence = row.probabilities[best];
-    const double position = std::clamp(confidence * calibration_bins, 0.0, calibration_bins - 1.0);
-    CalibrationBin& bin = bins[static_cast<std::size_t>(position)];
-    ++bin.rows;
-    bin.mean_confidence += confidence;
-    bin.accuracy += best == row.label ? 1 : 0;
+    confidences.push_back({row.probabilities[best], best == row.label});
   }
-  double error = 0;
-  for (std::size_t i = 0; i < bins.size(); ++i) {
-    CalibrationBin& bin = bins[i];
-    if (bin.rows == 0) continue;
-    error += std::abs(bin.accuracy - bin.mean_confidence);
-    bin.low = static_cast<double>(i) / calibration_bins;
-    bin.high = static_cast<double>(i + 1) / calibration_bins;
-    bin.mean_confidence /= static_cast<double>(bin.rows);
-    bin.accuracy /= static_cast<double>(bin.rows);
-    out.calibration.push_back(bin);
-  }
-  if (!rows.empty()) out.ece = error / static_cast<double>(rows.size());
+  CalibrationMetrics found = calibration_metrics(confidences);
+  out.ece = found.error;
+  out.calibration = std::move(found.bins);
 }
 
 void fill_classes(GuardMetrics& out) {

@@ -8,11 +8,13 @@
 #include <span>
 #include <vector>
 
+#include "metrics/calibration.h"
+
 namespace holisafe::metrics {
 
 inline constexpr std::size_t guard_classes = 20;
 
-/// One image (or pair): its label and the guard's probabilities, in class order; class 0 is safe.
+/// One image: its label and the guard's probabilities, in class order; class 0 is safe.
 struct GuardRow {
   std::uint8_t label = 0;  ///< 0-19
   std::array<double, guard_classes> probabilities{};
@@ -24,15 +26,6 @@ struct ClassMetrics {
   std::optional<double> precision;
   std::optional<double> recall;
   std::optional<double> f1;
-};
-
-/// A bin of the reliability diagram: rows whose highest probability lies in [low, high).
-struct CalibrationBin {
-  double low = 0;
-  double high = 0;
-  std::uint64_t rows = 0;
-  double mean_confidence = 0;
-  double accuracy = 0;
 };
 
 struct GuardMetrics {
@@ -56,10 +49,9 @@ struct GuardMetrics {
   /// Area under the ROC curve of 1 - P(safe), ties counted half. Nothing without both kinds of rows.
   std::optional<double> auroc;
 
-  /// Expected calibration error of the most probable class (Guo et al. 2017): 15 bins of equal width over its
-  /// probability, |accuracy - confidence| weighted by rows. A probability of 1 falls in the last bin.
+  /// Expected calibration error of the most probable class, and its bins (calibration.h).
   std::optional<double> ece;
-  std::vector<CalibrationBin> calibration;  ///< bins that have rows
+  std::vector<CalibrationBin> calibration;
 };
 
 /// Labels must be below 20 and probabilities finite; the caller checks what it reads.
