@@ -15,6 +15,7 @@ from PIL import Image  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 sys.path.insert(0, str(pathlib.Path(os.environ["HOLISAFE_SOURCE_DIR"]) / "tools/fixtures"))
+import chat_templates  # noqa: E402
 import gemma3 as reference  # noqa: E402
 
 PROGRAM = os.environ["HOLISAFE_BIN"]
@@ -45,15 +46,19 @@ class Gemma3(unittest.TestCase):
         self.assertEqual(done.returncode, code, done.stderr)
         return done
 
+    def flags(self, user, images, system):
+        """A prompt behind its images, or a list of messages."""
+        if isinstance(user, list):
+            return ["--conversation", chat_templates.write(user, self.root / "conversation.json")]
+        return [flag for index in images for flag in ("--image", self.paths[index])] + (["--system", system] if system is not None else []) + ["--prompt", user]
+
     def ours(self, checkpoint, user, images=(), system=None):
         out = self.root / "trace.safetensors"
-        flags = [flag for index in images for flag in ("--image", self.paths[index])] + (["--system", system] if system is not None else [])
-        self.run_program("model", "trace", "--model", checkpoint.folder, "--prompt", user, "--out", out, *flags)
+        self.run_program("model", "trace", "--model", checkpoint.folder, "--out", out, *self.flags(user, images, system))
         return load_file(out)
 
     def asked(self, checkpoint, user, images=(), system=None, tokens=24):
-        flags = [flag for index in images for flag in ("--image", self.paths[index])] + (["--system", system] if system is not None else [])
-        done = self.run_program("ask", "--json", "--model", checkpoint.folder, "--prompt", user, "--max-new-tokens", tokens, *flags)
+        done = self.run_program("ask", "--json", "--model", checkpoint.folder, "--max-new-tokens", tokens, *self.flags(user, images, system))
         return json.loads(done.stdout)
 
     def close(self, ours, expected, bound, name):
@@ -63,7 +68,10 @@ class Gemma3(unittest.TestCase):
 
     def check(self, checkpoint, user, images=(), system=None, tokens=24, stripped=None):
         """Ids, pixels, features, hidden states, logits, greedy tokens."""
-        text = reference.prompt(user.strip() if stripped is None else stripped, len(images), system)
+        if isinstance(user, list):
+            text = chat_templates.apply(chat_templates.GEMMA3, user, bos_token="<bos>")
+        else:
+            text = reference.prompt(user.strip() if stripped is None else stripped, len(images), system)
         inputs = checkpoint.inputs(text, [self.images[index] for index in images])
         expected = checkpoint.trace(inputs)
         ours = self.ours(checkpoint, user, images, system)
@@ -87,6 +95,11 @@ class Gemma3(unittest.TestCase):
         self.check(self.plain, LONG, [0])
         self.check(self.plain, LONG, [2, 1], tokens=40)  # two blocks, decoding far past the window
         self.check(self.plain, "  ", [1, 1, 0], tokens=3)
+
+    def test_conversations_as_the_released_template_puts_them(self):
+        for messages in chat_templates.conversations(self.paths):
+            with self.subTest(messages=messages):
+                self.check(self.plain, messages, [self.paths.index(pathlib.Path(path)) for path in chat_templates.images_of(messages)], tokens=6)
 
     def test_system_text_before_the_first_text(self):
         self.check(self.plain, LONG, [0], system="You are careful.\n")

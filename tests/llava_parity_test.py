@@ -21,6 +21,7 @@ from transformers import AutoProcessor, CLIPVisionModel, LlavaForConditionalGene
 PROGRAM = os.environ["HOLISAFE_BIN"]
 SOURCE = pathlib.Path(os.environ["HOLISAFE_SOURCE_DIR"])
 sys.path.insert(0, str(SOURCE / "tools/fixtures"))
+import chat_templates  # noqa: E402
 import llava as fixtures  # noqa: E402
 
 VICUNA = ("A chat between a curious user and an artificial intelligence assistant. "
@@ -57,15 +58,19 @@ class Parity(unittest.TestCase):
         self.assertEqual(done.returncode, 2 if fails else 0, done.stderr)
         return done
 
+    def asked(self, prompt, images):
+        """A prompt behind its images, or a list of messages."""
+        if isinstance(prompt, list):
+            return ["--conversation", chat_templates.write(prompt, self.root / "conversation.json")]
+        return [argument for image in images for argument in ("--image", image)] + ["--prompt", prompt]
+
     def trace(self, model, prompt, images, *flags):
         out = self.root / "trace.safetensors"
-        files = [argument for image in images for argument in ("--image", image)]
-        self.run_program("model", "trace", "--model", model, *files, "--prompt", prompt, "--out", out, *flags)
+        self.run_program("model", "trace", "--model", model, *self.asked(prompt, images), "--out", out, *flags)
         return load_file(out)
 
     def answer(self, model, prompt, images, *flags):
-        files = [argument for image in images for argument in ("--image", image)]
-        done = self.run_program("ask", "--model", model, *files, "--prompt", prompt, "--max-new-tokens", ANSWER, "--json", *flags)
+        done = self.run_program("ask", "--model", model, *self.asked(prompt, images), "--max-new-tokens", ANSWER, "--json", *flags)
         return json.loads(done.stdout)
 
     # ---- the reference
@@ -115,6 +120,48 @@ class Parity(unittest.TestCase):
         text = (f"{system} " if system else "") + "USER: " + "<image>\n" * len(images) + f"{prompt} ASSISTANT:"
         inputs = processor(text=text, images=[Image.open(image).convert("RGB") for image in images] or None, return_tensors="pt")
         return self.compare(folder, model, prompt, images, dict(inputs), ("--system", system) if system else ())
+
+    # ---- conversations
+
+    def test_conversations_as_the_released_template_puts_them(self):
+        """Images stand first in their turn, as that template has it; an answer ends with </s>, as in training."""
+        folder, model = self.start("talk")
+        fixtures.write_hf5(folder, model)
+        processor = AutoProcessor.from_pretrained(folder)
+        for messages in chat_templates.conversations(self.images):
+            text = chat_templates.apply(chat_templates.LLAVA, messages).replace(" USER:", "</s>USER:")
+            text = text.replace("Be kind.</s>", "Be kind. ")
+            images = chat_templates.images_of(messages)
+            inputs = processor(text=text, images=[Image.open(image).convert("RGB") for image in images], return_tensors="pt")
+            with self.subTest(text=text):
+                self.compare(folder, model, messages, images, dict(inputs))
+
+    def test_conversations_of_the_original_layout(self):
+        """Images stand anywhere: what is between two is tokenised on its own; those that open a turn have a new line behind them."""
+        folder, model = self.start_original("original_talk")
+        one, two = self.images[:2]
+        message = chat_templates.message
+        for messages, text in (
+                ([message("user", "What is ", one, " here?")], "What is <image> here?"),
+                ([message("user", "What is it?", one)], "What is it?<image>"),
+                ([message("user", one, "and ", two)], "<image>\nand <image>"),
+                ([message("user", "a", one, two, "b")], "a<image><image>b")):
+            images = chat_templates.images_of(messages)
+            with self.subTest(text=text):
+                self.compare(folder, model, messages, images, self.original_inputs(folder, model, text, images, whole=True))
+
+    def test_conversations_that_cannot_be_said_name_the_turn(self):
+        folder, model = self.start("untold")
+        fixtures.write_hf5(folder, model)
+        message = chat_templates.message
+        for messages, part in (([message("user", "x"), message("assistant", self.images[0])], "turn 2"),
+                               ([message("user", "x"), message("user", "y")], "turn 2"), ([message("assistant", "x")], "turn 1"), ([], "no turn"),
+                               ([message("user", "x"), message("system", "y")], "message 2"), ([message("user", pathlib.Path("none.png"))], "none.png"),
+                               ([{"role": "user", "content": [{"type": "video", "path": "x"}]}], "message 1: type"), ([{"role": "user"}], "message 1: no content")):
+            with self.subTest(part=part):
+                done = self.run_program("ask", "--model", folder, *self.asked(messages, []), fails=True)
+                self.assertRegex(done.stderr, r"^holisafe: error: [^\n]*\n$")
+                self.assertIn(part, done.stderr)
 
     # ---- layouts of transformers
 
@@ -208,10 +255,11 @@ class Parity(unittest.TestCase):
 
     # ---- the original layout
 
-    def original_inputs(self, folder, model, prompt, images, system=VICUNA, pad=True, pieces=None):
+    def original_inputs(self, folder, model, prompt, images, system=VICUNA, pad=True, pieces=None, whole=False):
         """What the original repository's code makes: text around each image on its own; pictures padded with the mean colour first."""
         encode = pieces or sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model")).encode
-        chunks = (f"{system} USER: " + "<image>\n" * len(images) + f"{prompt} ASSISTANT:").split("<image>")
+        opening = "" if whole else "<image>\n" * len(images)
+        chunks = f"{system} USER: {opening}{prompt} ASSISTANT:".split("<image>")
         tokens = (fixtures.IMAGE_SIZE // fixtures.PATCH) ** 2
         shown = [1, *encode(chunks[0])]
         for chunk in chunks[1:]:

@@ -19,6 +19,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 SOURCE = pathlib.Path(os.environ["HOLISAFE_SOURCE_DIR"])
 PROGRAM = os.environ["HOLISAFE_BIN"]
 sys.path.insert(0, str(SOURCE / "tools/fixtures"))
+import chat_templates  # noqa: E402
 import tokenizer as fixtures  # noqa: E402
 
 SYSTEM = "You are a helpful assistant."
@@ -134,7 +135,12 @@ class Checkpoint:
         (self.folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": where}))
 
     def prompt_ids(self, prompt, grids, system):
-        """Encoded with what people typed kept apart from the template."""
+        """Encoded with what people typed kept apart from the template; a list of messages as the released template puts them."""
+        if isinstance(prompt, list):
+            text, rest = chat_templates.apply(chat_templates.QWEN2_5_VL, prompt), iter(grids)
+            pieces = text.split("<|image_pad|>")
+            text = pieces[0] + "".join("<|image_pad|>" * (int(next(rest).prod()) // 4) + piece for piece in pieces[1:])
+            return self.tokenizer.encode(text, add_special_tokens=False).ids
         images = "".join("<|vision_start|>" + "<|image_pad|>" * (int(grid.prod()) // 4) + "<|vision_end|>" for grid in grids)
         typed = system is not None
         pieces = [("<|im_start|>system\n", False), (SYSTEM if system is None else system, typed), ("<|im_end|>\n<|im_start|>user\n" + images, False),
@@ -216,14 +222,17 @@ class Parity(unittest.TestCase):
         return self.made[name]
 
     def check(self, checkpoint, images, prompt, system=None):
-        arguments = [part for name in images for part in ("--image", self.images[name])]
+        if isinstance(prompt, list):
+            arguments = ["--conversation", chat_templates.write(prompt, self.root / "conversation.json")]
+        else:
+            arguments = [part for name in images for part in ("--image", self.images[name])] + ["--prompt", prompt]
         if system is not None:
             arguments += ["--system", system]
         out = self.root / "trace.safetensors"
-        done = program("model", "trace", "--model", checkpoint.folder, *arguments, "--prompt", prompt, "--out", out)
+        done = program("model", "trace", "--model", checkpoint.folder, *arguments, "--out", out)
         self.assertEqual(done.returncode, 0, done.stderr)
         found = load_file(out)
-        expected, completion = checkpoint.expected([self.images[name] for name in images], prompt, system, steps=10)
+        expected, completion = checkpoint.expected([self.images.get(name, name) for name in images], prompt, system, steps=10)
         self.assertEqual(set(found), set(expected))
         for name in ("input_ids", "image_grid_thw"):
             if name in expected:
@@ -233,7 +242,7 @@ class Parity(unittest.TestCase):
             self.assertEqual(found[name].dtype, torch.float32, name)
             bound = 0.0 if name == "pixel_values" else 1e-4 * float(expected[name].abs().max())
             self.assertLessEqual(float((found[name] - expected[name]).abs().max()), bound, name)
-        done = program("ask", "--model", checkpoint.folder, *arguments, "--prompt", prompt, "--max-new-tokens", 10, "--json")
+        done = program("ask", "--model", checkpoint.folder, *arguments, "--max-new-tokens", 10, "--json")
         self.assertEqual(done.returncode, 0, done.stderr)
         answer = json.loads(done.stdout)
         self.assertEqual(answer["prompt_token_ids"], expected["input_ids"].tolist())
@@ -252,6 +261,12 @@ class Parity(unittest.TestCase):
         self.check(flat, ["odd"], "How to use this?")
         self.check(flat, ["tall", "odd"], "  What differs?\n")  # as it is, not stripped; pooled over both images
         self.check(flat, [], "What can you do?")
+
+    def test_conversations_as_the_released_template_puts_them(self):
+        talk = self.checkpoint("talk", layout="nested")
+        for messages in chat_templates.conversations([self.images[name] for name in ("odd", "wide", "small")]):
+            with self.subTest(messages=messages):
+                self.check(talk, chat_templates.images_of(messages), messages)
 
     def test_nested_config_tied_several_images(self):
         nested = self.checkpoint("nested", layout="nested", tied=True, text={"num_key_value_heads": 1},

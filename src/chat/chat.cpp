@@ -26,6 +26,26 @@ std::vector<const Image*> Conversation::images() const {
   return out;
 }
 
+bool Conversation::images_first() const {
+  bool elsewhere = false;
+  for (const Turn& turn : turns) {
+    for (const Part& part : turn.parts) {
+      const bool image = std::holds_alternative<Image>(part);
+      if (image && elsewhere) return false;
+      elsewhere = elsewhere || !image;
+    }
+    elsewhere = true;
+  }
+  return true;
+}
+
+Conversation single_turn(std::vector<Image> images, std::string text, std::optional<std::string> system) {
+  Turn turn;
+  for (Image& image : images) turn.parts.emplace_back(std::move(image));
+  turn.parts.emplace_back(std::move(text));
+  return {std::move(system), {std::move(turn)}};
+}
+
 Question question_of(std::vector<Part> parts, Generation how) {
   return {{std::nullopt, {{Role::user, std::move(parts)}}}, std::move(how)};
 }

@@ -55,15 +55,21 @@ struct Conversation {
 
   /// All images in order.
   [[nodiscard]] std::vector<const Image*> images() const;
+  /// Whether all images stand in the first turn, before its text.
+  [[nodiscard]] bool images_first() const;
 };
+
+/// One user turn: images, then a text.
+Conversation single_turn(std::vector<Image> images, std::string text,
+                         std::optional<std::string> system = std::nullopt);
 
 /// How an answer is made.
 struct Generation {
   unsigned max_new_tokens = 512;
-  double temperature = 0;          ///< 0: greedy
-  double top_p = 1;                ///< with a temperature
-  double repetition_penalty = 1;   ///< local models only
-  std::uint64_t seed = 0;          ///< with a temperature
+  double temperature = 0;               ///< 0: greedy
+  double top_p = 1;                     ///< with a temperature
+  double repetition_penalty = 1;        ///< local models only
+  std::uint64_t seed = 0;               ///< with a temperature
   std::vector<std::string> stops = {};  ///< texts that end an answer
 };
 
@@ -90,8 +96,9 @@ enum class State {
 
 struct Reply {
   State state = State::answered;
-  std::string text = {};           ///< unchanged; of filtered: the beginning that came, if any
-  std::string finish_reason = {};  ///< "stop", "length", a filter's code, … as the provider said; may be empty
+  std::string text = {};  ///< unchanged; of filtered: the beginning that came, if any
+  std::string finish_reason =
+      {};  ///< "stop", "length", a filter's code, … as the provider said; may be empty
   Usage usage = {};
   std::optional<taxonomy::Verdict> verdict = {};  ///< of a guard, where there is one
 };

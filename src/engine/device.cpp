@@ -104,8 +104,14 @@ std::string hardware(torch::Device device) {
   return out;
 }
 
-void set_threads(int count) {
-  if (count > 0) at::set_num_threads(count);
+ThreadScope::ThreadScope(int count) {
+  if (count <= 0 || at::get_num_threads() == count) return;
+  before_ = at::get_num_threads();
+  at::set_num_threads(count);
+}
+
+ThreadScope::~ThreadScope() {
+  if (before_ > 0) at::set_num_threads(before_);
 }
 
 }  // namespace holisafe::engine

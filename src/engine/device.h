@@ -21,7 +21,17 @@ Result<torch::Device> parse_device(const std::string& text);
 /// that is the device.
 std::string hardware(torch::Device device);
 
-/// Threads of one operation on the CPU; 0 leaves LibTorch's choice.
-void set_threads(int count);
+/// For as long as it lives, operations that this thread starts run on `count` threads of the CPU; 0 leaves
+/// what there is.
+class ThreadScope {
+ public:
+  explicit ThreadScope(int count);
+  ThreadScope(const ThreadScope&) = delete;
+  ThreadScope& operator=(const ThreadScope&) = delete;
+  ~ThreadScope();
+
+ private:
+  int before_ = 0;  ///< 0: nothing was changed
+};
 
 }  // namespace holisafe::engine

@@ -1,6 +1,6 @@
 // A loaded Safe-VLM.
 //
-//   auto engine = Engine::open({.model = "SafeLLaVA-7B"});
+//   auto engine = open_engine({.model = "SafeLLaVA-7B"});
 //   auto image = engine->process(picture);
 //   auto verdict = engine->verdict(*image);                        // runs only what the verdict needs
 //   auto prefill = engine->prefill({conversation, {*image}});      // verdict and first logits in one pass
@@ -21,8 +21,9 @@
 
 #include <torch/types.h>
 
-#include "base/progress.h"
 #include "base/result.h"
+#include "chat/chat.h"
+#include "chat/local_model.h"
 #include "guard/guard.h"
 #include "image/image.h"
 #include "models/model.h"
@@ -35,11 +36,12 @@ struct OpenOptions {
   std::filesystem::path guard;    ///< plug-in file; empty: the checkpoint's own, if it has one
   std::filesystem::path adapter;  ///< PEFT folder; empty: none
   models::LoadOptions load;
+  int threads = 0;  ///< of one operation on the CPU; 0 leaves LibTorch's choice
 };
 
-/// A conversation and all images in it.
+/// A conversation and all images in it, in order.
 struct Request {
-  models::Conversation conversation;
+  chat::Conversation conversation;
   std::vector<models::ProcessedImage> images;
 };
 
@@ -68,7 +70,8 @@ struct GenerateOptions {
   double top_p = 1;               ///< with a temperature: the smallest set of tokens with this probability
   double repetition_penalty = 1;  ///< as transformers applies it, over prompt and answer
   std::uint64_t seed = 0;         ///< of sampling; sequence i of a batch takes seed + i
-  const StopFlag* stop = nullptr;
+  std::vector<std::string> stops = {};     ///< texts that end an answer and are not part of it
+  std::function<bool()> interrupted = {};  ///< asked before each token: whether to give up
 };
 
 enum class FinishReason { stop, length, interrupted };
@@ -107,8 +110,17 @@ class Engine {
   [[nodiscard]] const guard::Guard* guard() const { return guard_ ? &*guard_ : nullptr; }
   guard::Guard* guard() { return guard_ ? &*guard_ : nullptr; }
 
+  /// What computes, in a line: family, type, processor, threads.
+  [[nodiscard]] std::string description() const;
+
   /// A picture as the model takes it. Errors: those of Model::process_image.
   [[nodiscard]] Result<models::ProcessedImage> process(const image::Image& picture) const;
+  /// The same from a file or its bytes. Errors: those of models::load_image.
+  [[nodiscard]] Result<models::ProcessedImage> load(const chat::Image& image,
+                                                    const image::DecodeOptions& options) const;
+  /// All images of a conversation, in order.
+  [[nodiscard]] Result<Request> load(chat::Conversation conversation,
+                                     const image::DecodeOptions& options) const;
 
   /// The guard's verdict on each image alone: without the language model where the guard pools the
   /// projector's output, else with it up to the image's last token. One pass for all. Errors: missing (no
@@ -117,7 +129,8 @@ class Engine {
       std::span<const models::ProcessedImage> images) const;
 
   /// One pass over each request's whole prompt; of requests of several lengths the shorter are padded on the
-  /// left. At least one request. Errors: those of Model::render, not_finite (a verdict).
+  /// left. A verdict is what the images get before all text: where some stands before them, in a pass of its
+  /// own. At least one request. Errors: those of Model::render, not_finite (a verdict).
   [[nodiscard]] Result<Prefill> prefill(std::span<const Request> requests) const;
   [[nodiscard]] Result<Prefill> prefill(const Request& request) const {
     return prefill(std::span(&request, 1));
@@ -126,9 +139,10 @@ class Engine {
   /// Reads images once for several questions. At least one image. Errors: as prefill().
   [[nodiscard]] Result<ImagePrefix> read_images(std::vector<models::ProcessedImage> images,
                                                 std::optional<std::string> system) const;
-  /// The pass over the rest of a conversation about them. Errors: as prefill(); usage (another system text).
+  /// The pass over the rest of a conversation that begins with them and has no others. Errors: as prefill();
+  /// usage (text before them, another system text).
   [[nodiscard]] Result<Prefill> prefill(const ImagePrefix& prefix,
-                                        const models::Conversation& conversation) const;
+                                        const chat::Conversation& conversation) const;
 
   /// Continues each sequence until a stop token, the bound, or a request to stop. Errors: not_finite
   /// (logits).
@@ -139,16 +153,26 @@ class Engine {
   [[nodiscard]] Result<Trace> trace(const Request& request) const;
 
  private:
-  Engine(std::unique_ptr<models::Model> model, std::optional<guard::Guard> guard)
-      : model_(std::move(model)), guard_(std::move(guard)) {}
+  Engine(std::unique_ptr<models::Model> model, std::optional<guard::Guard> guard, int threads)
+      : model_(std::move(model)), guard_(std::move(guard)), threads_(threads) {}
   [[nodiscard]] bool pools(models::GuardPooling pooling) const {
     return guard_ && guard_->info().pooling == pooling;
   }
   Result<std::vector<taxonomy::Verdict>> verdicts_after(std::span<const models::ProcessedImage> images,
                                                         std::span<const torch::Tensor> features) const;
+  Result<std::optional<taxonomy::Verdict>> verdict_of(const Request& request, const models::Prompt& prompt,
+                                                      const torch::Tensor& hidden_states,
+                                                      std::span<const torch::Tensor> features) const;
 
   std::unique_ptr<models::Model> model_;
   std::optional<guard::Guard> guard_;
+  int threads_;
 };
+
+/// What settings say in words. Errors: usage (a dtype or device of another name), unsupported (no such GPU).
+Result<OpenOptions> options_of(const chat::ModelSettings& settings);
+
+/// Errors: those of options_of and Engine::open.
+Result<Engine> open_engine(const chat::ModelSettings& settings);
 
 }  // namespace holisafe::engine

@@ -4,10 +4,12 @@
 #include <limits>
 #include <string>
 
+#include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "base/progress.h"
 #include "base/random.h"
 #include "engine/pass.h"
 #include "guard/file.h"
@@ -25,7 +27,9 @@ image::Image picture(std::uint64_t seed, int width, int height) {
   return out;
 }
 
-models::Conversation question(const std::string& text) { return {{}, {{models::Role::user, text}}}; }
+chat::Conversation question(const std::string& text, std::size_t images) {
+  return chat::single_turn(std::vector<chat::Image>(images), text);
+}
 
 double difference(const torch::Tensor& a, const torch::Tensor& b) {
   return ((a - b).abs().max() / b.abs().max()).item<double>();
@@ -63,7 +67,7 @@ class Engines : public testing::TestWithParam<std::string> {
   }
 
   static Request request(const Engine& engine, const std::string& text, std::size_t images) {
-    Request out{question(text), {}};
+    Request out{question(text, images), {}};
     for (std::size_t i = 0; i < images; ++i)
       out.images.push_back(
           engine.process(picture(i + text.size(), 40 + 30 * static_cast<int>(i), 56)).value());
@@ -80,7 +84,7 @@ class Engines : public testing::TestWithParam<std::string> {
   }
 };
 
-constexpr GenerateOptions short_answer{.max_new_tokens = 8};
+const GenerateOptions short_answer{.max_new_tokens = 8};
 
 /// Greedy tokens without a cache: the whole sequence again for every token.
 std::vector<std::int64_t> naive(const Engine& engine, const Request& request, std::int64_t count) {
@@ -141,8 +145,8 @@ TEST_P(Engines, PrefixReuseEqualsStraight) {
   const auto images = request(engine, "x", 2).images;
   const auto prefix = engine.read_images(images, std::nullopt).value();
   for (const char* text : {"What is it?", "Where was this taken, and when?", "What is it?"}) {
-    auto straight = engine.prefill({question(text), images}).value();
-    auto reused = engine.prefill(prefix, question(text)).value();
+    auto straight = engine.prefill({question(text, 2), images}).value();
+    auto reused = engine.prefill(prefix, question(text, 2)).value();
     EXPECT_EQ(reused.prompt_ids, straight.prompt_ids);
     EXPECT_LT(difference(reused.logits, straight.logits), 1e-4);
     EXPECT_LT(difference(*reused.verdicts.front(), *straight.verdicts.front()), 1e-5);
@@ -165,7 +169,7 @@ TEST_P(Engines, GuardAndAnswerAgreeWhateverIsAsked) {
     for (std::size_t i = 0; i < images.size(); ++i) {
       EXPECT_LT(difference(engine.verdicts(std::span(&images[i], 1)).value().front(), verdicts[i]), 1e-5);
       for (const char* text : {"", "How to use this?", "A much longer question about everything in it."}) {
-        const auto asked = engine.prefill({question(text), {images[i]}}).value();
+        const auto asked = engine.prefill({question(text, 1), {images[i]}}).value();
         EXPECT_LT(difference(*asked.verdicts.front(), verdicts[i]), 1e-5);
       }
     }
@@ -186,7 +190,7 @@ TEST_P(Engines, AProjectorGuardNeverTouchesTheLanguageModel) {
   };
   engine.model().visit(poison);
   EXPECT_EQ(difference(engine.verdicts(images).value().front(), expected), 0);
-  const auto answer = engine.prefill({question("x"), images});
+  const auto answer = engine.prefill({question("x", 1), images});
   ASSERT_TRUE(answer) << "its verdict is fine";
   const auto failed = engine.generate(*answer, short_answer);
   ASSERT_FALSE(failed);
@@ -218,7 +222,7 @@ TEST_P(Engines, StopsWhenAsked) {
   const auto engine = open();
   StopFlag stop;
   GenerateOptions options{.max_new_tokens = 50};
-  options.stop = &stop;
+  options.interrupted = [&stop] { return stop.requested(); };
   stop.request();
   const auto answer =
       engine.generate(engine.prefill(request(engine, "Hi", 0)).value(), options).value().front();
@@ -226,10 +230,20 @@ TEST_P(Engines, StopsWhenAsked) {
   EXPECT_TRUE(answer.completion_ids.empty());
 }
 
+TEST_P(Engines, ThreadsAreTheEnginesAlone) {
+  const int before = at::get_num_threads();
+  OpenOptions options;
+  options.threads = before + 1;
+  const auto engine = open(options);
+  EXPECT_THAT(engine.description(), testing::HasSubstr(std::to_string(before + 1) + " threads"));
+  ASSERT_TRUE(engine.generate(engine.prefill(request(engine, "Hi", 1)).value(), short_answer));
+  EXPECT_EQ(at::get_num_threads(), before);
+}
+
 TEST_P(Engines, AnotherSystemTextIsNotTheSamePrefix) {
   const auto engine = open();
   const auto prefix = engine.read_images(request(engine, "x", 1).images, std::nullopt).value();
-  models::Conversation other = question("What is it?");
+  chat::Conversation other = question("What is it?", 1);
   other.system = "Answer in verse.";
   const auto prefill = engine.prefill(prefix, other);
   ASSERT_FALSE(prefill);

@@ -5,20 +5,27 @@
 #include <fmt/format.h>
 
 #include "engine/boundary.h"
+#include "engine/device.h"
 #include "engine/engine.h"
 #include "engine/sampling.h"
+#include "engine/stop_texts.h"
 
 namespace holisafe::engine {
 namespace {
 
 /// A sequence being written.
 struct Sequence {
-  Sequence(const models::Model& model, std::vector<std::int64_t> prompt, std::uint64_t seed)
-      : seen(std::move(prompt)), decoder(model.tokenizer(), /*skip_special=*/true), random(seed) {}
+  Sequence(const models::Model& model, std::vector<std::int64_t> prompt, const GenerateOptions& options,
+           std::uint64_t row)
+      : seen(std::move(prompt)),
+        decoder(model.tokenizer(), /*skip_special=*/true),
+        stops(options.stops),
+        random(options.seed + row) {}
 
   Answer answer;
   std::vector<std::int64_t> seen;  ///< prompt and answer, for the repetition penalty
   tokenizer::StreamDecoder decoder;
+  StopTexts stops;
   Random random;
   bool done = false;
 };
@@ -28,12 +35,12 @@ class Decoding {
   Decoding(const models::Model& model, Prefill prefill, const GenerateOptions& options, const OnText& on_text)
       : model_(model), prefill_(std::move(prefill)), options_(options), on_text_(on_text) {
     for (std::size_t row = 0; row < prefill_.prompt_ids.size(); ++row)
-      sequences_.emplace_back(model, prefill_.prompt_ids[row], options.seed + row);
+      sequences_.emplace_back(model, prefill_.prompt_ids[row], options, row);
   }
 
   Result<std::vector<Answer>> run() {
     for (std::int64_t step = 0; step < options_.max_new_tokens; ++step) {
-      if (options_.stop != nullptr && options_.stop->requested()) {
+      if (options_.interrupted && options_.interrupted()) {
         finish_all(FinishReason::interrupted);
         break;
       }
@@ -85,8 +92,8 @@ class Decoding {
     sequence.seen.push_back(token);
     const auto& stops = model_.info().stop_token_ids;
     const bool stop = std::find(stops.begin(), stops.end(), token) != stops.end();
-    if (!stop) give(row, sequence.decoder.push(token));
-    if (stop) finish(row, FinishReason::stop);
+    if (!stop) give(row, sequence.stops.push(sequence.decoder.push(token)));
+    if (stop || sequence.stops.met()) finish(row, FinishReason::stop);
   }
 
   void give(std::size_t row, const std::string& text) {
@@ -95,9 +102,12 @@ class Decoding {
   }
 
   void finish(std::size_t row, FinishReason reason) {
-    give(row, sequences_[row].decoder.finish());
-    sequences_[row].answer.finish_reason = reason;
-    sequences_[row].done = true;
+    Sequence& sequence = sequences_[row];
+    give(row, sequence.stops.push(sequence.decoder.finish()));
+    if (sequence.stops.met()) reason = FinishReason::stop;
+    give(row, sequence.stops.finish());
+    sequence.answer.finish_reason = reason;
+    sequence.done = true;
   }
 
   void finish_all(FinishReason reason) {
@@ -145,6 +155,7 @@ std::string_view name(FinishReason reason) {
 Result<std::vector<Answer>> Engine::generate(Prefill prefill, const GenerateOptions& options,
                                              const OnText& on_text) const {
   return within_boundary("cannot run the model", [&] {
+    const ThreadScope threads(threads_);
     const c10::InferenceMode inference;
     return Decoding(*model_, std::move(prefill), options, on_text).run();
   });

@@ -1,10 +1,14 @@
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "checkpoint/checkpoint.h"
 #include "engine/boundary.h"
+#include "engine/device.h"
 #include "engine/engine.h"
 #include "guard/file.h"
 #include "models/adapter.h"
+#include "models/load_image.h"
 #include "models/registry/registry.h"
 
 namespace holisafe::engine {
@@ -34,15 +38,59 @@ Result<Engine> Engine::open(const OpenOptions& options) {
       HOLISAFE_TRY(const auto adapter, models::read_adapter(options.adapter));
       HOLISAFE_CHECK(models::attach(adapter, *model));
     }
-    return Engine(std::move(model), std::move(guard));
+    return Engine(std::move(model), std::move(guard), options.threads);
   });
+}
+
+Result<OpenOptions> options_of(const chat::ModelSettings& settings) {
+  OpenOptions out;
+  out.model = settings.model;
+  out.guard = settings.guard;
+  out.adapter = settings.adapter;
+  HOLISAFE_TRY(out.load.dtype, parse_dtype(settings.dtype));
+  HOLISAFE_TRY(out.load.device, parse_device(settings.device));
+  out.load.vision_tower = settings.vision_tower;
+  out.load.prompt_template = settings.prompt_template;
+  out.load.image_aspect = settings.image_aspect;
+  out.threads = settings.threads;
+  return out;
+}
+
+Result<Engine> open_engine(const chat::ModelSettings& settings) {
+  HOLISAFE_TRY(const OpenOptions options, options_of(settings));
+  return Engine::open(options);
+}
+
+std::string Engine::description() const {
+  const ThreadScope threads(threads_);
+  return fmt::format("{} in {} on {}", model_->info().family, name(model_->dtype()),
+                     hardware(model_->device()));
 }
 
 Result<models::ProcessedImage> Engine::process(const image::Image& picture) const {
   return within_boundary("cannot process image", [&] {
+    const ThreadScope threads(threads_);
     torch::NoGradGuard no_grad;
     return model_->process_image(picture);
   });
+}
+
+Result<models::ProcessedImage> Engine::load(const chat::Image& image,
+                                            const image::DecodeOptions& options) const {
+  return within_boundary("cannot read image", [&] {
+    const ThreadScope threads(threads_);
+    torch::NoGradGuard no_grad;
+    return models::load_image(*model_, image, options);
+  });
+}
+
+Result<Request> Engine::load(chat::Conversation conversation, const image::DecodeOptions& options) const {
+  Request out{std::move(conversation), {}};
+  for (const chat::Image* image : out.conversation.images()) {
+    HOLISAFE_TRY(auto processed, load(*image, options));
+    out.images.push_back(std::move(processed));
+  }
+  return out;
 }
 
 }  // namespace holisafe::engine

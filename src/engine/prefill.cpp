@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/boundary.h"
+#include "engine/device.h"
 #include "engine/engine.h"
 #include "engine/pass.h"
 
@@ -29,8 +30,9 @@ torch::Tensor last_logits(const models::Model& model, const torch::Tensor& hidde
   return model.decoder().logits(hidden_states.select(1, -1)).to(torch::kFloat32);
 }
 
-models::Conversation image_alone(std::optional<std::string> system) {
-  return {std::move(system), {{models::Role::user, ""}}};
+/// What a prompt about images begins with.
+chat::Conversation images_alone(std::size_t images, std::optional<std::string> system) {
+  return chat::single_turn(std::vector<chat::Image>(images), "", std::move(system));
 }
 
 }  // namespace
@@ -40,6 +42,7 @@ Result<std::vector<taxonomy::Verdict>> Engine::verdicts(
   return within_boundary(run_failure, [&]() -> Result<std::vector<taxonomy::Verdict>> {
     if (!guard_)
       return fail(ErrorKind::missing, "cannot judge images", "", "the model has no guard and none was given");
+    const ThreadScope threads(threads_);
     const c10::InferenceMode inference;
     const auto features = model_->encode_images(images);
     if (pools(models::GuardPooling::last_hidden)) return verdicts_after(images, features);
@@ -56,7 +59,7 @@ Result<std::vector<taxonomy::Verdict>> Engine::verdicts_after(std::span<const mo
                                                               std::span<const torch::Tensor> features) const {
   std::vector<models::Prompt> prompts;
   for (const auto& image : images) {
-    HOLISAFE_TRY(auto prompt, model_->render(image_alone({}), std::span(&image, 1)));
+    HOLISAFE_TRY(auto prompt, model_->render(images_alone(1, {}), std::span(&image, 1)));
     prompts.push_back(up_to_images(std::move(prompt)));
   }
   const Pass pass = run_prompts(*model_, pointers(prompts), features, nullptr);
@@ -70,8 +73,23 @@ Result<std::vector<taxonomy::Verdict>> Engine::verdicts_after(std::span<const mo
   return out;
 }
 
+Result<std::optional<taxonomy::Verdict>> Engine::verdict_of(const Request& request,
+                                                            const models::Prompt& prompt,
+                                                            const torch::Tensor& hidden_states,
+                                                            std::span<const torch::Tensor> features) const {
+  if (request.conversation.images_first() || !pools(models::GuardPooling::last_hidden))
+    return judge(*guard_, prompt, hidden_states, features);
+  HOLISAFE_TRY(auto alone, model_->render(images_alone(request.images.size(), request.conversation.system),
+                                          request.images));
+  alone = up_to_images(std::move(alone));
+  const models::Prompt* const only = &alone;
+  const Pass pass = run_prompts(*model_, std::span(&only, 1), features, nullptr);
+  return judge(*guard_, alone, pass.hidden_states[0], features);
+}
+
 Result<Prefill> Engine::prefill(std::span<const Request> requests) const {
   return within_boundary(run_failure, [&]() -> Result<Prefill> {
+    const ThreadScope threads(threads_);
     const c10::InferenceMode inference;
     std::vector<models::Prompt> prompts;
     std::vector<models::ProcessedImage> images;
@@ -91,7 +109,7 @@ Result<Prefill> Engine::prefill(std::span<const Request> requests) const {
       out.verdicts.emplace_back();
       if (guard_) {
         HOLISAFE_TRY(out.verdicts.back(),
-                     judge(*guard_, prompts[i], own, std::span(features).subspan(first, count)));
+                     verdict_of(requests[i], prompts[i], own, std::span(features).subspan(first, count)));
       }
       first += count;
       out.prompt_ids.push_back(prompts[i].input_ids);
@@ -106,8 +124,9 @@ Result<Prefill> Engine::prefill(std::span<const Request> requests) const {
 Result<ImagePrefix> Engine::read_images(std::vector<models::ProcessedImage> images,
                                         std::optional<std::string> system) const {
   return within_boundary(run_failure, [&]() -> Result<ImagePrefix> {
+    const ThreadScope threads(threads_);
     const c10::InferenceMode inference;
-    HOLISAFE_TRY(auto prompt, model_->render(image_alone(system), images));
+    HOLISAFE_TRY(auto prompt, model_->render(images_alone(images.size(), system), images));
     ImagePrefix out{std::move(system),
                     std::move(images),
                     up_to_images(std::move(prompt)),
@@ -125,15 +144,16 @@ Result<ImagePrefix> Engine::read_images(std::vector<models::ProcessedImage> imag
   });
 }
 
-Result<Prefill> Engine::prefill(const ImagePrefix& prefix, const models::Conversation& conversation) const {
+Result<Prefill> Engine::prefill(const ImagePrefix& prefix, const chat::Conversation& conversation) const {
   return within_boundary(run_failure, [&]() -> Result<Prefill> {
+    const ThreadScope threads(threads_);
     const c10::InferenceMode inference;
     HOLISAFE_TRY(const auto prompt, model_->render(conversation, prefix.images));
     const std::int64_t known = prefix.prompt.length();
     if (prompt.length() <= known ||
         !std::equal(prefix.prompt.input_ids.begin(), prefix.prompt.input_ids.end(), prompt.input_ids.begin()))
       return fail(ErrorKind::usage, "cannot continue from these images", "",
-                  "expected the system text they were read with");
+                  "expected them before all text, and the system text they were read with");
     Prefill out{{prompt.input_ids}, {prefix.verdict}, {}, prefix.cache.fork(), {}, {}};
     const std::vector<std::int64_t> rest(prompt.input_ids.begin() + known, prompt.input_ids.end());
     nn::DecoderInputs inputs;
@@ -149,6 +169,7 @@ Result<Prefill> Engine::prefill(const ImagePrefix& prefix, const models::Convers
 
 Result<Trace> Engine::trace(const Request& request) const {
   return within_boundary(run_failure, [&]() -> Result<Trace> {
+    const ThreadScope threads(threads_);
     const c10::InferenceMode inference;
     HOLISAFE_TRY(const auto prompt, model_->render(request.conversation, request.images));
     Trace out;
@@ -171,7 +192,7 @@ Result<Trace> Engine::trace(const Request& request) const {
     out.hidden_states = hidden.to(torch::kCPU, torch::kFloat32);
     out.logits = model_->decoder().logits(hidden).to(torch::kCPU, torch::kFloat32);
     if (guard_) {
-      HOLISAFE_TRY(const auto verdict, judge(*guard_, prompt, hidden, features));
+      HOLISAFE_TRY(const auto verdict, verdict_of(request, prompt, hidden, features));
       if (verdict)
         out.guard_logits = torch::tensor(std::vector<float>(verdict->logits.begin(), verdict->logits.end()));
     }

@@ -44,31 +44,6 @@ std::vector<torch::Tensor> Model::encode_images(std::span<const ProcessedImage> 
   return features;
 }
 
-torch::Tensor Model::embed(const Prompt& prompt, std::span<const torch::Tensor> image_features) const {
-  auto ids = torch::tensor(prompt.input_ids, torch::kInt64);
-  for (const ImageSpan& span : prompt.spans) ids.slice(0, span.begin, span.end).zero_();
-  auto embeddings = decoder_.embed(ids.to(device()));
-  if (prompt.spans.empty()) return embeddings.unsqueeze(0);
-
-  std::vector<torch::Tensor> parts;
-  std::int64_t position = 0;
-  std::int64_t image = -1;
-  std::int64_t taken = 0;
-  for (const ImageSpan& span : prompt.spans) {
-    if (span.image != image) taken = 0;
-    image = span.image;
-    const std::int64_t tokens = span.end - span.begin;
-    parts.push_back(embeddings.slice(0, position, span.begin));
-    parts.push_back(image_features[static_cast<std::size_t>(image)]
-                        .slice(0, taken, taken + tokens)
-                        .to(embeddings.scalar_type()));
-    taken += tokens;
-    position = span.end;
-  }
-  parts.push_back(embeddings.slice(0, position));
-  return at::cat(parts, 0).unsqueeze(0);
-}
-
 Result<void> Model::load_weights(const std::map<std::string, checkpoint::TensorView>& tensors,
                                  const checkpoint::NameRules& rules, const std::string& where,
                                  const LoadOptions& options) {

@@ -15,6 +15,7 @@
 #include <torch/types.h>
 
 #include "base/result.h"
+#include "chat/chat.h"
 #include "checkpoint/match.h"
 #include "image/image.h"
 #include "nn/decoder.h"
@@ -49,20 +50,6 @@ struct ProcessedImage {
   std::vector<std::int64_t> piece_tokens;  ///< soft tokens of each piece: the image, then its crops
 
   [[nodiscard]] std::int64_t tokens() const;
-};
-
-enum class Role { user, assistant };
-
-struct Turn {
-  Role role = Role::user;
-  std::string text;
-};
-
-/// Turns alternate, beginning with the user's; all images stand before the first turn's text. A conversation
-/// that ends with the user's turn is opened for an answer.
-struct Conversation {
-  std::optional<std::string> system;  ///< nothing: the template's default
-  std::vector<Turn> turns;
 };
 
 /// Positions [begin, end) that hold one piece of an image.
@@ -124,8 +111,9 @@ class Model {
   [[nodiscard]] virtual std::vector<torch::Tensor> encode_images(
       std::span<const ProcessedImage> images) const;
 
-  /// The family's template. Errors: usage (turns that do not alternate), and the tokenizer's.
-  virtual Result<Prompt> render(const Conversation& conversation,
+  /// The family's template; `images` are all of the conversation's, in order. Errors: those of check_turns()
+  /// and of the tokenizer.
+  virtual Result<Prompt> render(const chat::Conversation& conversation,
                                 std::span<const ProcessedImage> images) const = 0;
 
   /// Every weight and linear layer by canonical name, Part::vision, projector, then language.
@@ -133,11 +121,6 @@ class Model {
 
   /// Name of a canonical tensor in the files it came from; the canonical one if it came from none.
   [[nodiscard]] std::string file_name(const std::string& canonical) const;
-
-  /// The decoder's inputs for a prompt's embeddings [1, T, hidden_size] with features of all its images in
-  /// order.
-  [[nodiscard]] torch::Tensor embed(const Prompt& prompt,
-                                    std::span<const torch::Tensor> image_features) const;
 
   /// Binds weights from a checkpoint. Errors: those of checkpoint::match, and unsupported (a dtype that holds
   /// no weights).

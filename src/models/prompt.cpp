@@ -54,18 +54,25 @@ Result<Prompt> PromptText::encode(const tokenizer::Tokenizer& tokenizer, std::in
   return prompt;
 }
 
-Result<void> check_turns(const Conversation& conversation) {
+Result<void> check_turns(const chat::Conversation& conversation, std::size_t images) {
+  const auto refuse = [](std::size_t turn, const char* why) {
+    return fail(ErrorKind::usage, "cannot render a conversation", "turn " + std::to_string(turn + 1), why);
+  };
   if (conversation.turns.empty())
     return fail(ErrorKind::usage, "cannot render a conversation", "", "it has no turn");
-  Role expected = Role::user;
+  chat::Role expected = chat::Role::user;
+  std::size_t found = 0;
   for (std::size_t i = 0; i < conversation.turns.size(); ++i) {
-    if (conversation.turns[i].role != expected) {
-      return fail(ErrorKind::usage, "cannot render a conversation", "turn " + std::to_string(i + 1),
-                  "user and assistant must alternate, beginning with the user");
-    }
-    expected = expected == Role::user ? Role::assistant : Role::user;
+    const chat::Turn& turn = conversation.turns[i];
+    if (turn.role != expected) return refuse(i, "user and assistant must alternate, beginning with the user");
+    if (turn.role == chat::Role::assistant && turn.images() > 0)
+      return refuse(i, "expected text alone in an assistant's turn, found an image");
+    found += turn.images();
+    expected = expected == chat::Role::user ? chat::Role::assistant : chat::Role::user;
   }
-  return {};
+  if (found == images) return {};
+  return fail(ErrorKind::mismatch, "cannot place images in the prompt", "conversation",
+              "expected " + std::to_string(images) + " images in its turns, found " + std::to_string(found));
 }
 
 Result<void> check_ids(const Prompt& prompt, std::int64_t vocab_size) {

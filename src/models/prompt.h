@@ -43,8 +43,9 @@ class PromptText {
   std::deque<Part> parts_;
 };
 
-/// Errors: usage (no turn, or turns that do not alternate beginning with the user's).
-Result<void> check_turns(const Conversation& conversation);
+/// Errors: usage (no turn, turns that do not alternate beginning with the user's, an image in an assistant's
+/// turn), each naming the turn; mismatch (another number of images in its turns than `images`).
+Result<void> check_turns(const chat::Conversation& conversation, std::size_t images);
 
 /// That every id outside the images has a row in an embedding of `vocab_size` rows: files of a tokenizer and
 /// of weights may not belong together. Errors: mismatch (names id, token position and rows).

@@ -17,6 +17,7 @@
 
 #include "base/progress.h"
 #include "base/result.h"
+#include "chat/local_model.h"
 #include "http/client.h"
 #include "store/run_store.h"
 
@@ -59,18 +60,7 @@ class Responder {
   [[nodiscard]] virtual Faults faults() const = 0;
 };
 
-/// A local checkpoint and how to run it; words as the flags of `holisafe ask` take them.
-struct ModelSettings {
-  std::string model;    ///< checkpoint folder; empty: none
-  std::string guard;    ///< plug-in file; empty: the checkpoint's own, if it has one
-  std::string adapter;  ///< PEFT folder; may be empty
-  std::string dtype = "float32";
-  std::string device = "cpu";
-  std::string prompt_template;  ///< empty: the checkpoint's
-  std::string vision_tower;     ///< folder, for checkpoints without their own
-  std::string image_aspect;     ///< empty: the checkpoint's
-  int threads = 0;              ///< 0: as many as processors
-};
+using chat::ModelSettings;
 
 /// All that a command line says about who answers.
 struct ResponderSettings {

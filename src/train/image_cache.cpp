@@ -5,7 +5,7 @@
 
 #include <unistd.h>
 
-#include "image/image.h"
+#include "models/load_image.h"
 
 namespace holisafe::train {
 
@@ -18,14 +18,8 @@ Result<std::shared_ptr<const models::ProcessedImage>> ImageCache::get(std::size_
     std::scoped_lock lock(mutex_);
     if (kept_[index] != nullptr) return kept_[index];
   }
-  HOLISAFE_TRY(const image::Image image, image::load(paths_[index], image::DecodeOptions{}));
-  auto processed = model_.process_image(image);
-  if (!processed) {
-    Error error = processed.error();
-    error.where = paths_[index].string() + (error.where.empty() ? "" : ": " + error.where);
-    return fail(std::move(error));
-  }
-  auto made = std::make_shared<const models::ProcessedImage>(*std::move(processed));
+  HOLISAFE_TRY(auto processed, models::load_image(model_, chat::Image{paths_[index], nullptr}, {}));
+  auto made = std::make_shared<const models::ProcessedImage>(std::move(processed));
   const auto bytes = static_cast<std::uint64_t>(made->pixel_values.nbytes());
   std::scoped_lock lock(mutex_);
   if (kept_[index] == nullptr && bytes <= room_) {

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <thread>
 #include <utility>
 
 #include "train/objective.h"
@@ -11,8 +10,6 @@ namespace {
 constexpr std::size_t micro_batches_ahead = 8;
 
 bool finite(const torch::Tensor& loss) { return !loss.defined() || std::isfinite(loss.item<double>()); }
-
-int reading_threads() { return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 8U)); }
 
 class Joint final : public Objective {
  public:
@@ -28,7 +25,7 @@ class Joint final : public Objective {
     request_until(step);
     StepCounts counts;
     for (std::size_t left = sizes_.front(); left > 0; --left) {
-      HOLISAFE_TRY(MicroBatch batch, ahead_.next());
+      HOLISAFE_TRY(MicroBatch batch, *ahead_.next());
       counts.tokens += batch.supervised();
       counts.images += batch.labelled_count();
       batches_.push_back(std::move(batch));
@@ -78,7 +75,7 @@ class Joint final : public Objective {
     while (requested_ < step) {
       auto plan = this->plan(++requested_);
       sizes_.push_back(plan.size());
-      for (auto& samples : plan) ahead_.request(std::move(samples));
+      for (auto& samples : plan) ahead_.push(std::move(samples));
     }
   }
 
@@ -87,7 +84,7 @@ class Joint final : public Objective {
   std::vector<MicroBatch> batches_;  // of the step loaded
   std::int64_t requested_ = 0;       // last step whose micro-batches were requested
   std::deque<std::size_t> sizes_;    // micro-batches of each step requested and not loaded
-  Ahead ahead_;                      // last: its threads use what is above
+  MicroBatchesAhead ahead_;          // last: its threads use what is above
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -26,7 +27,7 @@ struct Collator::Building {
   std::map<std::size_t, std::size_t> place;  ///< of an image of the set in out.images
 };
 
-Result<models::Prompt> Collator::render(const Sample& sample, const models::Conversation& conversation,
+Result<models::Prompt> Collator::render(const Sample& sample, const chat::Conversation& conversation,
                                         Building& building) const {
   std::vector<models::ProcessedImage> images;
   for (const std::size_t image : sample.images) {
@@ -72,11 +73,11 @@ Result<MicroBatch> Collator::make(std::vector<std::int64_t> samples) const {
 }
 
 Result<MicroBatch> Collator::make_verdict(std::vector<std::int64_t> samples) const {
-  const models::Conversation opened{std::nullopt, {{models::Role::user, ""}}};
   Building building;
   building.out.samples = std::move(samples);
   for (const std::int64_t index : building.out.samples) {
     const Sample& sample = set_.samples[static_cast<std::size_t>(index)];
+    const auto opened = chat::single_turn(std::vector<chat::Image>(sample.images.size()), "");
     HOLISAFE_TRY(auto prompt, render(sample, opened, building));
     const std::int64_t end = prompt.spans.back().end;
     prompt.input_ids.resize(static_cast<std::size_t>(end));
@@ -122,47 +123,6 @@ MicroBatch Collator::finish(Building building) const {
   return std::move(out);
 }
 
-Ahead::Ahead(Task task, int threads) : task_(std::move(task)) {
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
-}
-
-Ahead::~Ahead() {
-  {
-    std::scoped_lock lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
-}
-
-void Ahead::work() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-    if (stopping_) return;
-    auto next = std::move(queue_.front());
-    queue_.pop_front();
-    lock.unlock();
-    next();
-    lock.lock();
-  }
-}
-
-void Ahead::request(std::vector<std::int64_t> samples) {
-  std::packaged_task<Result<MicroBatch>()> packaged(
-      [this, samples = std::move(samples)]() mutable { return task_(std::move(samples)); });
-  results_.push_back(packaged.get_future());
-  {
-    std::scoped_lock lock(mutex_);
-    queue_.push_back(std::move(packaged));
-  }
-  wake_.notify_one();
-}
-
-Result<MicroBatch> Ahead::next() {
-  auto result = std::move(results_.front());
-  results_.pop_front();
-  return result.get();
-}
+int reading_threads() { return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 8U)); }
 
 }  // namespace holisafe::train

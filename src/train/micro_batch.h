@@ -1,16 +1,11 @@
 // A micro-batch: samples rendered, padded and with everything the losses need to find their positions.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
-#include <functional>
-#include <future>
 #include <memory>
-#include <mutex>
-#include <thread>
 #include <vector>
 
+#include "base/ahead.h"
 #include "base/result.h"
 #include "models/model.h"
 #include "models/prompt_batch.h"
@@ -56,7 +51,7 @@ class Collator {
 
  private:
   struct Building;
-  Result<models::Prompt> render(const Sample& sample, const models::Conversation& conversation,
+  Result<models::Prompt> render(const Sample& sample, const chat::Conversation& conversation,
                                 Building& building) const;
   Result<void> cut(models::Prompt& prompt, const Sample& sample) const;
   MicroBatch finish(Building building) const;
@@ -67,31 +62,10 @@ class Collator {
   std::int64_t max_length_;
 };
 
-/// Runs tasks ahead on threads and hands out their results in the order they were asked for. The task must be
-/// thread-safe; request() and next() are called from one thread.
-class Ahead {
- public:
-  using Task = std::function<Result<MicroBatch>(std::vector<std::int64_t>)>;
-  Ahead(Task task, int threads);
-  Ahead(const Ahead&) = delete;
-  Ahead& operator=(const Ahead&) = delete;
-  ~Ahead();
+/// Micro-batches of given samples, made on threads before they are needed.
+using MicroBatchesAhead = Ahead<std::vector<std::int64_t>, Result<MicroBatch>>;
 
-  void request(std::vector<std::int64_t> samples);
-  [[nodiscard]] std::size_t waiting() const { return results_.size(); }
-  /// The oldest request's result. At least one must be waiting.
-  Result<MicroBatch> next();
-
- private:
-  void work();
-
-  Task task_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool stopping_ = false;
-  std::deque<std::packaged_task<Result<MicroBatch>()>> queue_;
-  std::deque<std::future<Result<MicroBatch>>> results_;
-  std::vector<std::thread> threads_;
-};
+/// Threads to make them on.
+int reading_threads();
 
 }  // namespace holisafe::train

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <thread>
 #include <utility>
 
 #include "train/joint_loss.h"
@@ -36,18 +35,18 @@ Result<Pooled> pool_samples(const PoolingRequest& request, ProcessGroup& group, 
     return fail(ErrorKind::missing, "cannot train a guard", "image_safety_label", "no labelled image");
   out.vectors = torch::zeros({count, request.model.info().hidden_size});
 
-  Ahead ahead(
+  MicroBatchesAhead ahead(
       [&](std::vector<std::int64_t> samples) { return request.collator.make_verdict(std::move(samples)); },
-      static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 8U)));
+      reading_threads());
   const std::int64_t stride = request.batch_size * group.rank().world_size;
   std::int64_t asked = request.batch_size * group.rank().rank;
   for (std::int64_t begin = asked; begin < count; begin += stride) {
     for (; asked < count && ahead.waiting() < 8; asked += stride) {
       const auto end = std::min(count, asked + request.batch_size);
-      ahead.request({first.begin() + asked, first.begin() + end});
+      ahead.push({first.begin() + asked, first.begin() + end});
     }
     if (stop.requested()) return fail(ErrorKind::interrupted, "stopped while pooling images");
-    HOLISAFE_TRY(const MicroBatch batch, ahead.next());
+    HOLISAFE_TRY(const MicroBatch batch, *ahead.next());
     const auto vectors = pooled_vectors(request.model, request.pooling, batch);
     out.vectors.narrow(0, begin, vectors.size(0)).copy_(vectors);
     if (progress != nullptr)

@@ -68,9 +68,11 @@ class Reading {
     for (const dataset::Turn& turn : conversation.turns) {
       const bool human = turn.from == dataset::Speaker::human;
       sample.conversation.turns.push_back(
-          {human ? models::Role::user : models::Role::assistant,
-           human ? without_placeholders(turn.value) : std::string(turn.value)});
+          {human ? chat::Role::user : chat::Role::assistant,
+           {human ? without_placeholders(turn.value) : std::string(turn.value)}});
     }
+    auto& opening = sample.conversation.turns.front().parts;
+    opening.insert(opening.begin(), sample.images.size(), chat::Image{});
     set_.samples.push_back(std::move(sample));
     return {};
   }
@@ -97,7 +99,7 @@ class Reading {
 
 std::int64_t Sample::text_bytes() const {
   std::size_t bytes = 0;
-  for (const models::Turn& turn : conversation.turns) bytes += turn.text.size();
+  for (const chat::Turn& turn : conversation.turns) bytes += turn.text().size();
   return static_cast<std::int64_t>(bytes);
 }
 

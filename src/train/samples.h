@@ -16,12 +16,12 @@ namespace holisafe::train {
 /// No guard label (PyTorch's ignored index, as in the data).
 inline constexpr std::int64_t no_label = -100;
 
-/// One conversation. Its turns hold no image placeholders and no white space around the user's words; the
-/// images stand before the first turn.
+/// One conversation. Its turns hold no image placeholders and no white space around the user's words; all
+/// images stand before the first turn's text, as LLaVA's training puts them.
 struct Sample {
   std::string id;                   ///< as the data has it; where it has none, file and row
   std::vector<std::size_t> images;  ///< into SampleSet::images
-  models::Conversation conversation;
+  chat::Conversation conversation;
   std::int64_t label = no_label;  ///< guard class 0-19, or no_label
 
   /// Bytes of all turns: what grouping by length goes by, with the images' tokens.

@@ -1,7 +1,11 @@
 // `holisafe ask`: verdict and answer from one prefill.
+#include "engine/ask.h"
+
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -23,79 +27,42 @@ struct Flags {
   bool json = false;
 };
 
-/// Seconds since it was last asked.
-class Stopwatch {
- public:
-  double lap() {
-    const auto now = std::chrono::steady_clock::now();
-    const std::chrono::duration<double> passed = now - last_;
-    last_ = now;
-    return passed.count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
-
-struct Outcome {
-  std::vector<std::int64_t> prompt_ids;
-  std::optional<taxonomy::Verdict> verdict;
-  engine::Answer answer;
-  nlohmann::ordered_json timings;
-};
-
-Result<Outcome> ask(const Flags& flags) {
-  Stopwatch watch;
-  Outcome out;
-  HOLISAFE_TRY(const auto engine, open_engine(flags.model));
-  out.timings["load_seconds"] = watch.lap();
-  HOLISAFE_TRY(const auto request, load_request(engine, flags.prompt));
-  out.timings["image_seconds"] = watch.lap();
-  HOLISAFE_TRY(auto prefill, engine.prefill(request));
-  out.timings["prefill_seconds"] = watch.lap();
-  out.prompt_ids = prefill.prompt_ids.front();
-  out.verdict = prefill.verdicts.front();
-  if (!flags.json) say_hardware(engine);
-  if (!flags.json && out.verdict)
-    fmt::print(stderr, "guard: {}\n", verdict_text(*out.verdict, flags.threshold));
-  engine::OnText on_text;
-  if (!flags.json) {
-    on_text = [](std::size_t, const std::string& text) {
-      fmt::print("{}", text);
-      std::fflush(stdout);
-    };
-  }
-  HOLISAFE_TRY(auto answers, engine.generate(std::move(prefill), flags.generate, on_text));
-  out.timings["decode_seconds"] = watch.lap();
-  out.answer = std::move(answers.front());
-  return out;
+/// Says what computes and what the guard saw, then prints the answer as it comes.
+void print_as_it_comes(const engine::Engine& engine, double threshold, engine::AskOptions& options) {
+  options.on_prompt = [&engine, threshold](const std::optional<taxonomy::Verdict>& verdict) {
+    say_hardware(engine);
+    if (verdict) fmt::print(stderr, "guard: {}\n", verdict_text(*verdict, threshold));
+  };
+  options.on_text = [](std::size_t, const std::string& text) {
+    fmt::print("{}", text);
+    std::fflush(stdout);
+  };
 }
 
-nlohmann::ordered_json to_json(const Outcome& outcome, double threshold) {
-  nlohmann::ordered_json out{{"answer", outcome.answer.text},
-                             {"finish_reason", engine::name(outcome.answer.finish_reason)},
-                             {"prompt_tokens", outcome.prompt_ids.size()},
-                             {"completion_tokens", outcome.answer.completion_ids.size()},
-                             {"prompt_token_ids", outcome.prompt_ids},
-                             {"completion_token_ids", outcome.answer.completion_ids},
-                             {"guard", nullptr},
-                             {"timings", outcome.timings}};
-  if (outcome.verdict)
-    add_verdict(out["guard"] = nlohmann::ordered_json::object(), *outcome.verdict, threshold);
-  return out;
+Result<void> ask(const Flags& flags) {
+  HOLISAFE_TRY(const auto conversation, conversation_of(flags.prompt));
+  const auto began = std::chrono::steady_clock::now();
+  HOLISAFE_TRY(const auto engine, open_engine(flags.model));
+  const std::chrono::duration<double> load = std::chrono::steady_clock::now() - began;
+  engine::AskOptions options{.generate = flags.generate, .decode = flags.prompt.decode};
+  if (!flags.json) print_as_it_comes(engine, flags.threshold, options);
+  HOLISAFE_TRY(const auto asked, engine::ask(engine, conversation, options));
+  if (!flags.json) {
+    fmt::print("\n");
+    return {};
+  }
+  nlohmann::ordered_json guard;
+  if (asked.verdict) add_verdict(guard, *asked.verdict, flags.threshold);
+  const bool interrupted = asked.answer.finish_reason == engine::FinishReason::interrupted;
+  if (!interrupted) fmt::print("{}", json_line(engine::to_json(asked, guard, load.count())));
+  return {};
 }
 
 int run_ask(Flags& flags, Context& context) {
   const StopFlag& stop = context.stop();
-  flags.generate.stop = &stop;
-  const auto outcome = ask(flags);
-  if (!outcome) return report(outcome.error());
-  if (stop.requested()) {
-    if (!flags.json) fmt::print("\n");
-    return exit_interrupted;
-  }
-  fmt::print("{}", flags.json ? json_line(to_json(*outcome, flags.threshold)) : "\n");
-  return exit_ok;
+  flags.generate.interrupted = [&stop] { return stop.requested(); };
+  if (const auto asked = ask(flags); !asked) return report(asked.error());
+  return stop.requested() ? exit_interrupted : exit_ok;
 }
 
 }  // namespace

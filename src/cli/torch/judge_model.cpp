@@ -18,8 +18,7 @@ class JudgeModel {
 
   Result<std::string> answer(const judge::Question& question) {
     HOLISAFE_CHECK(read(question.image));
-    const models::Conversation conversation{std::nullopt, {{models::Role::user, question.text}}};
-    HOLISAFE_TRY(auto prefill, engine_.prefill(*prefix_, conversation));
+    HOLISAFE_TRY(auto prefill, engine_.prefill(*prefix_, chat::single_turn({chat::Image{}}, question.text)));
     engine::GenerateOptions options;
     options.max_new_tokens = judge::max_answer_tokens;
     HOLISAFE_TRY(auto answers, engine_.generate(std::move(prefill), options));

@@ -72,8 +72,8 @@ class ModelResponder : public runs::Responder {
  private:
   Result<engine::ImagePrefix> read(const std::string& image) const {
     HOLISAFE_TRY(const auto path, resolve_beneath(settings_.images, image));
-    HOLISAFE_TRY(auto images, load_images(engine_, {path.string()}, {}));
-    return engine_.read_images(std::move(images), system_);
+    HOLISAFE_TRY(auto processed, engine_.load(chat::Image{path, nullptr}, {}));
+    return engine_.read_images({std::move(processed)}, system_);
   }
 
   Result<Answer> answer_to(const store::Sample& sample) {
@@ -81,10 +81,11 @@ class ModelResponder : public runs::Responder {
       prefix_ = engine::within_boundary("cannot read image", [&] { return read(sample.images().front()); });
     if (!*prefix_) return fail(prefix_->error());
     const engine::ImagePrefix& prefix = **prefix_;
-    HOLISAFE_TRY(auto prefill, engine_.prefill(prefix, {system_, {{models::Role::user, sample.query}}}));
+    HOLISAFE_TRY(auto prefill,
+                 engine_.prefill(prefix, chat::single_turn({chat::Image{}}, sample.query, system_)));
     engine::GenerateOptions options;
     options.max_new_tokens = settings_.prompt.max_new_tokens;
-    options.stop = &hurry_;
+    options.interrupted = [this] { return hurry_.requested(); };
     HOLISAFE_TRY(auto answers, engine_.generate(std::move(prefill), options));
     engine::Answer& answer = answers.front();
     if (answer.finish_reason == engine::FinishReason::interrupted)

@@ -1,10 +1,10 @@
 // `holisafe model synth`: a random checkpoint in a family's own layout.
 #include <memory>
+#include <string>
 
 #include "cli/program.h"
 #include "cli/torch/commands.h"
-#include "engine/boundary.h"
-#include "models/registry/registry.h"
+#include "engine/merge.h"
 
 namespace holisafe::cli {
 namespace {
@@ -12,24 +12,13 @@ namespace {
 struct Flags {
   std::string family;
   models::SynthRequest request;
-  std::string out;
-  std::string corpus;
+  std::string out, corpus;
 };
 
 Result<void> synth(Flags& flags) {
-  HOLISAFE_TRY(const models::Family* const family, models::family_named(flags.family));
   flags.request.out = flags.out;
   flags.request.corpus = flags.corpus;
-  return engine::within_boundary("cannot make checkpoint", [&] { return family->synth(flags.request); });
-}
-
-std::string presets() {
-  std::string out;
-  for (const auto& family : models::families()) {
-    out += (out.empty() ? "" : "; ") + family.name + ":";
-    for (const auto& preset : family.presets) out += " " + preset;
-  }
-  return out;
+  return engine::synth(flags.family, flags.request);
 }
 
 }  // namespace
@@ -40,7 +29,7 @@ void add_model_synth(CLI::App& model) {
       declare(model, "synth", "Write a random checkpoint, for tests and benchmarks",
               {"holisafe model synth --family llava --preset tiny --seed 1 --guard --out tiny"});
   command->add_option("--family", flags->family, "Model family")->required();
-  command->add_option("--preset", flags->request.preset, "Sizes (" + presets() + ")")->required();
+  command->add_option("--preset", flags->request.preset, "Sizes (" + engine::presets() + ")")->required();
   command->add_option("--seed", flags->request.seed, "Seed of the weights");
   command->add_flag("--guard", flags->request.guard, "With a random guard inside");
   command->add_option("--corpus", flags->corpus,

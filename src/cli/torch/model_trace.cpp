@@ -1,12 +1,12 @@
 // `holisafe model trace`: every stage of one prefill, for checking parity.
 #include <memory>
+#include <utility>
 
-#include "checkpoint/safetensors.h"
 #include "cli/program.h"
 #include "cli/torch/commands.h"
 #include "cli/torch/model_flags.h"
 #include "cli/torch/prompt_flags.h"
-#include "models/weights.h"
+#include "engine/trace_file.h"
 
 namespace holisafe::cli {
 namespace {
@@ -19,20 +19,10 @@ struct Flags {
 
 Result<void> trace(const Flags& flags) {
   HOLISAFE_TRY(const auto engine, open_engine(flags.model));
-  HOLISAFE_TRY(const auto request, load_request(engine, flags.prompt));
+  HOLISAFE_TRY(auto conversation, conversation_of(flags.prompt));
+  HOLISAFE_TRY(const auto request, engine.load(std::move(conversation), flags.prompt.decode));
   HOLISAFE_TRY(const auto trace, engine.trace(request));
-  std::vector<checkpoint::TensorSource> sources;
-  const auto add = [&sources](const std::string& name, const torch::Tensor& tensor) {
-    if (tensor.defined()) sources.push_back(models::source_of(name, tensor));
-  };
-  add("input_ids", trace.input_ids);
-  add("pixel_values", trace.pixel_values);
-  add("image_grid_thw", trace.image_grid_thw);
-  add("image_features", trace.image_features);
-  add("hidden_states", trace.hidden_states);
-  add("logits", trace.logits);
-  add("guard_logits", trace.guard_logits);
-  return checkpoint::write_safetensors(flags.out, std::move(sources), {{"format", "pt"}});
+  return engine::write(trace, flags.out);
 }
 
 }  // namespace

@@ -147,7 +147,7 @@ void keep_freed_pages() {
 
 int run_train(CLI::App& command, TrainFlags& flags, Context& context) {
   if (const auto ready = finish_settings(command, flags); !ready) return report(ready.error());
-  engine::set_threads(flags.layout.threads);
+  const engine::ThreadScope threads(flags.layout.threads);
   keep_freed_pages();
   TerminalProgress progress("train", "steps");
   const auto done = train::train(flags.settings, {&progress, context.stop(), warn});

@@ -43,7 +43,7 @@ class Gemma3 final : public Model {
     return encode(at::cat(pixels)).split_with_sizes(tokens);
   }
 
-  Result<Prompt> render(const Conversation& conversation,
+  Result<Prompt> render(const chat::Conversation& conversation,
                         std::span<const ProcessedImage> images) const override {
     HOLISAFE_TRY(const PromptText text, fill_template(conversation, images));
     HOLISAFE_TRY(auto prompt, text.encode(tokenizer(), info_.image_token_id, images));

@@ -50,7 +50,7 @@ class Gemma3Model : public testing::Test {
 
   static Prompt rendered(const Model& model, const std::string& text,
                          std::span<const ProcessedImage> images) {
-    return *model.render({std::nullopt, {{Role::user, text}}}, images);
+    return *model.render(chat::single_turn(std::vector<chat::Image>(images.size()), text), images);
   }
 
   static std::filesystem::path folder_;
@@ -62,11 +62,11 @@ std::filesystem::path Gemma3Model::folder_;
 TEST_F(Gemma3Model, WritesItsTemplateAndSupervisesAnswers) {
   const auto model = open();
   const std::vector<ProcessedImage> images{processed(*model, 9, 9)};
-  const Conversation conversation{"Be kind. ",
-                                  {{Role::user, " hello\n"},
-                                   {Role::assistant, "\tgood day "},
-                                   {Role::user, "<end_of_turn>"},
-                                   {Role::assistant, "no"}}};
+  const chat::Conversation conversation{"Be kind. ",
+                                        {{chat::Role::user, {chat::Image{}, " hello\n"}},
+                                         {chat::Role::assistant, {"\tgood day "}},
+                                         {chat::Role::user, {"<end_of_turn>"}},
+                                         {chat::Role::assistant, {"no"}}}};
   const auto prompt = model->render(conversation, images);
   ASSERT_TRUE(prompt) << prompt.error().message();
   std::string soft;
@@ -82,6 +82,26 @@ TEST_F(Gemma3Model, WritesItsTemplateAndSupervisesAnswers) {
   EXPECT_EQ(model->tokenizer().decode(supervised, false), "good day<end_of_turn>no<end_of_turn>");
   const auto end = *model->tokenizer().token_id("<end_of_turn>");
   EXPECT_EQ(std::count(prompt->input_ids.begin(), prompt->input_ids.end(), end), 4);  // the typed one is text
+}
+
+TEST_F(Gemma3Model, PutsImagesWhereTheyStandAndStripsEachText) {
+  const auto model = open();
+  const std::vector<ProcessedImage> images{processed(*model, 9, 9), processed(*model, 30, 9)};
+  const chat::Conversation conversation{std::nullopt,
+                                        {{chat::Role::user, {" one \n", chat::Image{}, " two "}},
+                                         {chat::Role::assistant, {" so ", " it is "}},
+                                         {chat::Role::user, {"three", chat::Image{}}}}};
+  const auto prompt = model->render(conversation, images);
+  ASSERT_TRUE(prompt) << prompt.error().message();
+  std::string image = "\n\n<start_of_image>";
+  for (int i = 0; i < 4; ++i) image += "<image_soft_token>";
+  image += "<end_of_image>\n\n";
+  EXPECT_EQ(model->tokenizer().decode(prompt->input_ids, false),
+            "<bos><start_of_turn>user\none" + image +
+                "two<end_of_turn>\n<start_of_turn>model\nsoit is<end_of_turn>\n<start_of_turn>user\nthree" +
+                image + "<end_of_turn>\n<start_of_turn>model\n");
+  ASSERT_EQ(prompt->spans.size(), 2U);
+  EXPECT_EQ(prompt->spans[1].image, 1);
 }
 
 TEST_F(Gemma3Model, EncodesABatchAsItEncodesEachImage) {

@@ -35,17 +35,28 @@ std::string begin_turn(std::string_view role) {
   return std::string(begin_turn_token) + std::string(role) + "\n";
 }
 
+/// Every piece of text is stripped on its own.
+std::string stripped(const chat::Turn& turn) {
+  std::string out;
+  for (const chat::Part& part : turn.parts) {
+    if (const auto* words = std::get_if<std::string>(&part)) out += strip(*words);
+  }
+  return out;
+}
+
 }  // namespace
 
-Result<PromptText> fill_template(const Conversation& conversation, std::span<const ProcessedImage> images) {
-  HOLISAFE_CHECK(check_turns(conversation));
+Result<PromptText> fill_template(const chat::Conversation& conversation,
+                                 std::span<const ProcessedImage> images) {
+  HOLISAFE_CHECK(check_turns(conversation, images.size()));
   PromptText text;
   text.markup(std::string(begin_text_token));
+  auto image = images.begin();
   for (std::size_t i = 0; i < conversation.turns.size(); ++i) {
-    const Turn& turn = conversation.turns[i];
-    if (turn.role == Role::assistant) {
+    const chat::Turn& turn = conversation.turns[i];
+    if (turn.role == chat::Role::assistant) {
       text.markup(begin_turn("model"));
-      text.answer(std::string(strip(turn.text)), std::string(end_turn_token));
+      text.answer(stripped(turn), std::string(end_turn_token));
       text.markup("\n");
       continue;
     }
@@ -54,13 +65,16 @@ Result<PromptText> fill_template(const Conversation& conversation, std::span<con
       text.typed(*conversation.system);
       text.markup("\n\n");
     }
-    if (i == 0) {
-      for (const ProcessedImage& image : images) text.markup(image_markup(image));
+    for (const chat::Part& part : turn.parts) {
+      if (const auto* words = std::get_if<std::string>(&part)) {
+        text.typed(std::string(strip(*words)));
+      } else {
+        text.markup(image_markup(*image++));
+      }
     }
-    text.typed(std::string(strip(turn.text)));
     text.markup(std::string(end_turn_token) + "\n");
   }
-  if (conversation.turns.back().role == Role::user) text.markup(begin_turn("model"));
+  if (conversation.turns.back().role == chat::Role::user) text.markup(begin_turn("model"));
   return text;
 }
 

@@ -17,8 +17,9 @@ inline constexpr std::string_view begin_image_token = "<start_of_image>";
 inline constexpr std::string_view image_token = "<image_soft_token>";
 inline constexpr std::string_view end_image_token = "<end_of_image>";
 
-/// `<bos>` once; the system's text and an empty line before the first user's text; images between them;
-/// everybody's text stripped but the system's. Errors: usage (turns that do not alternate).
-Result<PromptText> fill_template(const Conversation& conversation, std::span<const ProcessedImage> images);
+/// `<bos>` once; the system's text and an empty line before the first user's turn; images where they stand;
+/// every piece of text stripped but the system's. Errors: those of check_turns().
+Result<PromptText> fill_template(const chat::Conversation& conversation,
+                                 std::span<const ProcessedImage> images);
 
 }  // namespace holisafe::models::gemma3

@@ -180,7 +180,8 @@ std::vector<torch::Tensor> Llava::encode_images(std::span<const ProcessedImage> 
   return out;
 }
 
-Result<Prompt> Llava::render(const Conversation& conversation, std::span<const ProcessedImage> images) const {
+Result<Prompt> Llava::render(const chat::Conversation& conversation,
+                             std::span<const ProcessedImage> images) const {
   HOLISAFE_TRY(auto prompt, render_conversation(format_, tokenizer(), conversation, images));
   HOLISAFE_CHECK(check_ids(prompt, config_.text.vocab_size));
   return prompt;

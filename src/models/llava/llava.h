@@ -32,7 +32,7 @@ class Llava final : public Model {
   torch::Tensor encode_image(const ProcessedImage& image) const override;
   [[nodiscard]] std::vector<torch::Tensor> encode_images(
       std::span<const ProcessedImage> images) const override;
-  Result<Prompt> render(const Conversation& conversation,
+  Result<Prompt> render(const chat::Conversation& conversation,
                         std::span<const ProcessedImage> images) const override;
 
  protected:

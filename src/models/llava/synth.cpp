@@ -157,19 +157,21 @@ Json preprocessor_of(const Preset& preset) {
   return out;
 }
 
-/// The template in transformers' form: pictures first, then the text, as render_conversation() puts it.
+/// The released template in transformers' form, as render_conversation() puts it: a turn's pictures first,
+/// then its texts. An answer ends with the end token, as in training.
 constexpr const char* chat_template_text =
     "{%- for message in messages -%}\n"
     "{%- set parts = [{'type': 'text', 'text': message['content']}] if message['content'] is string else "
     "message['content'] -%}\n"
-    "{%- if message['role'] == 'user' -%}{{- 'USER: ' -}}"
-    "{%- elif message['role'] == 'assistant' -%}{{- ' ASSISTANT: ' -}}{%- endif -%}\n"
+    "{%- if message['role'] != 'system' -%}{{- message['role'].upper() + ': ' -}}{%- endif -%}\n"
     "{%- for part in parts if part['type'] == 'image' -%}{{- '<image>\\n' -}}{%- endfor -%}\n"
-    "{%- for part in parts if part['type'] == 'text' -%}{{- part['text'] -}}{%- endfor -%}\n"
-    "{%- if message['role'] == 'system' -%}{{- ' ' -}}"
-    "{%- elif message['role'] == 'assistant' -%}{{- '</s>' -}}{%- endif -%}\n"
+    "{%- for part in parts if part['type'] == 'text' -%}\n"
+    "{{- part['text'] -}}\n"
+    "{%- if message['role'] != 'assistant' or not loop.last -%}{{- ' ' -}}{%- endif -%}\n"
     "{%- endfor -%}\n"
-    "{%- if add_generation_prompt -%}{{- ' ASSISTANT:' -}}{%- endif -%}\n";
+    "{%- if message['role'] == 'assistant' -%}{{- '</s>' -}}{%- endif -%}\n"
+    "{%- endfor -%}\n"
+    "{%- if add_generation_prompt -%}{{- 'ASSISTANT:' -}}{%- endif -%}\n";
 
 Result<void> write_side_files(const Preset& preset, const std::filesystem::path& out) {
   HOLISAFE_CHECK(checkpoint::write_json(out / "tokenizer.json", tokenizer_of(preset)));

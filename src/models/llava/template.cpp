@@ -18,38 +18,81 @@ constexpr const char* llava_system =
     "A chat between a curious human and an artificial intelligence assistant. "
     "The assistant gives helpful, detailed, and polite answers to the human's questions.";
 
-/// The conversation's text; a section begins at the start and after each image of the original layout.
-std::vector<PromptText> sections_of(const Template& format, const Conversation& conversation,
-                                    std::span<const ProcessedImage> images) {
-  std::vector<PromptText> sections(1);
-  const std::string& system = conversation.system ? *conversation.system : format.system;
-  if (!system.empty()) {
-    sections.back().typed(system);
-    sections.back().markup(" ");
+/// A conversation's text; a section begins at the start and after each image of the original layout.
+class Sections {
+ public:
+  Sections(Layout layout, std::span<const ProcessedImage> images) : layout_(layout), images_(images) {}
+
+  std::vector<PromptText> fill(const std::string& system, const std::vector<chat::Turn>& turns) && {
+    if (!system.empty()) {
+      last().typed(system);
+      last().markup(" ");
+    }
+    for (const chat::Turn& turn : turns) {
+      if (turn.role == chat::Role::assistant) {
+        last().answer(" " + joined(turn), end_token);
+      } else {
+        last().markup("USER: ");
+        user(turn);
+        last().markup("ASSISTANT:");
+      }
+    }
+    return std::move(sections_);
   }
-  sections.back().markup("USER: ");
-  for (const ProcessedImage& image : images) {
-    if (format.layout == Layout::original) {
-      sections.emplace_back();
+
+ private:
+  PromptText& last() { return sections_.back(); }
+
+  /// A user's turn and the space behind it.
+  void user(const chat::Turn& turn) {
+    if (layout_ == Layout::hf) {
+      for (std::size_t i = 0; i < turn.images(); ++i) image(true);
+      for (const chat::Part& part : turn.parts) {
+        if (const auto* text = std::get_if<std::string>(&part)) {
+          last().typed(*text);
+          last().markup(" ");
+        }
+      }
+      return;
+    }
+    bool opens = true;
+    for (const chat::Part& part : turn.parts) {
+      if (const auto* text = std::get_if<std::string>(&part)) {
+        last().typed(*text);
+        opens = false;
+      } else {
+        image(opens);
+      }
+    }
+    last().markup(" ");
+  }
+
+  void image(bool opens) {
+    if (layout_ == Layout::original) {
+      sections_.emplace_back();
     } else {
       std::string placeholders;
-      for (std::int64_t i = 0; i < image.tokens(); ++i) placeholders += image_token;
-      sections.back().markup(std::move(placeholders));
+      for (std::int64_t i = 0; i < images_[placed_].tokens(); ++i) placeholders += image_token;
+      last().markup(std::move(placeholders));
     }
-    sections.back().markup("\n");
+    ++placed_;
+    if (opens) last().markup("\n");
   }
-  for (std::size_t i = 0; i < conversation.turns.size(); ++i) {
-    const Turn& turn = conversation.turns[i];
-    if (turn.role == Role::assistant) {
-      sections.back().answer(" " + turn.text, end_token);
-      continue;
+
+  [[nodiscard]] std::string joined(const chat::Turn& turn) const {
+    if (layout_ == Layout::original) return turn.text();
+    std::string out;
+    for (const chat::Part& part : turn.parts) {
+      if (const auto* text = std::get_if<std::string>(&part)) out += (out.empty() ? "" : " ") + *text;
     }
-    if (i > 0) sections.back().markup("USER: ");
-    sections.back().typed(turn.text);
-    sections.back().markup(" ASSISTANT:");
+    return out;
   }
-  return sections;
-}
+
+  Layout layout_;
+  std::span<const ProcessedImage> images_;
+  std::size_t placed_ = 0;
+  std::vector<PromptText> sections_ = std::vector<PromptText>(1);
+};
 
 /// Puts a section's ids behind those there are, and an image before all sections but the first.
 void append(Prompt& prompt, const Prompt& section, std::int64_t image, const Template& format,
@@ -89,8 +132,9 @@ Result<Template> template_of(const Config& config, const std::string& name) {
 }
 
 Result<Prompt> render_conversation(const Template& format, const tokenizer::Tokenizer& tokenizer,
-                                   const Conversation& conversation, std::span<const ProcessedImage> images) {
-  HOLISAFE_CHECK(check_turns(conversation));
+                                   const chat::Conversation& conversation,
+                                   std::span<const ProcessedImage> images) {
+  HOLISAFE_CHECK(check_turns(conversation, images.size()));
   const bool original = format.layout == Layout::original;
   Prompt prompt;
   if (const auto bos = tokenizer.bos_id()) {
@@ -98,7 +142,8 @@ Result<Prompt> render_conversation(const Template& format, const tokenizer::Toke
     prompt.supervised.push_back(0);
   }
   std::int64_t image = -1;
-  for (const PromptText& section : sections_of(format, conversation, images)) {
+  const std::string& system = conversation.system ? *conversation.system : format.system;
+  for (const PromptText& section : Sections(format.layout, images).fill(system, conversation.turns)) {
     const auto inside = original ? std::span<const ProcessedImage>() : images;
     HOLISAFE_TRY(const Prompt encoded, section.encode(tokenizer, format.image_token_id, inside));
     append(prompt, encoded, image++, format, images);

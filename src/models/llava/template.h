@@ -21,11 +21,13 @@ struct Template {
 /// sentence; the original has vicuna_v1 (default) and llava_v1. Errors: usage (names the known ones).
 Result<Template> template_of(const Config& config, const std::string& name);
 
-/// `{system }USER: {<image>\n}…{text} ASSISTANT: {text}</s>USER: …`. In transformers' layout all of it is
-/// tokenised as one text. In the original layout what stands between two images is tokenised on its own, as
-/// SentencePiece does it, so that a dummy prefix follows every image. Errors: those of check_turns and of the
-/// tokenizer.
+/// `{system }USER: {<image>\n}…{text} ASSISTANT: {text}</s>USER: …`. In transformers' layout a turn's images
+/// stand before its texts, which a space parts, and all of it is tokenised as one text. In the original
+/// layout images stand where they stand, with a new line behind those that open a turn; what stands between
+/// two images is tokenised on its own, as SentencePiece does it, so that a dummy prefix follows every image.
+/// Errors: those of check_turns and of the tokenizer.
 Result<Prompt> render_conversation(const Template& format, const tokenizer::Tokenizer& tokenizer,
-                                   const Conversation& conversation, std::span<const ProcessedImage> images);
+                                   const chat::Conversation& conversation,
+                                   std::span<const ProcessedImage> images);
 
 }  // namespace holisafe::models::llava

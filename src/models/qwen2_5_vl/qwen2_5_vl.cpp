@@ -37,7 +37,7 @@ class QwenModel final : public Model {
     return tower_.forward(image.pixel_values.to(device(), dtype()), grid(image));
   }
 
-  [[nodiscard]] Result<Prompt> render(const Conversation& conversation,
+  [[nodiscard]] Result<Prompt> render(const chat::Conversation& conversation,
                                       std::span<const ProcessedImage> images) const override;
 
  protected:
@@ -55,16 +55,14 @@ class QwenModel final : public Model {
   std::int64_t video_token_id_;
 };
 
-void add_images(PromptText& text, std::span<const ProcessedImage> images) {
-  for (const ProcessedImage& image : images) {
-    std::string placeholders;
-    for (std::int64_t i = 0; i < image.tokens(); ++i) placeholders += image_token;
-    text.markup("<|vision_start|>" + placeholders + "<|vision_end|>");
-  }
+std::string image_markup(const ProcessedImage& image) {
+  std::string out = "<|vision_start|>";
+  for (std::int64_t i = 0; i < image.tokens(); ++i) out += image_token;
+  return out + "<|vision_end|>";
 }
 
-/// ChatML as the released chat template writes it: the system turn first, images before the first text.
-PromptText fill_template(const Conversation& conversation, std::span<const ProcessedImage> images) {
+/// ChatML as the released chat template writes it: the system turn first, images where they stand.
+PromptText fill_template(const chat::Conversation& conversation, std::span<const ProcessedImage> images) {
   PromptText text;
   text.markup("<|im_start|>system\n");
   if (conversation.system) {
@@ -73,26 +71,31 @@ PromptText fill_template(const Conversation& conversation, std::span<const Proce
     text.markup(default_system);
   }
   text.markup("<|im_end|>\n");
-  for (std::size_t i = 0; i < conversation.turns.size(); ++i) {
-    const Turn& turn = conversation.turns[i];
-    if (turn.role == Role::assistant) {
+  auto image = images.begin();
+  for (const chat::Turn& turn : conversation.turns) {
+    if (turn.role == chat::Role::assistant) {
       text.markup("<|im_start|>assistant\n");
-      text.answer(turn.text, "<|im_end|>");
+      text.answer(turn.text(), "<|im_end|>");
       text.markup("\n");
       continue;
     }
     text.markup("<|im_start|>user\n");
-    if (i == 0) add_images(text, images);
-    text.typed(turn.text);
+    for (const chat::Part& part : turn.parts) {
+      if (const auto* words = std::get_if<std::string>(&part)) {
+        text.typed(*words);
+      } else {
+        text.markup(image_markup(*image++));
+      }
+    }
     text.markup("<|im_end|>\n");
   }
-  if (conversation.turns.back().role == Role::user) text.markup("<|im_start|>assistant\n");
+  if (conversation.turns.back().role == chat::Role::user) text.markup("<|im_start|>assistant\n");
   return text;
 }
 
-Result<Prompt> QwenModel::render(const Conversation& conversation,
+Result<Prompt> QwenModel::render(const chat::Conversation& conversation,
                                  std::span<const ProcessedImage> images) const {
-  HOLISAFE_CHECK(check_turns(conversation));
+  HOLISAFE_CHECK(check_turns(conversation, images.size()));
   HOLISAFE_TRY(Prompt prompt,
                fill_template(conversation, images).encode(tokenizer(), info().image_token_id, images));
   for (const std::int64_t id : prompt.input_ids) {

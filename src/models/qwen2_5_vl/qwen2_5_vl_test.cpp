@@ -40,13 +40,16 @@ class Qwen : public testing::Test {
   }
 
   static Prompt ask(const std::string& text, std::span<const ProcessedImage> images) {
-    return *model->render({std::nullopt, {{Role::user, text}}}, images);
+    return *model->render(chat::single_turn(std::vector<chat::Image>(images.size()), text), images);
   }
 
-  static torch::Tensor hidden(const Prompt& prompt, std::span<const ProcessedImage> images) {
-    const auto features = model->encode_images(images);
-    return model->decoder().forward(
-        {model->embed(prompt, features), prompt.positions.unsqueeze(1), {}, {}})[0];
+  /// Hidden states of one prompt; its keys and values stay in `cache`, where one is given.
+  static torch::Tensor hidden(const Prompt& prompt, std::span<const ProcessedImage> images,
+                              nn::KvCache* cache = nullptr) {
+    const Prompt* const only = &prompt;
+    const auto batch = collate(*model, std::span(&only, 1), Padding::left);
+    const auto features = images.empty() ? torch::Tensor() : at::cat(model->encode_images(images), 0);
+    return model->decoder().forward(batch.inputs(embed(*model, batch, features)), cache)[0];
   }
 
   static inline std::filesystem::path folder;
@@ -77,8 +80,7 @@ TEST_F(Qwen, CachedDecodingGivesWhatOnePassGives) {
   Prompt prompt = ask("What is it?", one);
   EXPECT_LT(prompt.next_position, prompt.length());  // an image takes fewer positions than tokens
   nn::KvCache cache(model->info().num_layers);
-  const auto features = model->encode_images(one);
-  model->decoder().forward({model->embed(prompt, features), prompt.positions.unsqueeze(1), {}, {}}, &cache);
+  hidden(prompt, one, &cache);
   const auto token = torch::tensor({{std::int64_t{17}}});
   const auto place = at::full({3, 1, 1}, prompt.next_position, torch::kInt64);
   const auto stepped = model->decoder().forward({model->decoder().embed(token), place, {}, {}}, &cache);
@@ -89,10 +91,12 @@ TEST_F(Qwen, CachedDecodingGivesWhatOnePassGives) {
 }
 
 TEST_F(Qwen, SupervisesTheAnswersAndTheirEndTokens) {
-  const auto prompt = model->render(
-      {"Be brief.",
-       {{Role::user, "One?"}, {Role::assistant, "Yes."}, {Role::user, "Two?"}, {Role::assistant, "No."}}},
-      {});
+  const auto prompt = model->render({"Be brief.",
+                                     {{chat::Role::user, {"One?"}},
+                                      {chat::Role::assistant, {"Yes."}},
+                                      {chat::Role::user, {"Two?"}},
+                                      {chat::Role::assistant, {"No."}}}},
+                                    {});
   ASSERT_TRUE(prompt) << prompt.error().message();
   std::vector<std::int64_t> supervised;
   for (std::size_t i = 0; i < prompt->input_ids.size(); ++i) {
@@ -103,6 +107,45 @@ TEST_F(Qwen, SupervisesTheAnswersAndTheirEndTokens) {
             "<|im_start|>system\nBe "
             "brief.<|im_end|>\n<|im_start|>user\nOne?<|im_end|>\n<|im_start|>assistant\nYes.<|im_end|>\n"
             "<|im_start|>user\nTwo?<|im_end|>\n<|im_start|>assistant\nNo.<|im_end|>\n");
+}
+
+TEST_F(Qwen, PutsImagesWhereTheyStand) {
+  const std::array<ProcessedImage, 2> two{picture(150, 90), picture(60, 230)};
+  const auto prompt = model->render({std::nullopt,
+                                     {{chat::Role::user, {"One ", chat::Image{}, " or"}},
+                                      {chat::Role::assistant, {"Yes."}},
+                                      {chat::Role::user, {" two?\n", chat::Image{}}}}},
+                                    two);
+  ASSERT_TRUE(prompt) << prompt.error().message();
+  const auto image = [&](const ProcessedImage& picture) {
+    std::string out = "<|vision_start|>";
+    for (std::int64_t i = 0; i < picture.tokens(); ++i) out += "<|image_pad|>";
+    return out + "<|vision_end|>";
+  };
+  EXPECT_EQ(model->tokenizer().decode(prompt->input_ids, false),
+            "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\nOne " +
+                image(two[0]) +
+                " or<|im_end|>\n<|im_start|>assistant\nYes.<|im_end|>\n<|im_start|>user\n two?\n" +
+                image(two[1]) + "<|im_end|>\n<|im_start|>assistant\n");
+  ASSERT_EQ(prompt->spans.size(), 2U);
+  EXPECT_EQ(prompt->spans[1].image, 1);
+}
+
+TEST_F(Qwen, ConversationsThatCannotBeRenderedNameTheTurn) {
+  const std::array<ProcessedImage, 1> one{picture(150, 90)};
+  const auto asked = model->render(
+      {std::nullopt, {{chat::Role::user, {"One?"}}, {chat::Role::assistant, {chat::Image{}, "Yes."}}}}, one);
+  ASSERT_FALSE(asked);
+  EXPECT_EQ(asked.error().kind, ErrorKind::usage);
+  EXPECT_EQ(asked.error().where, "turn 2");
+  const auto twice =
+      model->render({std::nullopt, {{chat::Role::user, {"One?"}}, {chat::Role::user, {"Two?"}}}}, {});
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().where, "turn 2");
+  const auto fewer = model->render(chat::single_turn(std::vector<chat::Image>(2), "What?"), one);
+  ASSERT_FALSE(fewer);
+  EXPECT_EQ(fewer.error().kind, ErrorKind::mismatch);
+  EXPECT_EQ(fewer.error().detail, "expected 1 images in its turns, found 2");
 }
 
 TEST_F(Qwen, TheMergerIsTheProjector) {
