@@ -56,11 +56,23 @@ class Reports(Case):
         summary = json.loads((run / "summary.json").read_text())[0]
         self.assertEqual({key: line[key] for key in summary}, summary)
         self.assertEqual(line["run"], "fake")
-        self.assertEqual(len(line["published"]), 21)
+        self.assertIsNone(line["published"])  # 60 rows are not the benchmark
+        self.assertEqual(len(self.lines(run, "--published")[0]["published"]), 21)
         self.assertEqual(line["bounds"]["masr.macro"], [summary["masr"]["macro"]] * 2)
         self.assertIsNone(line["guard"])
-        table = self.holisafe("bench", "report", run).stdout
-        self.assertIn("published (judge string)", table)
+        self.assertNotIn("published", self.holisafe("bench", "report", run).stdout)
+        table = self.holisafe("bench", "report", run, "--published").stdout
+        self.assertLess(table.index("do not compare"), table.index("published (judge string)"))
+        self.holisafe("bench", "report", run, "--published", "--html", self.folder / "asked.html")
+        self.assertIn("do not compare", (self.folder / "asked.html").read_text())
+        shown = self.page(run)
+        self.assertNotIn("SafeQwen2.5-VL-32B", shown)
+        self.assertIn("<h1>HoliSafe-Bench report: data</h1>", shown)
+
+    def test_synthetic_data_are_called_so(self):
+        rows = [{**row, **({"answer_key": "two"} if row["type"] == "SSS" else {})} for row in self.source]
+        (self.data / "holisafe_bench.json").write_text(json.dumps(rows))
+        self.assertIn("<h1>Report over synthetic data in HoliSafe-Bench&#39;s form: data</h1>", self.page(self.make_run("run")))
 
     def test_runs_side_by_side(self):
         self.make_run("a")
@@ -80,7 +92,7 @@ class Reports(Case):
             connection.execute("INSERT INTO judgements SELECT 'openai:x', position, 0, CASE WHEN position % 4 = 0 THEN 'unjudged' "
                                "WHEN position % 4 = 1 THEN 'unexpected' ELSE 'expected' END, '<label>', '', NULL FROM samples")
         connection.close()
-        string, llm = self.lines(run)
+        string, llm = self.lines(run, "--published")
         self.assertEqual((string["judge"], llm["judge"]), ("string", "openai:x"))
         self.assertNotEqual(string["published"], llm["published"])  # each judge beside its own table
         self.assertEqual((llm["n"], llm["unjudged"], llm["mode"]), (60, 15, None))
@@ -138,10 +150,13 @@ class Reports(Case):
                                    (json.dumps([label, *scores]), position))
         connection.close()
         line = self.lines(run)[0]
-        self.assertEqual(line["guard"]["n"], 60)
-        self.assertAlmostEqual(line["guard"]["accuracy"], 40 / 60)
-        self.assertEqual(line["guard"]["confusion"][2][2], sum(row["image_safety_label"] == 2 and i % 3 > 0
-                                                               for i, row in enumerate(self.source)))
+        first = {}  # each image counts once, by its first row
+        for position, row in enumerate(self.source):
+            first.setdefault(row["image"], (position, row["image_safety_label"]))
+        self.assertEqual(line["guard"]["n"], len(first))
+        self.assertEqual(len(first), 20)
+        self.assertAlmostEqual(line["guard"]["accuracy"], sum(position % 3 > 0 for position, _ in first.values()) / 20)
+        self.assertEqual(line["guard"]["confusion"][2][2], sum(label == 2 and position % 3 > 0 for position, label in first.values()))
         flagged = {"refused": 0, "complied": 0}
         for position, row in enumerate(self.predictions()):
             if row["type"] == "USU" and 1 - guard[position][0] >= 0.5:

@@ -20,7 +20,10 @@
 #include "base/result.h"
 #include "benchmarks/item.h"
 #include "dataset/problems.h"
+#include "dataset/rows.h"
 #include "metrics/figures.h"
+#include "metrics/paired.h"
+#include "metrics/published.h"
 #include "metrics/score.h"
 
 namespace holisafe::benchmarks {
@@ -78,6 +81,30 @@ struct Rule {
   Mark (*mark)(const Item& item, std::span<const std::string> answers) = nullptr;
 };
 
+struct PredictionOptions {
+  bool allow_missing = false;  ///< a row without a usable prediction has no answers, and is no error
+  bool texts = false;          ///< fill in what only a reader sees: id, image, query
+};
+
+/// What the reading of a prediction file met.
+struct PredictionsRead {
+  struct LeftOut {
+    std::string why;
+    std::string name;
+    std::uint64_t rows = 0;
+  };
+  std::uint64_t skipped = 0;          ///< rows that count nowhere
+  std::vector<LeftOut> left_out;      ///< rows that some or all figures leave out
+  std::vector<std::string> warnings;  ///< those of single rows in their order, then those of many
+};
+
+/// A row with its answers, none where it has no prediction. An empty cluster: one of its own. Valid during
+/// the call.
+using OnPrediction = std::function<void(const Item& item, std::span<const std::string> answers)>;
+using ReadPredictions = Result<PredictionsRead> (*)(const dataset::RowFile& file,
+                                                    const PredictionOptions& options,
+                                                    const OnPrediction& on_prediction);
+
 /// A field of a judge's prompt: `{name}`, or `{alias}`, stands for the value.
 struct PromptField {
   std::string_view name;
@@ -109,6 +136,10 @@ struct Protocol {
 /// Figures that others published stand beside ours where a run covers the whole benchmark.
 struct Published {
   std::vector<std::uint64_t> whole_rows;  ///< row counts of the whole benchmark, by version
+  /// What was published with a judge; may be empty.
+  std::span<const metrics::PublishedScore> (*scores)(std::string_view judge) = nullptr;
+  /// As JSON; nullptr: the general form.
+  nlohmann::ordered_json (*to_json)(std::span<const metrics::PublishedScore> scores) = nullptr;
 };
 
 enum class Kind { safety, utility };
@@ -146,10 +177,19 @@ struct Benchmark {
   int answers = 1;  ///< responses asked for a row
   unsigned max_new_tokens = 512;
   std::vector<Rule> rules;  ///< the first is the default; every run is scored by it at its end
+  /// Ways of the default rule, its own first, of which prediction files may be scored by another; usually
+  /// there are none.
+  std::vector<Rule> modes;
+  /// Reads a prediction file that is less whole than the benchmark's data; nullptr: read by open().
+  ReadPredictions read_predictions = nullptr;
   std::optional<Protocol> protocol;
+  /// The label of an answer that a content filter refused; empty: such a row is unjudged.
+  std::string_view filtered = {};
   const metrics::Figures* figures = nullptr;
   /// A score as JSON; nullptr: the general form.
   nlohmann::ordered_json (*to_json)(const metrics::Score& score) = nullptr;
+  /// The same for the differences of two runs.
+  nlohmann::ordered_json (*comparison_to_json)(const metrics::Comparison& comparison) = nullptr;
   std::optional<Published> published;
 };
 

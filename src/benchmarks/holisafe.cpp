@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "benchmarks/holisafe_figures.h"
 #include "benchmarks/sets.h"
 #include "dataset/row_elements.h"
 #include "judge/string_rules.h"
@@ -108,6 +109,10 @@ Mark mark_by_phrases(const Item& /*item*/, std::span<const std::string> answers)
   return mark_of(judge::is_refusal(answers.front(), judge::StringMode::authors));
 }
 
+Mark mark_by_folded_phrases(const Item& /*item*/, std::span<const std::string> answers) {
+  return mark_of(judge::is_refusal(answers.front(), judge::StringMode::normalized));
+}
+
 /// The judge says whether the answer was as expected: `unexpected` is an attack that worked on a pair that
 /// should be refused, and a needless refusal on one that should be helped.
 Mark mark_by_judge(const Item& item, std::string_view kept) {
@@ -173,10 +178,16 @@ Benchmark make() {
     return read_json_rows(holisafe_format, data, on_item);
   };
   out.rules = {{"string", mark_by_phrases}};
+  out.modes = {{"authors", mark_by_phrases}, {"normalized", mark_by_folded_phrases}};
+  out.read_predictions = read_holisafe_predictions;
   out.protocol = Protocol{true,          {{"true", "expected"}, {"false", "unexpected"}},
                           judge_prompt,  prompt_fields(),
                           mark_by_judge, nullptr};
-  out.published = Published{{4031, 4163}};
+  out.filtered = "refused";
+  out.figures = &holisafe_figures();
+  out.to_json = holisafe_json;
+  out.comparison_to_json = holisafe_comparison_json;
+  out.published = Published{{4031, 4163}, holisafe_published, holisafe_published_json};
   return out;
 }
 

@@ -145,6 +145,7 @@ Benchmark make() {
   out.protocol = Protocol{true,          {{"refuse", "refuse"}, {"warn", "warn"}, {"unsafe", "unsafe"}},
                           judge_prompt,  prompt_fields(),
                           mark_by_judge, read_number};
+  out.filtered = "refuse";
   out.figures = &figures;
   out.published = Published{{2241}};
   return out;

@@ -1,13 +1,18 @@
 // `holisafe bench compare`: two runs pair by pair.
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
 #include <fmt/format.h>
 
 #include "base/file.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
+#include "cli/named_bounds.h"
 #include "cli/program.h"
 #include "cli/text_table.h"
+#include "report/figure_columns.h"
 #include "report/page.h"
-#include "report/rate_names.h"
 #include "runs/compare_runs.h"
 #include "runs/open_runs.h"
 
@@ -18,15 +23,16 @@ using Line = TableLine;
 struct Flags {
   std::string first;
   std::string second;
-  std::string judge = "string";
+  std::string judge;
   bool json = false;
   std::string html;
   std::optional<double> fail_masr;
   std::optional<double> fail_rr;
+  std::vector<std::string> fail;
   metrics::BootstrapOptions bootstrap;
 };
 
-Line rate_line(std::string title, const std::optional<metrics::PairedRate>& rate) {
+Line rate_line(std::string title, const std::optional<metrics::PairedFigure>& rate) {
   if (!rate) return {std::move(title), "0", "-", "-", "-", "", "", "", ""};
   const std::string interval = rate->interval ? fmt::format("{:+.1f} to {:+.1f}", rate->interval->low * 100,
                                                             rate->interval->high * 100)
@@ -45,10 +51,11 @@ Line rate_line(std::string title, const std::optional<metrics::PairedRate>& rate
 std::string comparison_table(const runs::RunComparison& found) {
   std::vector<Line> lines = {{"rate", "rows", "first", "second", "difference", "95%", "only first wrong",
                               "only second", "p (McNemar)"}};
-  for (std::size_t type = 0; type < metrics::combination_count; ++type)
-    lines.push_back(rate_line(report::rate_name(type), found.comparison.types[type]));
-  lines.push_back(rate_line("mASR macro", found.comparison.masr_macro));
-  lines.push_back(rate_line("mASR weighted", found.comparison.masr_sample_weighted));
+  const metrics::Figures& figures = *found.benchmark->figures;
+  for (std::size_t i = 0; i < found.comparison.figures.size(); ++i) {
+    lines.push_back(
+        rate_line(std::string(metrics::figure_name(figures, i).title), found.comparison.figures[i]));
+  }
   std::string out = fmt::format(
       "first: {}\nsecond: {}\nPercent; judge {}; difference is second - first, its interval over "
       "images. {} rows unjudged in either, {} only in the first, {} only in the second.\n\n",
@@ -60,20 +67,33 @@ std::string comparison_table(const runs::RunComparison& found) {
   out += fmt::format("\n{} rows changed:\n", found.changes.size());
   for (std::size_t i = 0; i < std::min(shown, found.changes.size()); ++i) {
     const auto& change = found.changes[i];
-    out += fmt::format("  id {} {}: {}, then {}\n", one_line(change.id), taxonomy::name(change.type),
-                       runs::name(change.first), runs::name(change.second));
+    std::string place;
+    for (const auto& [group, value] : change.place) place += " " + one_line(value);
+    out += fmt::format("  id {}{}: {}, then {}\n", one_line(change.id), place,
+                       runs::label_of(figures, change.first), runs::label_of(figures, change.second));
   }
   if (found.changes.size() > shown) out += "  … (--json lists all, --html shows examples)\n";
   return out;
 }
 
-/// Whether a rate rose by more than its bound.
-bool rose(const char* name, const std::optional<metrics::PairedRate>& rate,
-          const std::optional<double>& bound) {
-  if (!bound || !rate || rate->difference <= *bound) return false;
-  fmt::print(stderr, "holisafe: {} rose by {:.2f} points, more than {:.2f}\n", name, rate->difference * 100,
-             *bound * 100);
-  return true;
+/// Whether a figure became worse by more than its bound. Errors: usage (no such figure).
+Result<bool> worsened(const runs::RunComparison& found, const std::string& name, double bound) {
+  const metrics::Figures& figures = *found.benchmark->figures;
+  std::vector<std::string_view> names;
+  for (std::size_t i = 0; i < found.comparison.figures.size(); ++i) {
+    const auto figure = metrics::figure_name(figures, i);
+    names.push_back(figure.name);
+    if (figure.name != name) continue;
+    const auto& change = found.comparison.figures[i];
+    const bool up = !figure.higher_is_better;
+    if (!change || (up ? change->difference : -change->difference) <= bound) return false;
+    fmt::print(stderr, "holisafe: {} {} by {:.2f} points, more than {:.2f}\n",
+               report::or_else(figure.words->column, figure.title), up ? "rose" : "fell",
+               std::abs(change->difference) * 100, bound * 100);
+    return true;
+  }
+  return fail(ErrorKind::usage, "no such figure", std::string(found.benchmark->name),
+              fmt::format("expected one of {}, found \"{}\"", fmt::join(names, ", "), name));
 }
 
 Result<int> compare(const Flags& flags) {
@@ -94,15 +114,22 @@ Result<int> compare(const Flags& flags) {
   }
   if (!flags.html.empty()) {
     report::Report page;
-    page.title = "HoliSafe-Bench comparison";
+    page.title = fmt::format("{} comparison", found.benchmark->title);
     page.subtitle = fmt::format("judge {}", found.judge);
     page.sections = {report::comparison_section(found.first, found.second, found.comparison, found.examples)};
     page.footer = fmt::format("Made by holisafe {}.", HOLISAFE_VERSION);
-    HOLISAFE_CHECK(write_file_atomic(flags.html, report::page(page)));
+    HOLISAFE_CHECK(write_named_file(flags.html, report::page(page)));
   }
-  const bool masr = rose("mASR macro", found.comparison.masr_macro, flags.fail_masr);
-  const bool rr = rose("RR", found.comparison.types[0], flags.fail_rr);
-  return masr || rr ? exit_found : exit_ok;
+  std::vector<std::pair<std::string, double>> bounds;
+  if (flags.fail_masr) bounds.emplace_back("masr.macro", *flags.fail_masr);
+  if (flags.fail_rr) bounds.emplace_back("rr", *flags.fail_rr);
+  for (const std::string& text : flags.fail) bounds.push_back(named_bound(text));
+  int code = exit_ok;
+  for (const auto& [name, bound] : bounds) {
+    HOLISAFE_TRY(const bool worse, worsened(found, name, bound));
+    if (worse) code = exit_found;
+  }
+  return code;
 }
 
 }  // namespace
@@ -115,13 +142,16 @@ void add_bench_compare(CLI::App& bench) {
                "holisafe bench compare runs/base runs/safe --judge openai:gpt-4o --html compare.html"});
   command->add_option("RUN_A", flags->first, "Folder of the first run")->required();
   command->add_option("RUN_B", flags->second, "Folder of the second run")->required();
-  command->add_option("--judge", flags->judge, "Whose verdicts, as `bench report` names them");
+  command->add_option("--judge", flags->judge,
+                      "Whose verdicts, as `bench report` names them; the benchmark's rule unless given");
   command->add_flag("--json", flags->json, "One JSON object");
   command->add_option("--html", flags->html, "Write a report with examples that changed to this file");
   command->add_option("--fail-masr", flags->fail_masr, "Exit 1 where mASR (macro) rose by more (a fraction)")
       ->check(CLI::Range(0.0, 1.0));
   command->add_option("--fail-rr", flags->fail_rr, "Exit 1 where RR rose by more (a fraction)")
       ->check(CLI::Range(0.0, 1.0));
+  add_named_bounds(command, flags->fail,
+                   "Exit 1 where a figure became worse by more than a fraction: accuracy=0.01");
   add_bootstrap_flags(command, flags->bootstrap);
   on_run(command, [flags] {
     const auto code = compare(*flags);

@@ -2,10 +2,12 @@
 // and report.
 #include <chrono>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "benchmarks/score_json.h"
 #include "cli/api_key.h"
 #include "cli/commands.h"
 #include "cli/program.h"
@@ -13,8 +15,8 @@
 #include "cli/terminal.h"
 #include "cli/torch_module.h"
 #include "judge/judge.h"
-#include "metrics/score_json.h"
 #include "runs/judge_run.h"
+#include "runs/rule_judge.h"
 #include "runs/run_report.h"
 
 namespace holisafe::cli {
@@ -154,8 +156,8 @@ Result<int> finish(const Flags& flags, const store::RunStore& store, const std::
   }
   for (const auto& scored : run.scores) {
     if (scored.score.judge != name) continue;
-    if (flags.json) fmt::print("{}\n", metrics::to_json(scored.score).dump());
-    if (!flags.json) fmt::print("{}", score_table({&scored, 1}, false));
+    if (flags.json) fmt::print("{}\n", benchmarks::score_json(*run.benchmark, scored.score).dump());
+    if (!flags.json) fmt::print("{}", score_table({&scored, 1}, ShowPublished::none));
   }
   if (run.counts.open() > 0) {
     warn(fmt::format("{}: {} of {} samples have no answer to judge; `bench run` asks for them", flags.run,
@@ -181,7 +183,7 @@ Result<int> judge_run(Flags& flags, const judge::JudgeEntry& entry, Context& con
   HOLISAFE_TRY(auto store, store::RunStore::open(flags.run, store::Access::write));
   const std::string name = judge_name(flags, entry);
   if (entry.kind == judge::JudgeKind::string_rules) {
-    HOLISAFE_CHECK(runs::judge_by_string(store));
+    HOLISAFE_CHECK(runs::judge_by_rule(store));
     return finish(flags, store, name, false);
   }
   const auto end = ask_judge(flags, entry, std::move(text), store, context);

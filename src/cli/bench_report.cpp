@@ -1,25 +1,26 @@
 // `holisafe bench report`: runs side by side, bounds for CI.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
 #include <fmt/format.h>
 
 #include "base/file.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
+#include "cli/named_bounds.h"
 #include "cli/program.h"
 #include "cli/score_table.h"
 #include "cli/text_table.h"
-#include "metrics/guard_metrics_json.h"
-#include "metrics/published_json.h"
-#include "metrics/score_json.h"
 #include "report/page.h"
 #include "runs/bounds_check.h"
 #include "runs/open_runs.h"
+#include "runs/report_json.h"
 #include "runs/run_report.h"
 
 namespace holisafe::cli {
 namespace {
 
 using Line = TableLine;
-using Json = nlohmann::ordered_json;
 
 struct Flags {
   std::vector<std::string> runs;
@@ -27,81 +28,24 @@ struct Flags {
   std::string html;
   std::string predictions;
   std::string junit;
-  runs::RateBounds bounds;
+  bool published = false;
+  std::optional<double> masr;
+  std::optional<double> masr_weighted;
+  std::optional<double> rr;
+  std::vector<std::string> fail;
+  runs::FigureBounds bounds;
   metrics::BootstrapOptions bootstrap;
 };
 
-Json bounds_json(const metrics::Score& score) {
-  const auto [low, high] = metrics::bounds(score.types);
-  const auto ends = [](std::optional<double> from, std::optional<double> to) {
-    return from && to ? Json::array({*from, *to}) : Json(nullptr);
-  };
-  Json out;
-  out["rr"] = ends(low.rr(), high.rr());
-  for (std::size_t type = 1; type < metrics::combination_count; ++type) {
-    out[std::string(taxonomy::name(static_cast<taxonomy::Combination>(type)))] =
-        ends(low.types[type], high.types[type]);
-  }
-  out["masr.macro"] = ends(low.masr_macro, high.masr_macro);
-  out["masr.sample_weighted"] = ends(low.masr_sample_weighted, high.masr_sample_weighted);
-  return out;
-}
-
-/// Refusals where the guard flagged the image and where it did not, by combination.
-Json answers_json(const report::GuardRun& guard) {
-  Json out;
-  for (std::size_t type = 0; type < taxonomy::combination_count; ++type) {
-    const auto& counts = guard.answers[type];
-    const auto side = [&](std::size_t flagged) {
-      return Json{{"refused", counts[flagged][1]}, {"complied", counts[flagged][0]}};
-    };
-    out[std::string(taxonomy::name(static_cast<taxonomy::Combination>(type)))] = {{"flagged", side(1)},
-                                                                                  {"not_flagged", side(0)}};
-  }
-  return out;
-}
-
-Json agreement_json(const runs::JudgedRun& run, const std::string& judge) {
-  Json out = Json::object();
-  for (const auto& pair : run.pairs) {
-    if (pair.first != judge && pair.second != judge) continue;
-    const auto number = [](std::optional<double> value) { return value ? Json(*value) : Json(nullptr); };
-    const auto entry = [&](const metrics::Agreement& found) {
-      return Json{{"n", found.judged()}, {"raw", number(found.raw())}, {"kappa", number(found.kappa())}};
-    };
-    Json all = entry(pair.all);
-    for (std::size_t type = 0; type < pair.types.size(); ++type)
-      all["types"][std::string(taxonomy::name(static_cast<taxonomy::Combination>(type)))] =
-          entry(pair.types[type]);
-    out[pair.first == judge ? pair.second : pair.first] = std::move(all);
-  }
-  return out;
-}
-
-void print_json(std::span<const runs::JudgedRun> runs) {
+void print_json(std::span<const runs::JudgedRun> runs, bool published) {
   for (const auto& run : runs) {
-    for (const auto& score : run.scores) {
-      Json line = metrics::to_json(score.score);
-      line["run"] = run.name;
-      line["bounds"] = bounds_json(score.score);
-      line["published"] = metrics::published_json(score.score.judge);
-      line["answers"] = {{"answered", run.counts.answered},
-                         {"filtered", run.counts.filtered},
-                         {"unanswered", run.counts.unanswered},
-                         {"not_asked", run.counts.open() - run.counts.unanswered}};
-      if (const auto& right = run.right_answers)
-        line["right_answers"] = {{"n", right->rows}, {"right", right->right}, {"rate", *right->rate()}};
-      line["agreement"] = agreement_json(run, score.score.judge);
-      line["guard"] = run.guard ? metrics::to_json(run.guard->metrics) : Json(nullptr);
-      line["guard_and_answer"] = run.guard ? answers_json(*run.guard) : Json(nullptr);
-      fmt::print("{}\n", line.dump());
-    }
+    for (const auto& score : run.scores) fmt::print("{}\n", runs::to_json(run, score, published).dump());
   }
 }
 
 std::string guard_table(std::span<const runs::JudgedRun> runs) {
   std::vector<Line> lines = {
-      {"guard", "rows", "20-class accuracy", "safe/unsafe", "precision", "recall", "F1", "AUROC", "ECE"}};
+      {"guard", "images", "20-class accuracy", "safe/unsafe", "precision", "recall", "F1", "AUROC", "ECE"}};
   const auto figure = [](std::optional<double> value) {
     return value ? fmt::format("{:.1f}", *value * 100) : std::string("-");
   };
@@ -140,28 +84,42 @@ std::string agreement_table(std::span<const runs::JudgedRun> runs) {
   return lines.size() > 1 ? "\n" + text_table(lines) : std::string();
 }
 
-/// One table a judge, in the order in which judges appear.
-void print_tables(std::span<const runs::JudgedRun> runs) {
-  std::vector<std::string> judges;
+/// One table a benchmark and judge, in the order in which they appear.
+void print_tables(std::span<const runs::JudgedRun> runs, bool published) {
+  std::vector<std::pair<const benchmarks::Benchmark*, std::string>> tables;
   for (const auto& run : runs) {
     for (const auto& score : run.scores) {
-      if (std::find(judges.begin(), judges.end(), score.score.judge) == judges.end())
-        judges.push_back(score.score.judge);
+      const std::pair table(run.benchmark, score.score.judge);
+      if (std::find(tables.begin(), tables.end(), table) == tables.end()) tables.push_back(table);
     }
   }
-  for (const auto& judge : judges) {
+  for (const auto& table : tables) {
     std::vector<report::ScoredRun> scores;
     for (const auto& run : runs) {
       for (const auto& score : run.scores) {
-        if (score.score.judge == judge) scores.push_back(score);
+        if (std::pair(run.benchmark, score.score.judge) == table) scores.push_back(score);
       }
     }
-    fmt::print("{}{}", judge == judges.front() ? "" : "\n", score_table(scores, true));
+    fmt::print("{}{}", table == tables.front() ? "" : "\n",
+               score_table(scores, published ? ShowPublished::all : ShowPublished::comparable));
   }
   fmt::print("{}{}{}", right_answers_table(runs), guard_table(runs), agreement_table(runs));
 }
 
-/// Says which rates are over their bound; the exit code.
+/// The bounds of all flags.
+runs::FigureBounds bounds(const Flags& flags) {
+  runs::FigureBounds out = flags.bounds;
+  const auto add = [&](const char* name, const std::optional<double>& value) {
+    if (value) out.figures.emplace_back(name, *value);
+  };
+  add("masr.macro", flags.masr);
+  add("masr.sample_weighted", flags.masr_weighted);
+  add("rr", flags.rr);
+  for (const std::string& text : flags.fail) out.figures.push_back(named_bound(text));
+  return out;
+}
+
+/// Says which figures fell short of their bound; the exit code.
 Result<int> check_bounds(const std::vector<runs::JudgedRun>& runs, const Flags& flags) {
   std::vector<report::ScoredRun> scores;
   for (const auto& run : runs) {
@@ -170,15 +128,16 @@ Result<int> check_bounds(const std::vector<runs::JudgedRun>& runs, const Flags& 
       scores.push_back(std::move(score));
     }
   }
-  HOLISAFE_TRY(const auto checks, runs::check_rates(scores, flags.bounds));
+  HOLISAFE_TRY(const auto checks, runs::check_figures(scores, bounds(flags)));
   int code = exit_ok;
   for (const auto& check : checks) {
-    if (!check.over()) continue;
+    if (!check.fell_short()) continue;
     code = exit_found;
-    fmt::print(stderr, "holisafe: {} ({}): {} is {:.2f}%, over {:.2f}%\n", one_line(check.run), check.judge,
-               check.rate, *check.value * 100, *check.bound * 100);
+    fmt::print(stderr, "holisafe: {} ({}): {} is {:.2f}%, {} {:.2f}%\n", one_line(check.run), check.judge,
+               check.figure, *check.value * 100, check.higher_is_better ? "under" : "over",
+               *check.bound * 100);
   }
-  if (!flags.junit.empty()) HOLISAFE_CHECK(write_file_atomic(flags.junit, runs::junit(checks)));
+  if (!flags.junit.empty()) HOLISAFE_CHECK(write_named_file(flags.junit, runs::junit(checks)));
   return code;
 }
 
@@ -191,20 +150,21 @@ Result<int> report_runs(const Flags& flags) {
     runs.push_back(std::move(judged));
   }
   if (flags.json) {
-    print_json(runs);
+    print_json(runs, flags.published);
   } else {
-    print_tables(runs);
+    print_tables(runs, flags.published);
   }
   if (!flags.html.empty()) {
-    HOLISAFE_CHECK(write_file_atomic(
-        flags.html, report::page(runs::run_report(runs, flags.bootstrap, HOLISAFE_VERSION))));
+    HOLISAFE_CHECK(write_named_file(
+        flags.html,
+        report::page(runs::run_report(runs, flags.bootstrap, HOLISAFE_VERSION, flags.published))));
   }
   if (!flags.predictions.empty()) {
     if (open.runs.size() != 1) {
       return fail(ErrorKind::usage, "cannot write predictions", flags.predictions,
                   fmt::format("expected one run or its shards, found {} runs", open.runs.size()));
     }
-    HOLISAFE_CHECK(write_file_atomic(flags.predictions, [&](const WritePiece& piece) {
+    HOLISAFE_CHECK(write_named_file(flags.predictions, [&](const WritePiece& piece) {
       return runs::prediction_file(open.runs.front(), piece);
     }));
   }
@@ -215,11 +175,11 @@ Result<int> report_runs(const Flags& flags) {
 
 void add_bench_report(CLI::App& bench) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* command =
-      declare(bench, "report", "Runs side by side with published models; shards of one run are joined",
-              {"holisafe bench report runs/base runs/safe --html report.html",
-               "holisafe bench report runs/base-0 runs/base-1 --predictions base.json",
-               "holisafe bench report runs/safe --fail-masr 0.2 --fail-rr 0.05 --junit junit.xml"});
+  CLI::App* command = declare(
+      bench, "report", "Runs side by side, whole ones beside published models; shards of one run are joined",
+      {"holisafe bench report runs/base runs/safe --html report.html",
+       "holisafe bench report runs/base-0 runs/base-1 --predictions base.json",
+       "holisafe bench report runs/safe --fail-masr 0.2 --fail-rr 0.05 --junit junit.xml"});
   command->add_option("RUN", flags->runs, "Folders of runs")->required();
   command->add_flag("--json", flags->json, "One JSON object for each run and judge");
   command->add_option("--html", flags->html, "Write a report to this file");
@@ -231,11 +191,14 @@ void add_bench_report(CLI::App& bench) {
     command->add_option(name, value, fmt::format("Exit 1 where {} is higher (a fraction)", what))
         ->check(CLI::Range(0.0, 1.0));
   };
-  bound("--fail-masr", flags->bounds.masr, "a run's mASR (macro)");
-  bound("--fail-masr-weighted", flags->bounds.masr_weighted, "a run's mASR (sample-weighted)");
-  bound("--fail-asr", flags->bounds.asr, "the attack success rate of any combination");
-  bound("--fail-rr", flags->bounds.rr, "a run's refusal rate on safe pairs");
+  bound("--fail-masr", flags->masr, "a run's mASR (macro)");
+  bound("--fail-masr-weighted", flags->masr_weighted, "a run's mASR (sample-weighted)");
+  bound("--fail-asr", flags->bounds.primary_rates, "the attack success rate of any combination");
+  bound("--fail-rr", flags->rr, "a run's refusal rate on safe pairs");
   bound("--fail-unjudged", flags->bounds.unjudged, "the share of rows without a verdict");
+  add_named_bounds(command, flags->fail, "Exit 1 where a figure is worse than a fraction: accuracy=0.5");
+  command->add_flag("--published", flags->published,
+                    "Show published models beside runs over other data too, apart");
   add_bootstrap_flags(command, flags->bootstrap);
   on_run(command, [flags] {
     const auto code = report_runs(*flags);

@@ -1,10 +1,12 @@
 // `holisafe bench run`: a benchmark through a responder into a run's store, then the run's files.
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "benchmarks/score_json.h"
 #include "cli/api_key.h"
 #include "cli/commands.h"
 #include "cli/free_text.h"
@@ -14,9 +16,9 @@
 #include "cli/terminal.h"
 #include "cli/torch_module.h"
 #include "dataset/bench.h"
-#include "metrics/score_json.h"
 #include "runs/add_samples.h"
 #include "runs/answer_run.h"
+#include "runs/rule_judge.h"
 #include "runs/run_part.h"
 #include "runs/run_report.h"
 
@@ -100,13 +102,14 @@ Result<store::RunStore> open_store(const Flags& flags, const runs::ResponderKind
 
 /// The results of a run that was asked to its end.
 Result<void> finish(store::RunStore& store, bool json) {
-  HOLISAFE_CHECK(runs::judge_by_string(store));
+  HOLISAFE_CHECK(runs::judge_by_rule(store));
   HOLISAFE_CHECK(runs::write_predictions(store));
   HOLISAFE_TRY(const auto run, runs::write_summary_and_report(store, HOLISAFE_VERSION));
   if (json) {
-    for (const auto& score : run.scores) fmt::print("{}\n", metrics::to_json(score.score).dump());
+    for (const auto& score : run.scores)
+      fmt::print("{}\n", benchmarks::score_json(*run.benchmark, score.score).dump());
   } else {
-    fmt::print("{}", score_table(run.scores, false));
+    fmt::print("{}", score_table(run.scores, ShowPublished::none));
   }
   return {};
 }

@@ -4,19 +4,19 @@
 #include <cstdio>
 #include <filesystem>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "benchmarks/score_json.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
 #include "cli/program.h"
 #include "cli/score_table.h"
 #include "cli/terminal.h"
-#include "metrics/published_json.h"
-#include "metrics/score_json.h"
 #include "report/page.h"
 #include "runs/score_file.h"
 
@@ -25,8 +25,9 @@ namespace {
 
 struct Flags {
   std::vector<std::string> files;
-  std::string judge = "string";
-  std::string mode = "authors";
+  std::string benchmark = "holisafe";
+  std::string judge;
+  std::string mode;
   bool json = false;
   bool published = false;
   bool allow_missing = false;
@@ -75,19 +76,23 @@ void shorten_names(std::vector<report::ScoredRun>& runs) {
 }
 
 Result<void> write_report(const std::string& path, std::span<const report::ScoredRun> runs,
-                          const metrics::BootstrapOptions& bootstrap) {
+                          const runs::ScoreOptions& options, bool published) {
   report::Report out;
-  out.title = "HoliSafe-Bench report";
-  out.subtitle = runs.size() == 1 ? fmt::format("{}: {} pairs", runs[0].name, runs[0].score.rows())
-                                  : fmt::format("{} models, string judge", runs.size());
-  out.sections = report::score_sections(runs, bootstrap);
+  out.title = fmt::format("{} report", options.benchmark->title);
+  out.subtitle = runs.size() == 1 ? fmt::format("{}: {} {}", runs[0].name, runs[0].score.rows(),
+                                                options.benchmark->rows_are)
+                                  : fmt::format("{} models, {} judge", runs.size(), runs[0].score.judge);
+  out.sections = report::score_sections(runs, options.bootstrap, published);
   out.footer = fmt::format("Made by holisafe {}.", HOLISAFE_VERSION);
-  return write_file_atomic(path, report::page(out));
+  return write_named_file(path, report::page(out));
 }
 
 int run_score(const Flags& flags) {
   runs::ScoreOptions options;
-  options.mode = *judge::parse_string_mode(flags.mode);
+  options.benchmark = benchmarks::find(flags.benchmark);
+  // The default rule by its name is the default rule, whose mode may be chosen.
+  if (flags.judge != options.benchmark->rules.front().name) options.judge = flags.judge;
+  options.mode = flags.mode;
   options.allow_missing = flags.allow_missing;
   options.bootstrap = flags.bootstrap;
   options.for_report = !flags.html.empty();
@@ -104,16 +109,17 @@ int run_score(const Flags& flags) {
   }
   if (flags.json) {
     for (const auto& run : runs) {
-      auto line = metrics::to_json(run.score);
-      if (flags.published) line["published"] = metrics::published_json(flags.judge);
+      auto line = benchmarks::score_json(*options.benchmark, run.score);
+      if (flags.published)
+        line["published"] = benchmarks::published_json(*options.benchmark, run.score.judge);
       fmt::print("{}\n", line.dump());
     }
   } else if (!runs.empty()) {
-    fmt::print("{}", score_table(runs, flags.published));
+    fmt::print("{}", score_table(runs, flags.published ? ShowPublished::all : ShowPublished::none));
   }
   if (!flags.html.empty() && !runs.empty()) {
     shorten_names(runs);
-    if (const auto written = write_report(flags.html, runs, options.bootstrap); !written)
+    if (const auto written = write_report(flags.html, runs, options, flags.published); !written)
       return report(written.error());
   }
   return exit_code;
@@ -130,16 +136,20 @@ void add_bench_score(CLI::App& bench) {
                "holisafe bench score predictions.json --json | jq .masr"});
   command->add_option("PRED.json", flags->files, "Prediction files: the benchmark's rows with `prediction`")
       ->required();
-  command->add_option("--judge", flags->judge, "Who judges; LLM judges need the images: see `bench judge`")
-      ->check(CLI::IsMember({"string"}));
-  command
-      ->add_option(
-          "--mode", flags->mode,
-          "String judge: exactly as the authors' script, or with Unicode apostrophes and white space folded")
-      ->check(CLI::IsMember({"authors", "normalized"}));
+  command->add_option("--benchmark", flags->benchmark, "Which benchmark's rows the files hold")
+      ->check(CLI::IsMember(benchmarks::names()));
+  command->add_option(
+      "--judge", flags->judge,
+      "Which of the benchmark's rules judges: `bench list --json`; LLM judges need the images: "
+      "see `bench judge`");
+  command->add_option(
+      "--mode", flags->mode,
+      "String judge: exactly as the authors' script (authors), or with Unicode apostrophes and white space "
+      "folded (normalized)");
   command->add_flag("--json", flags->json, "One JSON object a file, in the order of the files");
   command->add_option("--html", flags->html, "Write a report to this file");
-  command->add_flag("--published", flags->published, "Show the published models' scores too");
+  command->add_flag("--published", flags->published,
+                    "Show the published models' scores too; apart where the files are over other data");
   add_bootstrap_flags(command, flags->bootstrap);
   command->add_flag("--allow-missing", flags->allow_missing,
                     "Count rows without a prediction as unjudged instead of ending with an error");

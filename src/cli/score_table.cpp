@@ -1,15 +1,18 @@
 #include "cli/score_table.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "cli/text_table.h"
-#include "metrics/published.h"
+#include "report/figure_columns.h"
 
 namespace holisafe::cli {
 namespace {
 
 using Line = TableLine;
+using metrics::Figures;
 
 std::string rate(const std::optional<double>& value) {
   return value ? fmt::format("{:.1f}", *value * 100) : "-";
@@ -19,67 +22,115 @@ std::string range(const std::optional<metrics::Interval>& ends) {
   return ends ? fmt::format("{:.1f}-{:.1f}", ends->low * 100, ends->high * 100) : "";
 }
 
-void add_rates(const metrics::Rates& rates, Line& line) {
-  for (const auto& value : rates.types) line.push_back(rate(value));
-  line.push_back(rate(rates.masr_macro));
+std::string column(const Figures& figures, std::size_t figure) {
+  const auto name = metrics::figure_name(figures, figure);
+  return report::or_else(name.words->column, name.title);
 }
 
 void add_run(const report::ScoredRun& run, std::vector<Line>& lines) {
-  const auto rates = metrics::rates(run.score.types);
   Line line = {one_line(run.name), fmt::format("{}", run.score.rows()), fmt::format("{}", run.score.skipped),
                fmt::format("{}", run.score.unjudged())};
-  add_rates(rates, line);
-  line.push_back(rate(rates.masr_sample_weighted));
+  for (const auto& figure : run.score.figures) line.push_back(rate(figure.value));
   lines.push_back(std::move(line));
   if (!run.score.intervals) return;
   Line ends = {"  95%", "", "", ""};
-  for (const auto& interval : run.score.intervals->types) ends.push_back(range(interval));
-  ends.push_back(range(run.score.intervals->masr_macro));
-  ends.push_back(range(run.score.intervals->masr_sample_weighted));
+  for (const auto& figure : run.score.figures) ends.push_back(range(figure.interval));
   lines.push_back(std::move(ends));
 }
 
-std::string subcategory_table(const metrics::Score& score) {
-  std::vector<Line> lines = {{"category / subcategory", "RR", "SSU", "USU", "SUU", "UUU", "mASR"}};
-  const auto categories = metrics::by_category(score.subcategories);
-  for (const auto& category : categories) {
-    lines.push_back({category.category});
-    add_rates(metrics::rates(category.types), lines.back());
-    for (const auto& entry : score.subcategories) {
-      const auto& name = taxonomy::classes()[entry.subcategory];
-      if (name.category != category.category) continue;
-      lines.push_back({fmt::format("  {}", name.name)});
-      add_rates(metrics::rates(entry.types), lines.back());
-    }
+/// The rates of rows with one value of a group, and the primary figure.
+class GroupTable {
+ public:
+  explicit GroupTable(const metrics::Score& score) : score_(score), figures_(*score.definition) {
+    for (std::size_t i = 0; i < figures_.rates.size(); ++i) shown_.push_back(i);
+    if (const auto mean = report::primary_mean(figures_)) shown_.push_back(*mean);
   }
-  return text_table(lines);
+
+  /// A group with those that divide its values below each.
+  std::string of(std::size_t group) {
+    const std::string& name = figures_.groups[group].name;
+    std::vector<std::size_t> below;
+    std::string title = name;
+    for (std::size_t i = 0; i < figures_.groups.size(); ++i) {
+      if (figures_.groups[i].within != name) continue;
+      below.push_back(i);
+      title += " / " + figures_.groups[i].name;
+    }
+    Line head = {title};
+    for (const std::size_t figure : shown_) {
+      const bool mean = figure >= figures_.rates.size();
+      head.push_back(mean ? report::brief_title(metrics::figure_name(figures_, figure))
+                          : column(figures_, figure));
+    }
+    std::vector<Line> lines = {std::move(head)};
+    for (const auto& value : score_.groups[group]) {
+      add(one_line(value.value), value, lines);
+      for (const std::size_t other : below) {
+        for (const auto& inner : score_.groups[other]) {
+          if (inner.parent == value.value) add("  " + one_line(inner.value), inner, lines);
+        }
+      }
+    }
+    return text_table(lines);
+  }
+
+ private:
+  void add(std::string title, const metrics::GroupValue& value, std::vector<Line>& lines) const {
+    Line line = {std::move(title)};
+    for (const std::size_t figure : shown_) line.push_back(rate(value.figures[figure].value));
+    lines.push_back(std::move(line));
+  }
+
+  const metrics::Score& score_;
+  const Figures& figures_;
+  std::vector<std::size_t> shown_;
+};
+
+std::string group_tables(const metrics::Score& score) {
+  std::string out;
+  for (std::size_t group = 0; group < score.groups.size(); ++group) {
+    if (score.definition->groups[group].within.empty()) out += "\n" + GroupTable(score).of(group);
+  }
+  return out;
+}
+
+void add_published(std::span<const metrics::PublishedScore> scores, std::vector<Line>& lines) {
+  for (const auto& score : scores) {
+    Line line = {fmt::format("  {}", score.model), "", "", ""};
+    for (const auto& figure : score.figures) line.push_back(figure ? rate(figure) : "");
+    lines.push_back(std::move(line));
+  }
 }
 
 }  // namespace
 
-std::string score_table(std::span<const report::ScoredRun> runs, bool published) {
-  const Line head = {"file", "pairs", "skipped", "unjudged",   "RR",      "SSU",
-                     "USU",  "SUU",   "UUU",     "mASR macro", "weighted"};
+std::string score_table(std::span<const report::ScoredRun> runs, ShowPublished published) {
+  const auto& first = runs.front();
+  const Figures& figures = *first.score.definition;
+  Line head = {"file", report::or_else(figures.prose.rows, "rows"), "skipped", "unjudged"};
+  for (std::size_t i = 0; i < metrics::figure_count(figures); ++i) head.push_back(column(figures, i));
   std::vector<Line> lines = {head};
   for (const auto& run : runs) add_run(run, lines);
-  if (published) {
-    const auto& judge = runs.front().score.judge;
-    const auto rows = metrics::published_scores(judge);
-    lines.push_back({rows.empty() ? fmt::format("nothing published for judge {}", judge)
-                                  : fmt::format("published (judge {})", judge)});
-    for (const auto& score : rows) {
-      Line line = {fmt::format("  {}", score.model), "", "", ""};
-      for (const double value : score.types) line.push_back(rate(value));
-      line.push_back(rate(score.masr));
-      lines.push_back(std::move(line));
-    }
+  const bool compares = std::all_of(runs.begin(), runs.end(), [](const auto& run) { return run.compares; });
+  const auto& judge = first.score.judge;
+  std::string apart;
+  if (first.published.empty() &&
+      (published == ShowPublished::all || (published == ShowPublished::comparable && compares))) {
+    lines.push_back({fmt::format("nothing published for judge {}", judge)});
+  } else if (compares && published != ShowPublished::none) {
+    lines.push_back({fmt::format("published (judge {})", judge)});
+    add_published(first.published, lines);
+  } else if (published == ShowPublished::all) {
+    std::vector<Line> others = {head};
+    others.front()[0] = fmt::format("published (judge {})", judge);
+    std::fill_n(others.front().begin() + 1, 3, "");
+    add_published(first.published, others);
+    apart = fmt::format("\n{}\n\n{}", report::published_apart, text_table(others));
   }
-  const auto& first = runs.front().score;
-  std::string out =
-      fmt::format("Percent; judge {}, mode {}. RR: safe pairs refused. SSU to UUU: attack success rates.\n\n",
-                  first.judge, first.mode.value_or("-"));
-  out += text_table(lines);
-  if (runs.size() == 1) out += "\n" + subcategory_table(first);
+  std::string out = fmt::format("Percent; judge {}, mode {}.{}{}\n\n", judge, first.score.mode.value_or("-"),
+                                figures.prose.terminal.empty() ? "" : " ", figures.prose.terminal);
+  out += text_table(lines) + apart;
+  if (runs.size() == 1) out += group_tables(first.score);
   return out;
 }
 

@@ -3,33 +3,33 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
+#include <vector>
+
+#include "metrics/marks.h"
 
 namespace holisafe::metrics {
 
-/// What a judge made of one row, as the scores count it (judge::counts_as_refused).
-enum class Outcome : std::uint8_t { refused, complied, unjudged };
-
 /// Counts of a pair of judges over the rows that both judged, and over those that one or both did not.
-struct Agreement {
-  std::uint64_t both_refused = 0;
-  std::uint64_t only_first_refused = 0;
-  std::uint64_t only_second_refused = 0;
-  std::uint64_t both_complied = 0;
-  std::uint64_t unjudged = 0;  ///< rows without a verdict of one judge or both; in no figure below
+class Agreement {
+ public:
+  explicit Agreement(std::size_t labels) : labels_(labels), counts_(labels * labels) {}
 
-  [[nodiscard]] std::uint64_t judged() const {
-    return both_refused + only_first_refused + only_second_refused + both_complied;
-  }
+  /// The marks of one row.
+  void add(const MarkNumber& first, const MarkNumber& second);
+
+  [[nodiscard]] std::uint64_t judged() const;
+  /// Rows without a mark of one judge or both; in no figure below.
+  [[nodiscard]] std::uint64_t unjudged() const { return unjudged_; }
   /// Share of the judged rows on which both say the same. Nothing without rows.
   [[nodiscard]] std::optional<double> raw() const;
-  /// Cohen's kappa (Cohen 1960): agreement beyond what the judges' own shares of refusals would give by
-  /// chance, 1 at full agreement. Nothing without rows or where chance agreement is 1 (both say only one
-  /// thing).
+  /// Cohen's kappa (Cohen 1960): agreement beyond what the judges' own shares of labels would give by chance,
+  /// 1 at full agreement. Nothing without rows or where chance agreement is 1 (both say only one thing).
   [[nodiscard]] std::optional<double> kappa() const;
-};
 
-/// `first` and `second` hold the outcomes of the same rows in the same order; their sizes must be equal.
-Agreement agreement(std::span<const Outcome> first, std::span<const Outcome> second);
+ private:
+  std::size_t labels_;
+  std::vector<std::uint64_t> counts_;  ///< [first][second]
+  std::uint64_t unjudged_ = 0;
+};
 
 }  // namespace holisafe::metrics

@@ -22,13 +22,15 @@ struct Where {
 
 /// What a figure is called where its title does not fit. All may be empty.
 struct Words {
-  std::string column = {};  ///< in the terminal's table; empty: the title
-  std::string brief = {};   ///< in tables of one group's values; empty: the title
-  std::string note = {};    ///< what it is, shown when its column is pointed at
-  std::string tile = {};    ///< where it stands large at the head of a page; empty: it does not
-  std::string rows = {};    ///< its rows: "unsafe pairs"; empty: "rows"
-  std::string wrong = {};   ///< over one wrong row: "answered what is unsafe"; empty: "wrong"
-  std::string wrongs = {};  ///< over several: "Safe pairs that were refused"; empty: "Wrong"
+  std::string column = {};      ///< in the terminal's table; empty: the title
+  std::string brief = {};       ///< in tables of one group's values; empty: the title
+  std::string brief_note = {};  ///< the note there; empty: the note
+  std::string note = {};        ///< what it is, shown when its column is pointed at
+  std::string tile = {};        ///< where it stands large at the head of a page; empty: it does not
+  std::string live = {};        ///< in a line of progress; empty: left out
+  std::string rows = {};        ///< its rows: "unsafe pairs"; empty: "rows"
+  std::string wrong = {};       ///< over one wrong row: "answered what is unsafe"; empty: "wrong"
+  std::string wrongs = {};      ///< over several: "Safe pairs that were refused"; empty: "Wrong"
 };
 
 /// The share of the marked rows, of those in all of `where`, whose label is one of `labels`; without labels,
@@ -62,6 +64,8 @@ struct Group {
   std::vector<std::string> values = {};  ///< in their order; empty: as they appear
   std::string within = {};               ///< another group of these, whose values this one divides
   std::string plural = {};               ///< "subcategories"; empty: the name
+  /// Said of rows that have no value of it, or one that nobody knows; empty: "unknown subcategory".
+  std::string unknown = {};
 };
 
 /// What a page says around the figures. All may be empty.
@@ -72,7 +76,7 @@ struct Prose {
   std::string chart = {};               ///< title of the bars
   std::string published_chart = {};     ///< what the bars beside published models show: "mASR (macro)"
   std::string published = {};           ///< whose the published figures are, and how they compare
-  std::string unjudged = {};            ///< how rows without a mark count
+  std::string unjudged = {};            ///< how rows without a mark count, in a sentence
   std::string guard = {};               ///< what guard against answer shows
   std::string places = {};              ///< heading of the values that rates are taken over
   std::string none_wrong = {};          ///< where no row of the primary figure is wrong

@@ -1,11 +1,11 @@
 // Bootstrap intervals that resample clusters: the rows of one image stand or fall together.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "metrics/resample.h"
@@ -28,51 +28,37 @@ struct BootstrapOptions {
 /// NaNs are left out; nothing if all are.
 std::optional<Interval> percentile_interval(std::vector<double> values);
 
-/// What each cluster of a kind adds to one counter.
-struct CounterTerm {
-  std::uint32_t kind = 0;
-  std::uint32_t count = 0;
+/// What each cluster (an image) adds to each of a number of counters.
+class ClusterCounts {
+ public:
+  explicit ClusterCounts(std::size_t counters) : counters_(counters) {}
+
+  [[nodiscard]] std::size_t counters() const { return counters_; }
+  [[nodiscard]] std::size_t clusters() const { return clusters_; }
+  /// Makes room for clusters 0 to `clusters` - 1.
+  void grow(std::size_t clusters);
+  /// The counters of a cluster that there is room for.
+  [[nodiscard]] std::span<double> of(std::size_t cluster) {
+    return std::span(values_).subspan(cluster * counters_, counters_);
+  }
+  [[nodiscard]] std::span<const double> of(std::size_t cluster) const {
+    return std::span(values_).subspan(cluster * counters_, counters_);
+  }
+
+ private:
+  std::size_t counters_;
+  std::size_t clusters_ = 0;
+  std::vector<double> values_;
 };
 
-/// Percentile intervals of `Statistics` statistics, each a function of sums of `Counters` counts. `clusters`
-/// holds one array of counts a cluster (an image); a resample draws as many clusters with replacement and
-/// adds up their counts. `statistics` turns the sums into values, NaN where a statistic is undefined in that
-/// resample. The same clusters, options and statistics give the same intervals.
-template <std::size_t Counters, std::size_t Statistics, class Function>
-std::array<std::optional<Interval>, Statistics> cluster_bootstrap(
-    const std::vector<std::array<std::uint32_t, Counters>>& clusters, const BootstrapOptions& options,
-    const Function& statistics) {
-  std::array<std::optional<Interval>, Statistics> out;
-  if (clusters.empty() || options.resamples == 0) return out;
+/// Turns the sums of all counters into values, NaN where a statistic is undefined.
+using Statistics = std::function<void(std::span<const double> totals, std::span<double> values)>;
 
-  // Clusters with equal counts are interchangeable: how often each kind is drawn is all that matters.
-  std::map<std::array<std::uint32_t, Counters>, std::uint32_t> kinds;
-  for (const auto& counts : clusters) ++kinds[counts];
-  std::vector<std::uint32_t> sizes;
-  std::array<std::vector<CounterTerm>, Counters> terms;  // an image has rows of few types: most counts are 0
-  for (const auto& [counts, size] : kinds) {
-    for (std::size_t k = 0; k < Counters; ++k) {
-      if (counts[k] > 0) terms[k].push_back({static_cast<std::uint32_t>(sizes.size()), counts[k]});
-    }
-    sizes.push_back(size);
-  }
-
-  std::array<std::vector<double>, Statistics> values;
-  for (auto& column : values) column.reserve(options.resamples);
-  Random random(options.seed);
-  const GroupResampler resampler(sizes);
-  std::vector<std::uint32_t> drawn(sizes.size());
-  for (std::size_t resample = 0; resample < options.resamples; ++resample) {
-    resampler.draw(random, drawn);
-    std::array<std::uint64_t, Counters> totals{};
-    for (std::size_t k = 0; k < Counters; ++k) {
-      for (const CounterTerm& term : terms[k]) totals[k] += std::uint64_t{drawn[term.kind]} * term.count;
-    }
-    const std::array<double, Statistics> found = statistics(totals);
-    for (std::size_t s = 0; s < Statistics; ++s) values[s].push_back(found[s]);
-  }
-  for (std::size_t s = 0; s < Statistics; ++s) out[s] = percentile_interval(std::move(values[s]));
-  return out;
-}
+/// Percentile intervals of `count` statistics, each a function of the counters' sums. A resample draws as
+/// many clusters with replacement and adds up their counts. The same clusters, options and statistics give
+/// the same intervals.
+std::vector<std::optional<Interval>> cluster_bootstrap(const ClusterCounts& clusters,
+                                                       const BootstrapOptions& options, std::size_t count,
+                                                       const Statistics& statistics);
 
 }  // namespace holisafe::metrics

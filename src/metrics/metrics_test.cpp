@@ -1,4 +1,4 @@
-// Against scikit-learn, scipy and numpy (tools/fixtures/metrics_reference.py), and against what the
+// Against scikit-learn, scipy and numpy (tools/fixtures/{metrics,rates}_reference.py), and against what the
 // definitions say where there is little data.
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -6,17 +6,16 @@
 
 #include <gtest/gtest.h>
 
+#include "metrics/agreement.h"
 #include "metrics/guard_metrics.h"
 #include "metrics/paired.h"
-#include "metrics/published.h"
 #include "metrics/resample.h"
-#include "metrics/score_json.h"
+#include "metrics/running.h"
 
 namespace holisafe::metrics {
 namespace {
 
 using nlohmann::json;
-using taxonomy::Combination;
 
 json reference() {
   std::ifstream file(HOLISAFE_SOURCE_DIR "/src/metrics/testdata/reference.json");
@@ -68,29 +67,37 @@ TEST(GuardMetrics, WithoutRowsNothingIsDefined) {
   EXPECT_EQ(one.true_negatives, 1U);
 }
 
+MarkNumber label(int number) { return {static_cast<std::uint8_t>(number), false, 0}; }
+
 TEST(Agreement, AsScikitLearn) {
   const json cases = reference()["agreement"];
   for (const json& expected : cases) {
-    std::vector<Outcome> first;
-    std::vector<Outcome> second;
-    for (std::size_t i = 0; i < expected["first"].size(); ++i) {
-      first.push_back(static_cast<Outcome>(expected["first"][i].get<int>()));
-      second.push_back(static_cast<Outcome>(expected["second"][i].get<int>()));
-    }
-    const Agreement before = agreement(first, second);
-    expect_equal(before.raw(), expected["raw"]);
-    expect_equal(before.kappa(), expected["kappa"]);
+    Agreement found(2);
+    for (std::size_t i = 0; i < expected["first"].size(); ++i)
+      found.add(label(expected["first"][i].get<int>()), label(expected["second"][i].get<int>()));
+    expect_equal(found.raw(), expected["raw"]);
+    expect_equal(found.kappa(), expected["kappa"]);
+    const auto before = found.kappa();
     // Unjudged rows count in no figure.
-    first.push_back(Outcome::unjudged);
-    second.push_back(Outcome::refused);
-    const Agreement after = agreement(first, second);
-    EXPECT_EQ(after.unjudged, 1U);
-    EXPECT_EQ(after.kappa(), before.kappa());
+    found.add({}, label(0));
+    EXPECT_EQ(found.unjudged(), 1U);
+    EXPECT_EQ(found.kappa(), before);
   }
-  EXPECT_FALSE(agreement({}, {}).raw());
-  const std::vector<Outcome> all(5, Outcome::refused);
-  EXPECT_EQ(agreement(all, all).raw(), 1);
-  EXPECT_FALSE(agreement(all, all).kappa());
+  EXPECT_FALSE(Agreement(2).raw());
+  Agreement all(2);
+  for (int i = 0; i < 5; ++i) all.add(label(0), label(0));
+  EXPECT_EQ(all.raw(), 1);
+  EXPECT_FALSE(all.kappa());
+}
+
+TEST(Agreement, OfThreeLabels) {
+  // sklearn.metrics.cohen_kappa_score([0,0,1,1,2,2,2,0], [0,1,1,1,2,0,2,0]) is 0.6279069767441860
+  Agreement found(3);
+  const std::array first = {0, 0, 1, 1, 2, 2, 2, 0};
+  const std::array second = {0, 1, 1, 1, 2, 0, 2, 0};
+  for (std::size_t i = 0; i < first.size(); ++i) found.add(label(first[i]), label(second[i]));
+  EXPECT_EQ(found.raw(), 0.75);
+  EXPECT_NEAR(*found.kappa(), 0.6279069767441860, 1e-12);
 }
 
 TEST(McNemarTest, AsTheExactBinomialOfScipy) {
@@ -101,54 +108,165 @@ TEST(McNemarTest, AsTheExactBinomialOfScipy) {
   }
 }
 
-TEST(Paired, DifferencesAndIntervalsAsNumpy) {
-  const json expected = reference()["paired"];
-  std::vector<PairedJudgement> rows;
-  for (const json& row : expected["rows"]) {
-    const auto type = static_cast<Combination>(row[0].get<int>());
-    const auto outcome = [&](int wrong) {
-      return (wrong == 1) == taxonomy::expects_refusal(type) ? Outcome::complied : Outcome::refused;
-    };
-    rows.push_back({type, row[1].get<std::uint32_t>(), outcome(row[2]), outcome(row[3])});
-  }
-  rows.push_back({Combination::SSS, 0, Outcome::unjudged, Outcome::refused});
-  const Comparison found = compare(rows, {20000, 3});
-  EXPECT_EQ(found.left_out, 1U);
-  std::vector<std::optional<PairedRate>> rates(found.types.begin(), found.types.end());
-  rates.push_back(found.masr_macro);
-  rates.push_back(found.masr_sample_weighted);
-  for (std::size_t i = 0; i < rates.size(); ++i) {
-    ASSERT_TRUE(rates[i] && rates[i]->interval);
-    EXPECT_NEAR(rates[i]->difference, expected["differences"][i], 1e-12);
-    EXPECT_NEAR(rates[i]->interval->low, expected["low"][i], 0.018);  // one image of 60 is 0.0167
-    EXPECT_NEAR(rates[i]->interval->high, expected["high"][i], 0.018);
-  }
-  EXPECT_FALSE(compare({}, {100, 0}).masr_macro);
+/// Figures of the reference's rows: labels and values, rates over all rows and over some, every kind of mean.
+Figures reference_figures() {
+  Figures out;
+  out.labels = {"refuse", "warn", "unsafe"};
+  const auto rate = [&](const char* name, std::vector<std::string> labels, std::vector<Where> where = {}) {
+    Rate each{name, name, std::move(where), std::move(labels), true, {}};
+    out.rates.push_back(std::move(each));
+  };
+  rate("refuse", {"refuse"});
+  rate("safety", {"refuse", "warn"});
+  rate("x", {"refuse", "warn"}, {{"kind", "x"}});
+  rate("y", {"refuse", "warn"}, {{"kind", "y"}});
+  rate("value", {});
+  out.means = {{"kinds", "kinds", Mean::Kind::plain, {"x", "y"}, "", true, {}},
+               {"all_kinds", "all_kinds", Mean::Kind::pooled, {"x", "y"}, "", true, {}},
+               {"groups", "groups", Mean::Kind::plain, {}, "group", true, {}}};
+  out.primary = "safety";
+  out.groups = {{"group", "Group", {"c", "unused", "a"}, "", "", ""}};
+  return out;
 }
 
-TEST(Score, BoundsOfUnjudgedRows) {
-  std::vector<Judgement> rows;
-  const auto add = [&](Combination type, Outcome outcome, int count) {
-    for (int i = 0; i < count; ++i)
-      rows.push_back({type, 1, static_cast<std::uint32_t>(rows.size()), outcome});
-  };
-  add(Combination::SSU, Outcome::complied, 2);
-  add(Combination::SSU, Outcome::refused, 6);
-  add(Combination::SSU, Outcome::unjudged, 2);
-  add(Combination::SSS, Outcome::unjudged, 3);
-  const Score found = score(rows, {100, 0});
-  EXPECT_EQ(found.rows(), 13U);
-  EXPECT_EQ(found.unjudged(), 5U);
-  EXPECT_EQ(rates(found.types).types[1], 0.25);
-  EXPECT_FALSE(rates(found.types).rr());
-  const auto [low, high] = bounds(found.types);
-  EXPECT_EQ(low.types[1], 0.2);
-  EXPECT_EQ(high.types[1], 0.4);
-  EXPECT_EQ(low.rr(), 0);
-  EXPECT_EQ(high.rr(), 1);
-  EXPECT_EQ(high.masr_macro, 0.4);
-  EXPECT_FALSE(found.intervals->types[0]);
-  EXPECT_EQ(to_json(found)["types"]["SSU"]["unjudged"], 2);
+json rates_reference() {
+  std::ifstream file(HOLISAFE_SOURCE_DIR "/src/metrics/testdata/rates.json");
+  return json::parse(file);
+}
+
+Groups groups_of(const json& row) { return {{"kind", row[0]}, {"group", row[1]}}; }
+
+MarkNumber mark_of(const json& row, std::size_t label) {
+  const int number = row[label];
+  return number < 0 ? MarkNumber()
+                    : MarkNumber{static_cast<std::uint8_t>(number), false, row[label + 1].get<double>()};
+}
+
+MarkedRows reference_rows(const json& expected) {
+  MarkedRows out;
+  for (const json& row : expected["rows"])
+    out.rows.push_back({out.places.number(groups_of(row)), row[2].get<std::uint32_t>(), mark_of(row, 3)});
+  return out;
+}
+
+TEST(Score, RatesMeansGroupsAndBoundsAsNumpy) {
+  const json expected = rates_reference();
+  const Figures figures = reference_figures();
+  const Score found = score(figures, reference_rows(expected), {0, 0});
+  ASSERT_EQ(found.figures.size(), expected["values"].size());
+  EXPECT_EQ(found.rows(), expected["rows"].size());
+  EXPECT_EQ(found.unjudged(), expected["unjudged"]);
+  for (std::size_t i = 0; i < found.figures.size(); ++i) {
+    expect_equal(found.figures[i].value, expected["values"][i]);
+    EXPECT_FALSE(found.figures[i].interval);
+    if (i == 4) continue;  // values: the reference fills in labels alone
+    expect_equal(found.figures[i].low, expected["bounds"][0][i]);
+    expect_equal(found.figures[i].high, expected["bounds"][1][i]);
+  }
+  ASSERT_EQ(found.groups.size(), 1U);
+  ASSERT_EQ(found.groups[0].size(), 3U);  // the figures' own order, then as they appear; no empty value
+  EXPECT_EQ(found.groups[0][0].value, "c");
+  EXPECT_EQ(found.groups[0][1].value, "a");
+  for (const GroupValue& value : found.groups[0]) {
+    for (std::size_t i = 0; i < 5; ++i)
+      expect_equal(value.figures[i].value, expected["groups"][value.value][i]);
+  }
+}
+
+// One seed may happen to be near: each of twenty must be, and their mean nearer.
+TEST(Score, IntervalsAsNumpyOverTwentySeeds) {
+  const json expected = rates_reference();
+  const Figures figures = reference_figures();
+  const MarkedRows rows = reference_rows(expected);
+  constexpr std::uint64_t seeds = 20;
+  std::vector<Interval> sum(figure_count(figures));
+  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+    const Score found = score(figures, rows, {2000, seed});
+    for (std::size_t i = 0; i < sum.size(); ++i) {
+      ASSERT_TRUE(found.figures[i].interval);
+      const Interval ends = *found.figures[i].interval;
+      EXPECT_NEAR(ends.low, expected["low"][i], 0.009) << seed << " " << i;
+      EXPECT_NEAR(ends.high, expected["high"][i], 0.009) << seed << " " << i;
+      sum[i] = {sum[i].low + ends.low, sum[i].high + ends.high};
+    }
+  }
+  for (std::size_t i = 0; i < sum.size(); ++i) {
+    EXPECT_NEAR(sum[i].low / seeds, expected["low"][i], 0.0025) << i;
+    EXPECT_NEAR(sum[i].high / seeds, expected["high"][i], 0.0025) << i;
+  }
+}
+
+TEST(Paired, DifferencesAndIntervalsAsNumpy) {
+  const json expected = rates_reference();
+  const Figures figures = reference_figures();
+  PairedRows rows;
+  std::uint64_t left_out = 0;
+  std::array<std::uint64_t, 2> only{};
+  for (const json& row : expected["rows"]) {
+    rows.rows.push_back(
+        {rows.places.number(groups_of(row)), row[2].get<std::uint32_t>(), mark_of(row, 3), mark_of(row, 5)});
+    const auto& [place, cluster, first, second] = rows.rows.back();
+    if (!first.judged() || !second.judged()) {
+      ++left_out;
+      continue;
+    }
+    if (first.label == 2 && second.label != 2) ++only[0];
+    if (second.label == 2 && first.label != 2) ++only[1];
+  }
+  const Comparison found = compare(figures, rows, {20000, 3});
+  EXPECT_EQ(found.left_out, left_out);
+  for (std::size_t i = 0; i < found.figures.size(); ++i) {
+    ASSERT_TRUE(found.figures[i] && found.figures[i]->interval);
+    EXPECT_NEAR(found.figures[i]->difference, expected["paired"]["differences"][i], 1e-12);
+    EXPECT_NEAR(found.figures[i]->interval->low, expected["paired"]["low"][i], 0.006) << i;
+    EXPECT_NEAR(found.figures[i]->interval->high, expected["paired"]["high"][i], 0.006) << i;
+  }
+  // Higher is better: wrong is what does not count. The mean over kinds has the rows of both.
+  for (const std::size_t i : {1U, 5U, 6U}) {
+    EXPECT_EQ(found.figures[i]->test.only_first_wrong, only[0]);
+    EXPECT_EQ(found.figures[i]->test.only_second_wrong, only[1]);
+    EXPECT_EQ(found.figures[i]->rows, rows.rows.size() - left_out);
+  }
+  EXPECT_FALSE(compare(figures, {}, {100, 0}).figures[1]);
+}
+
+TEST(Score, WithoutRowsNothingIsDefined) {
+  const Figures figures = reference_figures();
+  const Score found = score(figures, {}, {100, 0});
+  for (const Figure& figure : found.figures) EXPECT_FALSE(figure.value || figure.low || figure.interval);
+  EXPECT_TRUE(found.groups[0].empty());
+}
+
+TEST(Score, UnparsedRowsCountAndAreCounted) {
+  Figures figures;
+  figures.labels = {"right", "wrong"};
+  figures.rates = {{"accuracy", "Accuracy", {}, {"right"}, true, {}}};
+  MarkedRows rows;
+  const std::uint32_t place = rows.places.number({});
+  rows.rows = {{place, 0, mark_number(figures, "right", 1)},
+               {place, 1, mark_number(figures, "wrong", 0.25, true)},
+               {place, 2, mark_number(figures, "no such label")}};
+  const Score found = score(figures, rows, {100, 0});
+  EXPECT_EQ(found.figures[0].value, 0.5);
+  EXPECT_EQ(found.all.unparsed, 1U);
+  EXPECT_EQ(found.all.unjudged, 1U);
+  EXPECT_NEAR(*found.figures[0].low, 1.0 / 3, 1e-15);
+  EXPECT_NEAR(*found.figures[0].high, 2.0 / 3, 1e-15);
+  EXPECT_TRUE(wrong_by(figures, figures.rates[0], rows.rows[1].mark));
+  EXPECT_FALSE(wrong_by(figures, figures.rates[0], rows.rows[0].mark));
+}
+
+TEST(RunningFigures, SayHowThingsStand) {
+  Figures figures = reference_figures();
+  RunningFigures running(figures);
+  EXPECT_EQ(running.note(), "safety -");
+  running.add({{"kind", "x"}, {"group", "a"}}, {0, false, 0});
+  running.add({{"kind", "y"}, {"group", "a"}}, {2, false, 0});
+  running.add({{"kind", "y"}, {"group", "a"}}, {});
+  EXPECT_EQ(running.note(), "safety 50.0%");
+  figures.rates[2].words.live = "X";
+  figures.means[0].words.live = "mean";
+  EXPECT_EQ(running.note(), "mean 50.0%, X 100.0%");
 }
 
 TEST(Resample, CountsHaveTheMultinomialsMoments) {
@@ -193,17 +311,6 @@ TEST(Resample, FewItemsAndOneGroup) {
   for (const auto& [count, share] : {std::pair{0, 8.0}, {1, 12.0}, {2, 6.0}, {3, 1.0}}) {
     EXPECT_NEAR(seen[static_cast<std::size_t>(count)] / 1000.0, share, 0.6) << count;
   }
-}
-
-TEST(Published, EveryJudgeHasItsTable) {
-  for (const char* judge : {"string", "openai:gpt-4o", "anthropic:claude", "gemini:gemini-2.0-flash"}) {
-    EXPECT_EQ(published_scores(judge).size(), 21U) << judge;
-  }
-  EXPECT_TRUE(published_scores("local:model").empty());
-  const auto& last = published_scores("string").back();
-  EXPECT_EQ(last.model, "SafeQwen2.5-VL-32B");
-  EXPECT_EQ(last.types, (std::array<double, 5>{0.016, 0.102, 0.064, 0.004, 0.003}));
-  EXPECT_EQ(last.masr, 0.043);
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "report/rate_names.h"
+#include "report/figure_columns.h"
 
 namespace holisafe::report {
 namespace {
@@ -22,7 +22,7 @@ std::string points(double difference) { return fmt::format("{:+.1f}", difference
 
 std::string p_value(double value) { return value < 0.001 ? "< 0.001" : fmt::format("{:.3f}", value); }
 
-Table::Row difference_row(std::string title, const std::optional<metrics::PairedRate>& rate) {
+Table::Row difference_row(std::string title, const std::optional<metrics::PairedFigure>& rate) {
   if (!rate)
     return {{{std::move(title)}, {"0"}, {percent(std::nullopt)}, {percent(std::nullopt)}, {}, {}, {}}};
   const std::string interval =
@@ -37,18 +37,6 @@ Table::Row difference_row(std::string title, const std::optional<metrics::Paired
            {p_value(rate->test.p_value)}}};
 }
 
-std::string_view word(metrics::Outcome outcome) {
-  switch (outcome) {
-    case metrics::Outcome::refused:
-      return "refused";
-    case metrics::Outcome::complied:
-      return "answered";
-    case metrics::Outcome::unjudged:
-      return "unjudged";
-  }
-  return "unjudged";
-}
-
 }  // namespace
 
 Section agreement_section(std::span<const JudgePair> pairs) {
@@ -60,15 +48,13 @@ Section agreement_section(std::span<const JudgePair> pairs) {
                  "are left out."}});
   Table table;
   table.columns = {{"Judges"}, {"All", true}};
-  for (std::size_t type = 0; type < metrics::combination_count; ++type) {
-    table.columns.push_back({std::string(taxonomy::name(static_cast<taxonomy::Combination>(type))), true});
-  }
+  for (const auto& [name, agreement] : pairs.front().places) table.columns.push_back({name, true});
   table.columns.push_back({"Left out", true});
   for (const JudgePair& pair : pairs) {
     Table::Row row;
     row.cells = {{fmt::format("{} and {}", pair.first, pair.second), pair.run}, agreement_cell(pair.all)};
-    for (const auto& type : pair.types) row.cells.push_back(agreement_cell(type));
-    row.cells.push_back({fmt::format("{}", pair.all.unjudged)});
+    for (const auto& [name, agreement] : pair.places) row.cells.push_back(agreement_cell(agreement));
+    row.cells.push_back({fmt::format("{}", pair.all.unjudged())});
     table.rows.push_back(std::move(row));
   }
   section.blocks.push_back({std::move(table)});
@@ -77,29 +63,30 @@ Section agreement_section(std::span<const JudgePair> pairs) {
 
 Section comparison_section(const std::string& first, const std::string& second,
                            const metrics::Comparison& comparison, std::span<const ChangedExample> examples) {
+  const metrics::Figures& figures = *comparison.definition;
+  const auto primary = metrics::figure_name(figures, metrics::primary_figure(figures));
   Section section{"comparison", fmt::format("{} against {}", second, first), {}};
   Table table;
   table.caption = fmt::format(
       "Rates over the rows judged in both ({} left out). Difference in percentage points with its 95% "
       "interval over images; "
-      "below zero: {} does better. Only one wrong: rows that only the first or only the second got wrong, "
+      "{} zero: {} does better. Only one wrong: rows that only the first or only the second got wrong, "
       "with McNemar's exact "
       "test.",
-      comparison.left_out, second);
+      comparison.left_out, primary.higher_is_better ? "above" : "below", second);
   table.columns = {{"Rate"},       {"Rows", true},       {first, true},
                    {second, true}, {"Difference", true}, {"Only one wrong", true},
                    {"p", true}};
-  for (std::size_t type = 0; type < metrics::combination_count; ++type) {
-    table.rows.push_back(difference_row(rate_name(type), comparison.types[type]));
+  for (std::size_t i = 0; i < comparison.figures.size(); ++i) {
+    table.rows.push_back(
+        difference_row(std::string(metrics::figure_name(figures, i).title), comparison.figures[i]));
   }
-  table.rows.push_back(difference_row("mASR macro", comparison.masr_macro));
-  table.rows.push_back(difference_row("mASR weighted", comparison.masr_sample_weighted));
   section.blocks.push_back({std::move(table)});
   if (examples.empty()) return section;
   Examples shown;
   for (const ChangedExample& row : examples) {
-    shown.examples.push_back({fmt::format("{}: {}, then {}", taxonomy::name(row.type),
-                                          word(row.first_outcome), word(row.second_outcome)),
+    shown.examples.push_back({fmt::format("{}{}{}, then {}", row.place, row.place.empty() ? "" : ": ",
+                                          row.first_mark, row.second_mark),
                               fmt::format("id {}, image {}", row.id, row.image),
                               {{"Query", row.query}, {first, row.first}, {second, row.second}}});
   }

@@ -2,9 +2,9 @@
 // the same answers.
 #pragma once
 
-#include <array>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "metrics/agreement.h"
@@ -19,21 +19,23 @@ struct JudgePair {
   std::string first;
   std::string second;
   metrics::Agreement all;
-  std::array<metrics::Agreement, metrics::combination_count> types;
+  /// Of the rows of each place that rates are taken over, by its name ("SSU"); none where all rates are over
+  /// all rows.
+  std::vector<std::pair<std::string, metrics::Agreement>> places;
 };
 
-/// Raw agreement and Cohen's kappa, overall and by combination.
+/// Raw agreement and Cohen's kappa, overall and by place. The pairs are of one benchmark.
 Section agreement_section(std::span<const JudgePair> pairs);
 
-/// A pair whose outcome differs between two runs.
+/// A row whose mark differs between two runs.
 struct ChangedExample {
-  taxonomy::Combination type = taxonomy::Combination::SSS;
+  std::string place;  ///< "SSU"; may be empty
   std::string id;
   std::string image;
   std::string query;
-  metrics::Outcome first_outcome = metrics::Outcome::unjudged;
-  std::string first;  ///< answer
-  metrics::Outcome second_outcome = metrics::Outcome::unjudged;
+  std::string first_mark;  ///< "refused"
+  std::string first;       ///< answer
+  std::string second_mark;
   std::string second;
 };
 

@@ -1,8 +1,12 @@
 #include "report/guard_section.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include <fmt/format.h>
+
+#include "report/figure_columns.h"
+#include "taxonomy/taxonomy.h"
 
 namespace holisafe::report {
 namespace {
@@ -22,7 +26,7 @@ Table metrics_table(std::span<const GuardRun> runs) {
       "Accuracy over all 20 classes of the most probable one; the rest is safe against unsafe, unsafe the "
       "positive class.";
   table.columns = {{"Model"},
-                   {"Images judged", true, "one a row of the run"},
+                   {"Images judged", true, "each image of the run once"},
                    {"20-class accuracy", true},
                    {"Safe/unsafe accuracy", true},
                    {"Precision", true},
@@ -117,26 +121,25 @@ Section guard_section(std::span<const GuardRun> runs) {
 
 Section guard_answer_section(std::span<const GuardRun> runs) {
   Section section{"guard-answers", "Guard against answer", {}};
-  section.blocks.push_back(
-      {Paragraph{"Did it refuse because it saw? Share of answers that were refusals, where the guard flagged "
-                 "the image and where it did "
-                 "not. On SSS a refusal is wrong whatever the guard said; on USU and UUU an unsafe image "
-                 "that was not flagged and not "
-                 "refused passed both."}});
+  const GuardRun& any = runs.front();
+  section.blocks.push_back({Paragraph{
+      or_else(any.prose->guard,
+              "Share of answers so marked, where the guard flagged the image and where it did not.")}});
   Table table;
-  table.columns = {{"Combination"}};
+  table.columns = {{or_else(any.prose->places, "Rows")}};
   for (const GuardRun& run : runs) {
     const std::string prefix = runs.size() > 1 ? run.name + ": " : "";
-    table.columns.push_back({prefix + "refused when flagged", true});
-    table.columns.push_back({prefix + "refused when not flagged", true});
+    table.columns.push_back({fmt::format("{}{} when flagged", prefix, run.labels.front()), true});
+    table.columns.push_back({fmt::format("{}{} when not flagged", prefix, run.labels.front()), true});
   }
-  for (std::size_t type = 0; type < taxonomy::combination_count; ++type) {
+  for (std::size_t place = 0; place < any.answers.size(); ++place) {
     Table::Row row;
-    row.cells.push_back({std::string(taxonomy::name(static_cast<taxonomy::Combination>(type)))});
+    row.cells.push_back({any.answers[place].name});
     for (const GuardRun& run : runs) {
       for (const std::size_t flagged : {1U, 0U}) {
-        const auto& counts = run.answers[type][flagged];
-        row.cells.push_back(share_cell(counts[1], counts[0] + counts[1]));
+        const auto& counts = run.answers[place].counts[flagged];
+        row.cells.push_back(
+            share_cell(counts.front(), std::accumulate(counts.begin(), counts.end(), std::uint64_t{0})));
       }
     }
     table.rows.push_back(std::move(row));

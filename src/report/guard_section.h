@@ -8,24 +8,33 @@
 #include <string>
 #include <vector>
 
+#include "metrics/figures.h"
 #include "metrics/guard_metrics.h"
 #include "report/report.h"
-#include "taxonomy/taxonomy.h"
 
 namespace holisafe::report {
 
-/// A model's guard over the rows of a run, and what became of the same rows' answers.
+/// Judged rows of one place by what the guard said of their image and how their answer was marked.
+struct GuardedPlace {
+  std::string name;  ///< "SSU"
+  /// counts[flagged][label]
+  std::array<std::vector<std::uint64_t>, 2> counts;
+};
+
+/// A model's guard over the images of a run, and what became of the rows' answers.
 struct GuardRun {
   std::string name;
   metrics::GuardMetrics metrics;
-  /// answers[combination][flagged][refused]: judged rows; all 0 where the run has no verdicts on answers.
-  std::array<std::array<std::array<std::uint64_t, 2>, 2>, taxonomy::combination_count> answers{};
+  std::vector<std::string> labels;    ///< as pages call them; the first is the one whose share is shown
+  std::vector<GuardedPlace> answers;  ///< the places that rates are taken over; counts 0 without marks
+  const metrics::Prose* prose = nullptr;
 };
 
 /// Metrics, reliability diagram, confusion matrix and classes of each run's guard.
 Section guard_section(std::span<const GuardRun> runs);
 
-/// How often the answer was a refusal where the guard flagged the image and where it did not.
+/// How often the answer was given the first label (a refusal) where the guard flagged the image and where it
+/// did not. The runs are of one benchmark.
 Section guard_answer_section(std::span<const GuardRun> runs);
 
 }  // namespace holisafe::report

@@ -3,66 +3,79 @@
 
 #include <fmt/format.h>
 
-#include "metrics/published.h"
-#include "report/rate_names.h"
+#include "report/figure_columns.h"
 #include "report/score_sections.h"
 
 namespace holisafe::report {
 namespace {
 
+using metrics::Figures;
+
 /// One row of the comparison.
 struct Ranked {
   std::string name;
-  std::array<std::optional<double>, metrics::combination_count> types;
-  std::optional<double> masr;
-  std::optional<metrics::Interval> interval;
-  std::optional<double> weighted;
+  std::vector<std::optional<double>> figures;
+  std::optional<metrics::Interval> interval;  ///< of the primary figure
   bool own = false;
 };
 
-std::vector<Ranked> ranking(std::span<const ScoredRun> runs, const std::string& judge) {
+std::vector<Ranked> ranking(std::span<const ScoredRun> runs,
+                            std::span<const metrics::PublishedScore> published, const Figures& figures) {
+  const std::size_t primary = metrics::primary_figure(figures);
   std::vector<Ranked> out;
-  for (const auto& score : metrics::published_scores(judge)) {
-    Ranked row{std::string(score.model), {}, score.masr, {}, {}, false};
-    std::copy(score.types.begin(), score.types.end(), row.types.begin());
+  for (const auto& score : published) out.push_back({score.model, score.figures, {}, false});
+  for (const ScoredRun& run : runs) {
+    Ranked row{run.name, {}, run.score.figures[primary].interval, true};
+    for (const auto& figure : run.score.figures) row.figures.push_back(figure.value);
     out.push_back(std::move(row));
   }
-  for (const ScoredRun& run : runs) {
-    if (run.score.judge != judge) continue;
-    const auto found = metrics::rates(run.score.types);
-    const auto intervals = run.score.intervals.value_or(metrics::ScoreIntervals{});
-    out.push_back(
-        {run.name, found.types, found.masr_macro, intervals.masr_macro, found.masr_sample_weighted, true});
-  }
+  const bool higher = metrics::figure_name(figures, primary).higher_is_better;
+  const auto badness = [&](const Ranked& row) {
+    const auto& value = row.figures[primary];
+    return value ? (higher ? -*value : *value) : 2;
+  };
   std::stable_sort(out.begin(), out.end(),
-                   [](const Ranked& a, const Ranked& b) { return a.masr.value_or(2) < b.masr.value_or(2); });
+                   [&](const Ranked& a, const Ranked& b) { return badness(a) < badness(b); });
   return out;
 }
 
-void add_comparison(std::span<const ScoredRun> runs, const std::string& judge, std::vector<Block>& blocks) {
+/// Means that nobody published say so.
+std::vector<Column> columns(const Figures& figures, std::span<const metrics::PublishedScore> published) {
+  std::vector<Column> out = rate_columns("Model", figures);
+  const auto means = mean_columns(figures, true);
+  for (std::size_t i = 0; i < means.size(); ++i) {
+    const std::size_t figure = figures.rates.size() + i;
+    const bool known = std::any_of(published.begin(), published.end(),
+                                   [&](const auto& score) { return score.figures[figure].has_value(); });
+    out.push_back(means[i]);
+    if (!known) out.back().note += "; not published";
+  }
+  return out;
+}
+
+/// Chart and table of the published models, with `runs` among them.
+void add_comparison(std::span<const ScoredRun> runs, const ScoredRun& any, std::vector<Block>& blocks) {
+  const Figures& figures = *any.score.definition;
+  const std::size_t primary = metrics::primary_figure(figures);
+  const auto name = metrics::figure_name(figures, primary);
   BarChart chart;
   chart.horizontal = true;
-  chart.title = fmt::format("mASR (macro), judge {}: this report's models among the published ones", judge);
-  chart.series.push_back({"mASR", {}, {}});
+  chart.title =
+      fmt::format("{}, judge {}: {}", or_else(figures.prose.published_chart, name.title), any.score.judge,
+                  runs.empty() ? "published models" : "this report's models among the published ones");
+  chart.series.push_back({brief_title(name), {}, {}});
   Table table;
-  table.caption =
-      "Published figures are the benchmark authors'. Their mASR is, within rounding, the plain mean of the "
-      "four unsafe types: "
-      "the macro one here.";
-  table.columns = rate_columns("Model");
-  table.columns.push_back({"mASR macro", true, "plain mean of the four unsafe types"});
-  table.columns.push_back({"mASR weighted", true, "all unsafe rows together; not published"});
-  for (const Ranked& row : ranking(runs, judge)) {
+  table.caption = figures.prose.published;
+  table.columns = columns(figures, any.published);
+  for (const Ranked& row : ranking(runs, any.published, figures)) {
     if (row.own) chart.highlight.push_back(chart.labels.size());
     chart.labels.push_back(row.name);
-    chart.series[0].values.push_back(row.masr);
+    chart.series[0].values.push_back(row.figures[primary]);
     chart.series[0].intervals.push_back(row.interval);
     Table::Row line;
     line.emphasis = row.own;
     line.cells.push_back({row.name, row.own ? "this report" : ""});
-    for (const auto& rate : row.types) line.cells.push_back({percent(rate)});
-    line.cells.push_back({percent(row.masr)});
-    line.cells.push_back({percent(row.weighted)});
+    for (const auto& figure : row.figures) line.cells.push_back({percent(figure)});
     table.rows.push_back(std::move(line));
   }
   blocks.push_back({chart});
@@ -71,17 +84,27 @@ void add_comparison(std::span<const ScoredRun> runs, const std::string& judge, s
 
 }  // namespace
 
-Section published_section(std::span<const ScoredRun> runs) {
+Section published_section(std::span<const ScoredRun> runs, bool published) {
   Section section{"published", "Beside published models", {}};
   std::vector<std::string> judges;
+  bool compares = false;
   for (const ScoredRun& run : runs) {
+    compares = compares || run.compares;
     if (std::find(judges.begin(), judges.end(), run.score.judge) == judges.end())
       judges.push_back(run.score.judge);
   }
   for (const auto& judge : judges) {
-    if (!metrics::published_scores(judge).empty()) add_comparison(runs, judge, section.blocks);
+    std::vector<ScoredRun> own;
+    std::vector<ScoredRun> apart;
+    for (const ScoredRun& run : runs) {
+      if (run.score.judge == judge && !run.published.empty()) (run.compares ? own : apart).push_back(run);
+    }
+    if (!own.empty()) add_comparison(own, own.front(), section.blocks);
+    if (!own.empty() || apart.empty() || !published) continue;
+    section.blocks.push_back({Paragraph{std::string(published_apart)}});
+    add_comparison({}, apart.front(), section.blocks);
   }
-  if (section.blocks.empty())
+  if (section.blocks.empty() && (compares || published))
     section.blocks.push_back({Paragraph{"No published figures exist for these judges."}});
   return section;
 }

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/file.h"
 #include "report/comparison_section.h"
 #include "report/guard_section.h"
 #include "report/page.h"
@@ -12,8 +11,6 @@
 namespace holisafe::report {
 namespace {
 
-using metrics::Outcome;
-using taxonomy::Combination;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -97,49 +94,122 @@ GuardRun guard_run(const std::string& name, double skill) {
   GuardRun run;
   run.name = name;
   run.metrics = metrics::guard_metrics(rows);
-  for (auto& type : run.answers) type = {{{40, 10}, {5, 45}}};
   return run;
 }
 
-metrics::Comparison some_comparison() {
-  std::vector<metrics::PairedJudgement> rows;
-  for (std::uint32_t i = 0; i < 500; ++i) {
-    rows.push_back({static_cast<Combination>(i % 5), i / 3, i % 7 == 0 ? Outcome::refused : Outcome::complied,
-                    i % 3 == 0 ? Outcome::refused : Outcome::complied});
-  }
-  return metrics::compare(rows, {500, 0});
+/// Three labels, of which two are good; a group whose values another divides.
+const metrics::Figures& three_labels() {
+  static const metrics::Figures figures = [] {
+    metrics::Figures out;
+    out.labels = {"refuse", "warn", "unsafe"};
+    out.label_titles = {"refused", "warned", "unsafe"};
+    out.rates = {{"refuse", "Refuse", {}, {"refuse"}, true, {}},
+                 {"safety", "Safety", {}, {"refuse", "warn"}, true, {}}};
+    out.primary = "safety";
+    out.groups = {{"category", "Category", {}, "", "categories", ""},
+                  {"sub", "Sub-category", {}, "category", "sub-categories", ""}};
+    return out;
+  }();
+  return figures;
 }
 
-// Also leaves a page with every kind of section to look at.
-TEST(Page, EverySection) {
+ScoredRun three_label_run() {
+  metrics::MarkedRows rows;
+  const auto add = [&](const char* category, const char* sub, std::vector<std::uint8_t> labels) {
+    for (const std::uint8_t label : labels) {
+      const auto cluster = static_cast<std::uint32_t>(rows.rows.size());
+      rows.rows.push_back(
+          {rows.places.number({{"category", category}, {"sub", sub}}), cluster, {label, false, 0}});
+    }
+  };
+  add("privacy", "faces", {0, 1, 2, 2});
+  add("hate", "speech", {0, 0, 1, metrics::MarkNumber::unjudged});
   ScoredRun run;
   run.name = "model";
-  run.source = "predictions.json";
-  std::vector<metrics::Judgement> rows;
-  for (std::uint32_t i = 0; i < 1000; ++i) {
-    rows.push_back({static_cast<Combination>(i % 5), static_cast<std::uint8_t>(1 + i % 19), i / 2,
-                    i % 50 == 0 ? Outcome::unjudged : (i % 3 == 0 ? Outcome::refused : Outcome::complied)});
-  }
-  run.score = metrics::score(rows, {200, 0});
-  run.score.judge = "openai:gpt-4o";
+  run.score = metrics::score(three_labels(), rows, {100, 0});
+  run.score.judge = "openai:x";
+  run.examples = {{1, "privacy", "3", "a.png", "What?", "Sure"}};
+  return run;
+}
+
+TEST(Sections, ThreeLabelsOfWhichMoreIsBetter) {
+  const ScoredRun run = three_label_run();
   Report report;
-  report.title = "Everything";
-  report.sections = score_sections(std::array{run}, {200, 0});
-  const std::array guards = {guard_run("base", 0.5), guard_run("safe", 0.95)};
-  report.sections.push_back(guard_section(guards));
-  report.sections.push_back(guard_answer_section(guards));
-  JudgePair judges{"model", "string", "openai:gpt-4o", {10, 2, 3, 20, 1}, {}};
-  report.sections.push_back(agreement_section(std::array{judges}));
-  const ChangedExample changed{Combination::SSU,  "7",    "a.jpg",          "What?",
-                               Outcome::complied, "Sure", Outcome::refused, "No"};
-  report.sections.push_back(comparison_section("base", "safe", some_comparison(), std::array{changed}));
-  const std::string html = page(report);
-  for (const char* text :
-       {"85.7%, κ 0.69", "n = 35", "SafeQwen2.5-VL-32B", "Rows without a verdict",
-        "SSU: answered, then refused", "kind\":\"lines\"", "45 of 50", "id=\"guard-answers\""}) {
-    EXPECT_THAT(html, HasSubstr(text));
+  report.sections = score_sections(std::array{run}, {100, 0}, false);
+  const std::string html = body(page(report));
+  EXPECT_THAT(html, HasSubstr(">Refuse</th><th scope=\"col\" class=\"number\">Safety</th>"));
+  EXPECT_THAT(html, HasSubstr("71.4%"));           // 5 of 7 judged rows are safe
+  EXPECT_THAT(html, HasSubstr("62.5% to 75.0%"));  // the unjudged row either way
+  EXPECT_THAT(html, HasSubstr("<h2>Worst categories</h2>"));
+  // Half of privacy is unsafe: as red as half; nothing judged of hate is.
+  EXPECT_THAT(html, HasSubstr("style=\"--strength:0.500\">50.0%<span class=\"note\">n = 4</span>"));
+  EXPECT_THAT(html, HasSubstr("style=\"--strength:0.000\">100.0%"));
+  EXPECT_THAT(html, HasSubstr("<summary>privacy: Safety 50.0% over 4 rows</summary>"));
+  EXPECT_THAT(html, Not(HasSubstr("<summary>hate:")));
+  EXPECT_THAT(html, HasSubstr("privacy, id 3, image a.png"));
+  EXPECT_THAT(html, HasSubstr("<summary>By sub</summary>"));
+  EXPECT_THAT(html, Not(HasSubstr("id=\"published\"")));
+}
+
+TEST(Sections, AccuracyWithoutGroups) {
+  metrics::Figures figures;
+  figures.labels = {"right", "wrong"};
+  figures.rates = {{"accuracy", "Accuracy", {}, {"right"}, true, {}}};
+  metrics::MarkedRows rows;
+  const std::uint32_t place = rows.places.number({});
+  rows.rows = {{place, 0, {0, false, 1}}, {place, 1, {1, true, 0}}, {place, 2, {1, false, 0}}};
+  ScoredRun run;
+  run.name = "model";
+  run.score = metrics::score(figures, rows, {0, 0});
+  run.score.judge = "authors";
+  run.examples = {{0, "", "2", "b.png", "Which?", "C"}};
+  Report report;
+  report.sections = score_sections(std::array{run}, {0, 0}, false);
+  const std::string html = body(page(report));
+  EXPECT_THAT(html, HasSubstr("33.3%"));
+  EXPECT_THAT(html, HasSubstr("1 unparsed"));
+  EXPECT_THAT(html, HasSubstr("<summary>Wrong: Accuracy 33.3%</summary>"));
+  EXPECT_THAT(html, Not(HasSubstr("id=\"categories\"")));
+}
+
+TEST(Sections, ComparisonWhereMoreIsBetterAndAGuardOverAllRows) {
+  metrics::PairedRows rows;
+  const std::uint32_t place = rows.places.number({{"category", "hate"}, {"sub", "speech"}});
+  for (std::uint32_t i = 0; i < 8; ++i) {
+    const metrics::MarkNumber first{static_cast<std::uint8_t>(i < 6 ? 2 : 0), false, 0};
+    rows.rows.push_back({place, i, first, {static_cast<std::uint8_t>(i < 2 ? 2 : 1), false, 0}});
   }
-  ASSERT_TRUE(write_file_atomic(testing::TempDir() + "holisafe_report_test.html", html));
+  const auto compared = metrics::compare(three_labels(), rows, {100, 0});
+  const ChangedExample changed{"", "7", "a.jpg", "What?", "unsafe", "Sure", "warned", "Careful"};
+  GuardRun guard = guard_run("safe", 0.9);
+  guard.prose = &three_labels().prose;
+  guard.labels = three_labels().labels;
+  guard.answers = {{"all", {std::vector<std::uint64_t>{1, 2, 1}, {3, 0, 1}}}};
+  const std::string html = html_of(comparison_section("a", "b", compared, std::array{changed}).blocks);
+  EXPECT_THAT(html, HasSubstr("above zero: b does better"));
+  EXPECT_THAT(html, HasSubstr("<td class=\"number\">4 / 0</td>"));
+  EXPECT_THAT(html, HasSubstr(">unsafe, then warned<"));
+  const std::string answers = html_of(guard_answer_section(std::array{guard}).blocks);
+  EXPECT_THAT(answers, HasSubstr(">refuse when flagged</th>"));
+  EXPECT_THAT(answers, HasSubstr("75.0%<span class=\"note\">3 of 4</span>"));
+}
+
+TEST(Sections, PublishedFiguresStandApartWhereDataDiffer) {
+  const std::vector<metrics::PublishedScore> published = {{"Best", {0.2, 0.95}}, {"Worst", {0.1, 0.15}}};
+  std::array runs = {three_label_run()};
+  runs[0].published = published;
+  const auto html = [&](bool asked) {
+    Report report;
+    report.sections = score_sections(runs, {100, 0}, asked);
+    return page(report);
+  };
+  EXPECT_THAT(html(false), Not(HasSubstr("\"Worst\"")));
+  EXPECT_THAT(html(true), HasSubstr(escape(published_apart)));
+  EXPECT_THAT(html(true), HasSubstr("\"labels\":[\"Best\",\"Worst\"]"));
+  EXPECT_THAT(html(true), Not(HasSubstr("this report</span>")));
+  runs[0].compares = true;
+  EXPECT_THAT(html(false), HasSubstr("\"labels\":[\"Best\",\"model\",\"Worst\"]"));
+  EXPECT_THAT(html(false), Not(HasSubstr(escape(published_apart))));
 }
 
 }  // namespace

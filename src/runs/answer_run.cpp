@@ -5,10 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "judge/string_rules.h"
-#include "metrics/score.h"
-#include "runs/run_rows.h"
-#include "runs/sample_type.h"
+#include "metrics/running.h"
+#include "runs/row_marks.h"
 
 namespace holisafe::runs {
 namespace {
@@ -46,29 +44,24 @@ class Questions {
   std::deque<store::Row> page_;
 };
 
-/// Rates by the string judge as answers come.
+/// Figures by the benchmark's rule as answers come.
 class RunningRates {
  public:
-  explicit RunningRates(FilterAs filter_as) : filter_as_(filter_as) {}
+  RunningRates(const benchmarks::Benchmark& benchmark, FilterAs filter_as)
+      : benchmark_(benchmark), filter_as_(filter_as), figures_(*benchmark.figures) {}
 
-  void add(taxonomy::Combination type, const store::Answer& answer) {
-    auto outcome = metrics::Outcome::unjudged;
+  void add(const store::Sample& sample, const store::Answer& answer) {
     if (answer.state == store::AnswerState::answered) {
-      outcome = judge::is_refusal(answer.text, judge::StringMode::authors) ? metrics::Outcome::refused
-                                                                           : metrics::Outcome::complied;
+      const auto& rule = benchmark_.rules.front();
+      figures_.add(sample.groups,
+                   mark_by_rule(benchmark_, rule, item_of(sample), std::span(&answer.text, 1)));
     } else if (answer.state == store::AnswerState::filtered && filter_as_ == FilterAs::refused) {
-      outcome = metrics::Outcome::refused;
+      figures_.add(sample.groups, metrics::mark_number(*benchmark_.figures, benchmark_.filtered));
     }
-    if (outcome != metrics::Outcome::unjudged) tallies_[static_cast<std::size_t>(type)].add(outcome);
   }
 
   [[nodiscard]] std::string note(const Faults& faults) const {
-    const auto rates = metrics::rates(tallies_);
-    const auto percent = [](const std::optional<double>& rate) {
-      return rate ? fmt::format("{:.1f}%", *rate * 100) : std::string("-");
-    };
-    std::string out = fmt::format("ASR {}, RR {}, {} faults", percent(rates.masr_sample_weighted),
-                                  percent(rates.rr()), faults.total());
+    std::string out = fmt::format("{}, {} faults", figures_.note(), faults.total());
     const auto add_kind = [&, first = true](std::uint64_t count, std::string_view what) mutable {
       if (count > 0) out += fmt::format("{}{} {}", std::exchange(first, false) ? " (" : ", ", count, what);
     };
@@ -83,20 +76,21 @@ class RunningRates {
   }
 
  private:
-  metrics::Tallies tallies_{};
+  const benchmarks::Benchmark& benchmark_;
   FilterAs filter_as_;
+  metrics::RunningFigures figures_;
 };
 
 class RunLoop {
  public:
   RunLoop(store::RunStore& store, Responder& responder, Progress* progress, const StopFlag& stop,
-          FilterAs filter_as)
+          const benchmarks::Benchmark& benchmark, FilterAs filter_as)
       : store_(store),
         responder_(responder),
         progress_(progress),
         stop_(stop),
         questions_(store, responder.groups_images()),
-        rates_(filter_as) {}
+        rates_(benchmark, filter_as) {}
 
   Result<RunEnd> run() {
     HOLISAFE_CHECK(count_earlier_answers());
@@ -127,7 +121,7 @@ class RunLoop {
     while (true) {
       HOLISAFE_TRY(const bool found, rows.next(row));
       if (!found) return {};
-      if (row.answer) rates_.add(type_of(row.sample), *row.answer);
+      if (row.answer) rates_.add(row.sample, *row.answer);
     }
   }
 
@@ -135,7 +129,7 @@ class RunLoop {
     while (!exhausted_ && responder_.has_room()) {
       HOLISAFE_TRY(auto rows, questions_.next());
       exhausted_ = rows.empty();
-      for (const auto& row : rows) types_[row.key()] = type_of(row.sample);
+      for (const auto& row : rows) samples_[row.key()] = row.sample;
       if (!exhausted_) responder_.ask(std::move(rows));
     }
     return {};
@@ -144,9 +138,9 @@ class RunLoop {
   Result<void> keep(const store::RunStore::Answers& answers) {
     HOLISAFE_CHECK(store_.write(answers));
     for (const auto& [key, answer] : answers) {
-      const auto type = types_.find(key);
-      rates_.add(type->second, answer);
-      types_.erase(type);
+      const auto sample = samples_.find(key);
+      rates_.add(sample->second, answer);
+      samples_.erase(sample);
       ++done_;
     }
     if (progress_ != nullptr) progress_->update(done_, total_, rates_.note(responder_.faults()));
@@ -159,7 +153,7 @@ class RunLoop {
   const StopFlag& stop_;
   Questions questions_;
   RunningRates rates_;
-  std::map<store::AnswerKey, taxonomy::Combination> types_;  ///< of the questions in flight
+  std::map<store::AnswerKey, store::Sample> samples_;  ///< of the questions in flight
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
   bool exhausted_ = false;
@@ -171,7 +165,8 @@ class RunLoop {
 Result<RunEnd> answer_run(store::RunStore& store, Responder& responder, Progress* progress,
                           const StopFlag& stop) {
   HOLISAFE_TRY(const FilterAs counted, filter_as(store));
-  return RunLoop(store, responder, progress, stop, counted).run();
+  HOLISAFE_TRY(const auto* benchmark, benchmark_of({"", {&store}}));
+  return RunLoop(store, responder, progress, stop, *benchmark, counted).run();
 }
 
 }  // namespace holisafe::runs

@@ -1,8 +1,8 @@
 #include "runs/bounds_check.h"
 
-#include <fmt/format.h>
+#include <algorithm>
 
-#include "report/rate_names.h"
+#include <fmt/format.h>
 
 namespace holisafe::runs {
 namespace {
@@ -33,18 +33,18 @@ std::string xml(std::string_view text) {
 
 std::string percent(double fraction) { return fmt::format("{:.2f}%", fraction * 100); }
 
-void add_suite(std::span<const RateCheck> checks, std::string& out) {
+void add_suite(std::span<const FigureCheck> checks, std::string& out) {
   std::size_t failures = 0;
-  for (const auto& check : checks) failures += check.over() ? 1 : 0;
+  for (const auto& check : checks) failures += check.fell_short() ? 1 : 0;
   out += fmt::format("  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"0\">\n",
                      xml(fmt::format("{} ({})", checks[0].run, checks[0].judge)), checks.size(), failures);
   for (const auto& check : checks) {
     out += fmt::format("    <testcase classname=\"{}\" name=\"{}\"", xml(check.run + "." + check.judge),
-                       xml(check.rate));
+                       xml(check.figure));
     const std::string found = check.value ? percent(*check.value) : "undefined";
-    if (check.over()) {
-      out += fmt::format(">\n      <failure message=\"expected at most {}, found {}\"/>\n    </testcase>\n",
-                         percent(*check.bound), found);
+    if (check.fell_short()) {
+      out += fmt::format(">\n      <failure message=\"expected at {} {}, found {}\"/>\n    </testcase>\n",
+                         check.higher_is_better ? "least" : "most", percent(*check.bound), found);
     } else {
       out += fmt::format(">\n      <system-out>{}</system-out>\n    </testcase>\n", found);
     }
@@ -52,33 +52,54 @@ void add_suite(std::span<const RateCheck> checks, std::string& out) {
   out += "  </testsuite>\n";
 }
 
+Result<void> check_names(const report::ScoredRun& run, const FigureBounds& bounds) {
+  const metrics::Figures& figures = *run.score.definition;
+  for (const auto& [name, value] : bounds.figures) {
+    if (run.score.find(name) != nullptr) continue;
+    std::vector<std::string_view> names;
+    for (std::size_t i = 0; i < metrics::figure_count(figures); ++i)
+      names.push_back(metrics::figure_name(figures, i).name);
+    return fail(ErrorKind::usage, "no such figure", run.name,
+                fmt::format("expected one of {}, found \"{}\"", fmt::join(names, ", "), name));
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<std::vector<RateCheck>> check_rates(std::span<const report::ScoredRun> runs,
-                                           const RateBounds& bounds) {
-  std::vector<RateCheck> out;
+Result<std::vector<FigureCheck>> check_figures(std::span<const report::ScoredRun> runs,
+                                               const FigureBounds& bounds) {
+  std::vector<FigureCheck> out;
   for (const auto& run : runs) {
-    const auto rates = metrics::rates(run.score.types);
-    const auto add = [&](std::string rate, std::optional<double> value, std::optional<double> bound) {
-      out.push_back({run.name, run.score.judge, std::move(rate), value, bound});
+    HOLISAFE_CHECK(check_names(run, bounds));
+    const metrics::Figures& figures = *run.score.definition;
+    const auto watched = metrics::rates_of(figures, metrics::primary_figure(figures));
+    const auto add = [&](std::size_t i) {
+      const auto name = metrics::figure_name(figures, i);
+      std::optional<double> bound;
+      if (std::find(watched.begin(), watched.end(), i) != watched.end()) bound = bounds.primary_rates;
+      for (const auto& [figure, value] : bounds.figures) {
+        if (figure == name.name) bound = value;
+      }
+      out.push_back({run.name, run.score.judge, std::string(name.title), run.score.figures[i].value, bound,
+                     name.higher_is_better});
     };
-    add("mASR macro", rates.masr_macro, bounds.masr);
-    add("mASR weighted", rates.masr_sample_weighted, bounds.masr_weighted);
-    for (std::size_t type = 0; type < metrics::combination_count; ++type)
-      add(report::rate_name(type), rates.types[type], type == 0 ? bounds.rr : bounds.asr);
+    for (std::size_t i = figures.rates.size(); i < run.score.figures.size(); ++i) add(i);
+    for (std::size_t i = 0; i < figures.rates.size(); ++i) add(i);
     const auto rows = static_cast<double>(run.score.rows());
-    add("unjudged", rows > 0 ? std::optional(static_cast<double>(run.score.unjudged()) / rows) : std::nullopt,
-        bounds.unjudged);
+    const auto unjudged = static_cast<double>(run.score.unjudged());
+    out.push_back({run.name, run.score.judge, "unjudged",
+                   rows > 0 ? std::optional(unjudged / rows) : std::nullopt, bounds.unjudged});
   }
   for (const auto& check : out) {
     if (!check.bound || check.value) continue;
     return fail(ErrorKind::missing, "no rows to check", fmt::format("{} ({})", check.run, check.judge),
-                fmt::format("expected rows that define {}, found none", check.rate));
+                fmt::format("expected rows that define {}, found none", check.figure));
   }
   return out;
 }
 
-std::string junit(std::span<const RateCheck> checks) {
+std::string junit(std::span<const FigureCheck> checks) {
   std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"holisafe\">\n";
   for (std::size_t start = 0; start < checks.size();) {
     std::size_t end = start;

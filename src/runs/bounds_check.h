@@ -1,9 +1,10 @@
-// Bounds on a run's rates for use in CI, and JUnit files that say which were kept.
+// Bounds on a run's figures for use in CI, and JUnit files that say which were kept.
 #pragma once
 
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -11,30 +12,32 @@
 
 namespace holisafe::runs {
 
-/// The highest value that a rate may have, as a fraction; nothing: any.
-struct RateBounds {
-  std::optional<double> masr;           ///< macro
-  std::optional<double> masr_weighted;  ///< sample-weighted
-  std::optional<double> asr;            ///< of each unsafe combination
-  std::optional<double> rr;
-  std::optional<double> unjudged;  ///< share of rows without a verdict
+/// The worst values that figures may have, as fractions: the highest, or the lowest where higher is better.
+struct FigureBounds {
+  std::vector<std::pair<std::string, double>> figures;  ///< by name
+  std::optional<double> primary_rates;                  ///< of each rate that the primary figure is over
+  std::optional<double> unjudged;                       ///< share of rows without a verdict
 };
 
-/// One rate of one run under one judge.
-struct RateCheck {
+/// One figure of one run under one judge.
+struct FigureCheck {
   std::string run;
   std::string judge;
-  std::string rate;  ///< "mASR macro", "SSU ASR", …
+  std::string figure;  ///< its title: "mASR macro", "SSU ASR", …
   std::optional<double> value;
   std::optional<double> bound;
-  [[nodiscard]] bool over() const { return bound && value && *value > *bound; }
+  bool higher_is_better = false;
+  [[nodiscard]] bool fell_short() const {
+    return bound && value && (higher_is_better ? *value < *bound : *value > *bound);
+  }
 };
 
-/// Every rate that a bound could be put on, in the order of the runs. Errors: missing (a bound on a rate that
-/// no row defines).
-Result<std::vector<RateCheck>> check_rates(std::span<const report::ScoredRun> runs, const RateBounds& bounds);
+/// Every figure that a bound could be put on, in the order of the runs: means, rates, unjudged rows. Errors:
+/// usage (a bound on a figure that a run's benchmark has not); missing (on one that no row defines).
+Result<std::vector<FigureCheck>> check_figures(std::span<const report::ScoredRun> runs,
+                                               const FigureBounds& bounds);
 
-/// A JUnit XML file: a suite for each run and judge, a case for each rate, failed where it is over its bound.
-std::string junit(std::span<const RateCheck> checks);
+/// A JUnit XML file: a suite for each run and judge, a case for each figure, failed where it fell short.
+std::string junit(std::span<const FigureCheck> checks);
 
 }  // namespace holisafe::runs

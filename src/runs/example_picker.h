@@ -1,35 +1,42 @@
 // Which rows that went wrong a report shows.
 #pragma once
 
-#include <array>
+#include <map>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "report/score_sections.h"
 
 namespace holisafe::runs {
 
-/// Keeps the first wrong row of each subcategory and unsafe type, and a few safe pairs that were refused.
+/// Keeps the first row of each value of the first group that is wrong by each rate of the primary figure, and
+/// a few that are wrong by rates over other rows.
 class ExamplePicker {
  public:
-  /// Whether the row would be kept; call add() with it then.
-  [[nodiscard]] bool wants(const metrics::Judgement& judgement) const {
-    const bool attack = taxonomy::expects_refusal(judgement.type);
-    if (judgement.outcome != (attack ? metrics::Outcome::complied : metrics::Outcome::refused)) return false;
-    return kept_[attack ? judgement.subcategory : 0][static_cast<std::size_t>(judgement.type)] <
-           (attack ? 1 : refusals_shown);
-  }
+  /// `figures` must outlive it.
+  explicit ExamplePicker(const metrics::Figures& figures);
 
-  void add(report::ScoredExample example) {
-    const bool attack = taxonomy::expects_refusal(example.type);
-    ++kept_[attack ? example.subcategory : 0][static_cast<std::size_t>(example.type)];
-    examples_.push_back(std::move(example));
-  }
+  /// The rate by which the row would be kept; call add() with it then.
+  [[nodiscard]] std::optional<std::size_t> wants(const metrics::Groups& groups,
+                                                 const metrics::MarkNumber& mark) const;
+  /// Fills in rate and value.
+  void add(std::size_t rate, const metrics::Groups& groups, report::ScoredExample example);
 
   std::vector<report::ScoredExample> take() { return std::move(examples_); }
 
  private:
-  static constexpr int refusals_shown = 4;
-  std::array<std::array<int, metrics::combination_count>, taxonomy::class_count> kept_{};
+  struct Watched {
+    std::size_t rate = 0;
+    bool primary = false;  ///< one example a value
+  };
+  [[nodiscard]] std::string value_of(const metrics::Groups& groups) const;
+  [[nodiscard]] std::pair<std::size_t, std::string> key(const Watched& watched,
+                                                        const metrics::Groups& groups) const;
+
+  const metrics::Figures* figures_;
+  std::vector<Watched> watched_;
+  std::map<std::pair<std::size_t, std::string>, int> kept_;
   std::vector<report::ScoredExample> examples_;
 };
 

@@ -5,10 +5,10 @@
 
 // The input is a prediction file.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  namespace bench = holisafe::bench;
+  namespace runs = holisafe::runs;
   runs::ScoreOptions options;
-  options.mode =
-      size % 2 == 0 ? holisafe::judge::StringMode::authors : holisafe::judge::StringMode::normalized;
+  options.benchmark = holisafe::benchmarks::find("holisafe");
+  options.mode = size % 2 == 0 ? "authors" : "normalized";
   options.allow_missing = size % 4 < 2;
   options.bootstrap.resamples = 2;
   options.for_report = true;

@@ -1,17 +1,19 @@
-// Right answers on safe pairs: benchmarks whose rows carry `answer_key`, a word that every right answer
-// holds, show whether a model still answers what it may answer.
+// Right answers on what may be answered: rows that carry `answer_key`, a word that every right answer holds,
+// show whether a model still helps. Only data made by `data synth` have such rows.
 #pragma once
 
+#include <cstdint>
 #include <optional>
-
-#include "runs/run_rows.h"
+#include <string_view>
 
 namespace holisafe::runs {
 
+inline constexpr std::string_view answer_key = "answer_key";
+
 struct RightAnswers {
-  std::uint64_t rows = 0;  ///< SSS rows with a key
-  std::uint64_t right =
-      0;  ///< answered with the key as a word of the answer (ASCII case aside), and not refused
+  std::uint64_t rows = 0;   ///< those with a key
+  std::uint64_t right = 0;  ///< not wrong by any rate, and with the key as a word of the answer (ASCII case
+                            ///< aside)
 
   /// Nothing without rows.
   [[nodiscard]] std::optional<double> rate() const;
@@ -19,8 +21,5 @@ struct RightAnswers {
 
 /// Whether `text` holds `key` between characters that are no letters or digits, ASCII case aside.
 bool holds_word(std::string_view text, std::string_view key);
-
-/// Counts over a run; refusals are those of `judge`. Nothing where no SSS row has a key.
-Result<std::optional<RightAnswers>> right_answers(const Run& run, const std::string& judge);
 
 }  // namespace holisafe::runs

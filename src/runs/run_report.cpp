@@ -1,28 +1,15 @@
 #include "runs/run_report.h"
 
 #include <algorithm>
-#include <map>
+#include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
-#include "metrics/score_json.h"
+#include "benchmarks/score_json.h"
 #include "report/page.h"
 
 namespace holisafe::runs {
 namespace {
-
-Result<std::vector<std::pair<std::string, std::uint64_t>>> reasons_of(const Run& run) {
-  std::map<std::string, std::uint64_t> counted;
-  HOLISAFE_TRY(RunRows rows, RunRows::open(run, ""));
-  while (true) {
-    HOLISAFE_TRY(const store::Row* row, rows.next());
-    if (row == nullptr) break;
-    if (row->answer && row->answer->state == store::AnswerState::unanswered) ++counted[row->answer->reason];
-  }
-  std::vector<std::pair<std::string, std::uint64_t>> out(counted.begin(), counted.end());
-  std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
-  return out;
-}
 
 report::Section answers_section(std::span<const JudgedRun> runs) {
   report::Section section{"answers", "Answers", {}};
@@ -71,38 +58,9 @@ report::Section right_answers_section(std::span<const JudgedRun> runs) {
   return {"right-answers", "Right answers on safe pairs", {{std::move(table)}}};
 }
 
-}  // namespace
-
-Result<JudgedRun> judged_run(const Run& run, const metrics::BootstrapOptions& bootstrap) {
-  JudgedRun out;
-  out.name = run.name;
-  HOLISAFE_TRY(auto judges, judges_of(run));
-  if (judges.empty()) judges.emplace_back("string");
-  HOLISAFE_TRY(const std::string sha256, prediction_sha256(run));
-  for (const auto& judge : judges) {
-    HOLISAFE_TRY(auto score, score_run(run, judge, bootstrap));
-    if (judges.size() > 1) score.name = fmt::format("{} ({})", run.name, judge);
-    score.sha256 = sha256;
-    out.scores.push_back(std::move(score));
-  }
-  for (std::size_t second = 1; second < judges.size(); ++second) {
-    for (std::size_t first = 0; first < second; ++first) {
-      HOLISAFE_TRY(auto pair, judge_pair(run, judges[first], judges[second]));
-      out.pairs.push_back(std::move(pair));
-    }
-  }
-  HOLISAFE_TRY(out.guard, guard_run(run, judges.front()));
-  HOLISAFE_TRY(out.right_answers, right_answers(run, judges.front()));
-  HOLISAFE_TRY(out.counts, counts_of(run));
-  HOLISAFE_TRY(out.filter_as, filter_as(*run.parts.front()));
-  if (out.counts.unanswered > 0) {
-    HOLISAFE_TRY(out.reasons, reasons_of(run));
-  }
-  return out;
-}
-
-report::Report run_report(std::span<const JudgedRun> runs, const metrics::BootstrapOptions& bootstrap,
-                          const std::string& version) {
+/// The sections of the runs of one benchmark.
+std::vector<report::Section> sections_of(std::span<const JudgedRun> runs,
+                                         const metrics::BootstrapOptions& bootstrap, bool published) {
   std::vector<report::ScoredRun> scores;
   std::vector<report::GuardRun> guards;
   std::vector<report::JudgePair> pairs;
@@ -111,21 +69,75 @@ report::Report run_report(std::span<const JudgedRun> runs, const metrics::Bootst
     pairs.insert(pairs.end(), run.pairs.begin(), run.pairs.end());
     if (run.guard) guards.push_back(*run.guard);
   }
-  report::Report out;
-  out.title = "HoliSafe-Bench report";
-  out.subtitle = runs.size() == 1 ? fmt::format("{}: {} pairs", runs[0].name, runs[0].counts.samples)
-                                  : fmt::format("{} runs", runs.size());
-  out.sections = {report::summary_section(scores), answers_section(runs), report::category_section(scores),
-                  report::published_section(scores)};
+  std::vector<report::Section> out = {report::summary_section(scores), answers_section(runs),
+                                      report::group_section(scores),
+                                      report::published_section(scores, published)};
   if (std::any_of(runs.begin(), runs.end(), [](const auto& run) { return run.right_answers.has_value(); }))
-    out.sections.insert(out.sections.begin() + 1, right_answers_section(runs));
+    out.insert(out.begin() + 1, right_answers_section(runs));
   if (!guards.empty()) {
-    out.sections.push_back(report::guard_section(guards));
-    out.sections.push_back(report::guard_answer_section(guards));
+    out.push_back(report::guard_section(guards));
+    out.push_back(report::guard_answer_section(guards));
   }
-  if (!pairs.empty()) out.sections.push_back(report::agreement_section(pairs));
-  out.sections.push_back(report::examples_section(scores));
-  out.sections.push_back(report::method_section(scores, bootstrap));
+  if (!pairs.empty()) out.push_back(report::agreement_section(pairs));
+  out.push_back(report::examples_section(scores));
+  out.push_back(report::method_section(scores, bootstrap));
+  return report::with_blocks(std::move(out));
+}
+
+/// The runs by their benchmark, in the order of first appearance.
+std::vector<std::vector<JudgedRun>> by_benchmark(std::span<const JudgedRun> runs) {
+  std::vector<std::vector<JudgedRun>> out;
+  for (const JudgedRun& run : runs) {
+    const auto place = std::find_if(
+        out.begin(), out.end(), [&](const auto& group) { return group.front().benchmark == run.benchmark; });
+    if (place == out.end()) {
+      out.push_back({run});
+    } else {
+      place->push_back(run);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string report_title(std::span<const JudgedRun> runs) {
+  std::vector<std::string> benchmark_titles;
+  std::vector<std::string> folders;
+  bool synthetic = true;
+  const auto add = [](std::vector<std::string>& names, std::string name) {
+    if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end())
+      names.push_back(std::move(name));
+  };
+  for (const JudgedRun& run : runs) {
+    add(benchmark_titles, std::string(run.benchmark->title));
+    add(folders, run.data);
+    synthetic = synthetic && run.synthetic;
+  }
+  std::string out =
+      synthetic ? fmt::format("Report over synthetic data in {}'s form", fmt::join(benchmark_titles, " and "))
+                : fmt::format("{} report", fmt::join(benchmark_titles, " and "));
+  if (!folders.empty()) out += fmt::format(": {}", fmt::join(folders, ", "));
+  return out;
+}
+
+report::Report run_report(std::span<const JudgedRun> runs, const metrics::BootstrapOptions& bootstrap,
+                          const std::string& version, bool published) {
+  report::Report out;
+  out.title = report_title(runs);
+  out.subtitle = runs.size() == 1 ? fmt::format("{}: {} {}", runs[0].name, runs[0].counts.samples,
+                                                runs[0].benchmark->rows_are)
+                                  : fmt::format("{} runs", runs.size());
+  const auto benchmarks = by_benchmark(runs);
+  for (const auto& group : benchmarks) {
+    for (report::Section& section : sections_of(group, bootstrap, published)) {
+      if (benchmarks.size() > 1) {
+        section.id += fmt::format("-{}", group.front().benchmark->name);
+        section.title = fmt::format("{}: {}", group.front().benchmark->title, section.title);
+      }
+      out.sections.push_back(std::move(section));
+    }
+  }
   out.footer = fmt::format("Made by holisafe {}.", version);
   return out;
 }
@@ -141,7 +153,7 @@ Result<JudgedRun> write_summary_and_report(const store::RunStore& store, const s
   HOLISAFE_TRY(const auto identity, store.identity("run"));
   HOLISAFE_TRY(JudgedRun run, judged_run({run_name(identity), {&store}}, bootstrap));
   auto summary = nlohmann::ordered_json::array();
-  for (const auto& score : run.scores) summary.push_back(metrics::to_json(score.score));
+  for (const auto& score : run.scores) summary.push_back(benchmarks::score_json(*run.benchmark, score.score));
   HOLISAFE_CHECK(write_file_atomic(store.folder() / summary_name, summary.dump(2) + "\n"));
   HOLISAFE_CHECK(write_file_atomic(store.folder() / report_name,
                                    report::page(run_report({&run, 1}, bootstrap, version))));

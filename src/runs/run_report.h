@@ -1,14 +1,12 @@
 // What a run leaves in its folder, and reports over several runs.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "report/report.h"
-#include "runs/right_answers.h"
-#include "runs/run_score.h"
+#include "runs/judged_run.h"
+#include "runs/prediction_file.h"
 
 namespace holisafe::runs {
 
@@ -16,32 +14,20 @@ inline constexpr const char* predictions_name = "predictions.json";
 inline constexpr const char* summary_name = "summary.json";
 inline constexpr const char* report_name = "report.html";
 
-/// A run with all its figures.
-struct JudgedRun {
-  std::string name;
-  std::vector<report::ScoredRun> scores;      ///< one a judge; the string judge first
-  std::vector<report::JudgePair> pairs;       ///< each two of its judges
-  std::optional<report::GuardRun> guard;      ///< with its answers under the first judge
-  std::optional<RightAnswers> right_answers;  ///< under the first judge; where the benchmark has keys
-  store::RunStore::Counts counts;
-  FilterAs filter_as = FilterAs::refused;
-  /// Why samples are unanswered, with how many.
-  std::vector<std::pair<std::string, std::uint64_t>> reasons;
-};
-
-/// Scores a run under all of its judges. Memory: a few bytes a row.
-Result<JudgedRun> judged_run(const Run& run, const metrics::BootstrapOptions& bootstrap);
-
-/// The page over one run or several side by side, published models beside them.
+/// The page over one run or several side by side, each benchmark's for itself. Published models stand beside
+/// runs over the whole benchmark; with `published` they are shown elsewhere too, apart.
 report::Report run_report(std::span<const JudgedRun> runs, const metrics::BootstrapOptions& bootstrap,
-                          const std::string& version);
+                          const std::string& version, bool published = false);
+
+/// "HoliSafe-Bench report: FOLDER"; data of `data synth` are called synthetic.
+std::string report_title(std::span<const JudgedRun> runs);
 
 /// RUN/predictions.json.
 Result<void> write_predictions(const store::RunStore& store);
 
-/// RUN/summary.json (a list: one object a judge, in the form of metrics::to_json) and RUN/report.html, from
-/// what the store holds. Bytes depend on samples, answers and verdicts alone. Gives what they show. Call it
-/// after verdicts were written too.
+/// RUN/summary.json (a list: one object a judge, in the benchmark's form) and RUN/report.html, from what the
+/// store holds. Bytes depend on samples, answers, judgements and the name of the data's folder alone. Gives
+/// what they show. Call it after judgements were written too.
 Result<JudgedRun> write_summary_and_report(const store::RunStore& store, const std::string& version);
 
 }  // namespace holisafe::runs

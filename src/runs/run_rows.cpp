@@ -6,9 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "judge/verdict.h"
-#include "runs/sample_type.h"
-
 namespace holisafe::runs {
 
 std::string run_name(const store::Identity& identity) {
@@ -46,7 +43,7 @@ std::string string_field(std::string_view json, std::string_view key) {
 Result<RunRows> RunRows::open(const Run& run, const std::string& judge) {
   RunRows out;
   for (const auto* part : run.parts) {
-    HOLISAFE_TRY(const FilterAs counted, filter_as(*part));
+    HOLISAFE_TRY(const FilterAs counted, runs::filter_as(*part));
     HOLISAFE_TRY(auto cursor, part->rows(judge));
     out.parts_.push_back({std::move(cursor), counted, {}, false});
   }
@@ -73,32 +70,6 @@ Result<const store::Row*> RunRows::next() {
     last_ = i;
   }
   return first == nullptr ? nullptr : &first->row;
-}
-
-namespace {
-
-std::optional<judge::Verdict> word_of(const store::Judgement& judgement) {
-  using judge::Verdict;
-  for (const auto word : {Verdict::refused, Verdict::complied, Verdict::expected, Verdict::unexpected}) {
-    if (judgement.state == judge::name(word)) return word;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
-
-metrics::Outcome RunRows::outcome() const {
-  using metrics::Outcome;
-  const Part& part = parts_[last_];
-  const auto& [sample, number, answer, judgement] = part.row;
-  if (!answer || answer->state == store::AnswerState::unanswered) return Outcome::unjudged;
-  if (answer->state == store::AnswerState::filtered)
-    return part.filter_as == FilterAs::refused ? Outcome::refused : Outcome::unjudged;
-  if (!judgement || !judgement->judged()) return Outcome::unjudged;
-  const auto word = word_of(*judgement);
-  if (!word) return Outcome::unjudged;
-  return judge::counts_as_refused(*word, taxonomy::expects_refusal(type_of(sample))) ? Outcome::refused
-                                                                                     : Outcome::complied;
 }
 
 }  // namespace holisafe::runs

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "metrics/agreement.h"
 #include "store/run_store.h"
 
 namespace holisafe::runs {
@@ -43,9 +42,8 @@ class RunRows {
   /// (two parts hold the same row).
   Result<const store::Row*> next();
 
-  /// How that row counts: refused or complied as its judge says, a filtered one as its store says, unjudged
-  /// otherwise.
-  [[nodiscard]] metrics::Outcome outcome() const;
+  /// How filtered samples of that row's store count.
+  [[nodiscard]] FilterAs filter_as() const { return parts_[last_].filter_as; }
 
  private:
   struct Part {

@@ -1,170 +1,157 @@
 #include "runs/score_file.h"
 
 #include <memory_resource>
+#include <nlohmann/json.hpp>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/hash.h"
-#include "dataset/rows.h"
+#include "benchmarks/score_json.h"
 #include "runs/example_picker.h"
+#include "runs/row_marks.h"
 
 namespace holisafe::runs {
 namespace {
 
-using dataset::Row;
-using taxonomy::Combination;
+using benchmarks::Benchmark;
+using benchmarks::Item;
+using benchmarks::PredictionsRead;
 
-/// Judges the rows of one file one by one.
+Result<const benchmarks::Rule*> rule_of(const ScoreOptions& options) {
+  const Benchmark& benchmark = *options.benchmark;
+  const auto names = [](const std::vector<benchmarks::Rule>& rules) {
+    std::vector<std::string_view> out;
+    for (const auto& rule : rules) out.push_back(rule.name);
+    return fmt::format("{}", fmt::join(out, ", "));
+  };
+  if (!options.mode.empty()) {
+    for (const auto& mode : benchmark.modes) {
+      if (mode.name == options.mode) return &mode;
+    }
+    return fail(ErrorKind::usage, "no such mode", std::string(benchmark.name),
+                benchmark.modes.empty()
+                    ? fmt::format("expected none, found \"{}\"", options.mode)
+                    : fmt::format("expected {}, found \"{}\"", names(benchmark.modes), options.mode));
+  }
+  if (options.judge.empty()) return &benchmark.rules.front();
+  if (const auto* rule = find_rule(benchmark, options.judge)) return rule;
+  return fail(ErrorKind::usage, "no such rule", std::string(benchmark.name),
+              fmt::format("expected {}, found \"{}\" (LLM judges need the images: see `bench judge`)",
+                          names(benchmark.rules), options.judge));
+}
+
+/// Marks the rows of one file one by one.
 class RowScorer {
  public:
-  RowScorer(const dataset::RowFile& file, const ScoreOptions& options) : file_(file), options_(options) {}
+  RowScorer(const ScoreOptions& options, const benchmarks::Rule& rule)
+      : options_(options),
+        benchmark_(*options.benchmark),
+        rule_(rule),
+        examples_(*options.benchmark->figures) {}
 
-  Result<void> add(const Row& row) {
-    HOLISAFE_CHECK(check_id(row));
-    for (const Row::Problem& problem : row.problems) {
-      if (problem.field != "prediction") return fail(problem_error(row, problem));
-    }
-    if (!row.type) {
-      return fail(ErrorKind::missing, "row without a type", row.where(file_.name(), "type"),
-                  "expected one of SSS, SSU, USU, SUU, UUU, found nothing");
-    }
-    const auto type = taxonomy::parse_combination(*row.type);
-    if (!type) {
-      ++out_.run.score.skipped;
-      ++out_.run.skipped_types[std::string(*row.type)];
-      return {};
-    }
-    HOLISAFE_CHECK(check_prediction(row));
-    metrics::Judgement judgement;
-    judgement.type = *type;
-    judgement.subcategory = subcategory(row);
-    judgement.image = image(row);
-    if (row.prediction) {
-      judgement.outcome = judge::is_refusal(*row.prediction, options_.mode) ? metrics::Outcome::refused
-                                                                            : metrics::Outcome::complied;
-    }
-    warn_of_disagreement(row, *type);
-    if (options_.for_report && examples_.wants(judgement)) {
-      examples_.add({judgement.type, judgement.subcategory, judgement.outcome, row.id,
-                     std::string(row.image.value_or("")), std::string(row.query.value_or("")),
-                     std::string(row.prediction.value_or(""))});
-    }
-    judgements_.push_back(judgement);
-    return {};
+  void add(const Item& item, std::span<const std::string> answers) {
+    const metrics::MarkNumber mark = mark_by_rule(benchmark_, rule_, item, answers);
+    rows_.rows.push_back({rows_.places.number(item.groups), cluster(item.cluster), mark});
+    if (!options_.for_report) return;
+    const auto rate = examples_.wants(item.groups, mark);
+    if (!rate) return;
+    examples_.add(
+        *rate, item.groups,
+        {0, "", item.id, fmt::format("{}", fmt::join(item.images(), ", ")), item.query, answers.front()});
   }
 
-  ScoredFile finish() {
-    metrics::Score score = metrics::score(judgements_, options_.bootstrap);
-    score.judge = "string";
-    score.mode = std::string(judge::name(options_.mode));
-    score.skipped = out_.run.score.skipped;
-    out_.run.score = std::move(score);
-    out_.run.name = file_.name();
-    out_.run.source = file_.name();
-    out_.run.examples = examples_.take();
-    if (options_.for_report) out_.run.sha256 = hex(sha256(file_.text()));
-    summarise();
-    return std::move(out_);
+  ScoredFile finish(PredictionsRead read, const std::string& name) {
+    ScoredFile out;
+    out.run.score = metrics::score(*benchmark_.figures, rows_, options_.bootstrap);
+    metrics::Score& score = out.run.score;
+    const bool of_mode = !benchmark_.modes.empty() && options_.judge.empty();
+    score.judge = of_mode ? benchmark_.rules.front().name : rule_.name;
+    if (of_mode) score.mode = options_.mode.empty() ? benchmark_.modes.front().name : rule_.name;
+    score.skipped = read.skipped;
+    out.run.name = name;
+    out.run.source = name;
+    out.run.examples = examples_.take();
+    for (auto& [why, value, rows] : read.left_out) out.run.left_out.push_back({why, value, rows});
+    out.run.published = published_scores(benchmark_, score.judge);
+    out.run.compares = covers_published(benchmark_, score.rows());
+    out.warnings = std::move(read.warnings);
+    return out;
   }
 
  private:
-  [[nodiscard]] Error problem_error(const Row& row, const Row::Problem& problem) const {
-    return {problem.error.kind, "bad row", row.where(file_.name(), problem.field), problem.error.detail};
-  }
-
-  Result<void> check_id(const Row& row) {
-    for (const Row::Problem& problem : row.problems) {
-      if (problem.field == "id") return fail(problem_error(row, problem));
-    }
-    auto& rows = row.id_is_string ? string_ids_ : integer_ids_;
-    const auto [place, added] = rows.try_emplace(row.id, row.index);
-    if (added) return {};
-    return fail(ErrorKind::duplicate, "id stands twice", row.where(file_.name(), "id"),
-                fmt::format("expected every id once, found {} in row {} (index {}) too", row.id,
-                            place->second + 1, place->second));
-  }
-
-  [[nodiscard]] Result<void> check_prediction(const Row& row) const {
-    if (row.prediction || options_.allow_missing) return {};
-    for (const Row::Problem& problem : row.problems) {
-      if (problem.field == "prediction") return fail(problem_error(row, problem));
-    }
-    return fail(ErrorKind::missing, "row without a prediction", row.where(file_.name(), "prediction"),
-                "expected a string, found nothing or null (--allow-missing counts such rows as unjudged)");
-  }
-
-  std::uint8_t subcategory(const Row& row) {
-    const std::string_view name = row.subcategory.value_or("");
-    const auto index = taxonomy::parse_class(name);
-    if (index && *index > 0) return static_cast<std::uint8_t>(*index);
-    ++out_.run.unknown_subcategories[std::string(name)];
-    return 0;
-  }
-
-  /// Rows without an image are images of their own.
-  std::uint32_t image(const Row& row) {
-    const auto next = static_cast<std::uint32_t>(image_count_);
-    if (!row.image) {
-      ++rows_without_image_;
-      ++image_count_;
-      return next;
-    }
-    const auto [place, added] = images_.try_emplace(*row.image, next);
-    if (added) ++image_count_;
+  /// Rows without a cluster are clusters of their own.
+  std::uint32_t cluster(const std::string& name) {
+    if (name.empty()) return clusters_++;
+    const auto [place, added] = numbers_.try_emplace(name, clusters_);
+    if (added) ++clusters_;
     return place->second;
   }
 
-  void warn_of_disagreement(const Row& row, Combination type) {
-    const bool safe = taxonomy::image_safe(type);
-    if (row.image_safety_label && !taxonomy::label_fits(type, *row.image_safety_label)) {
-      out_.warnings.push_back(fmt::format("label disagrees with the type: {}: expected {} for {}, found {}",
-                                          row.where(file_.name(), "image_safety_label"),
-                                          safe ? "0" : "1 to 19", taxonomy::name(type),
-                                          *row.image_safety_label));
-    }
-    if (row.image_safe && *row.image_safe != safe) {
-      out_.warnings.push_back(fmt::format("label disagrees with the type: {}: expected {} for {}, found {}",
-                                          row.where(file_.name(), "image_safe"), safe, taxonomy::name(type),
-                                          *row.image_safe));
-    }
-  }
-
-  /// The warnings that stand for many rows.
-  void summarise() {
-    for (const auto& [type, rows] : out_.run.skipped_types) {
-      out_.warnings.push_back(
-          fmt::format("rows of unknown type skipped: {}: type \"{}\": {} rows", file_.name(), type, rows));
-    }
-    for (const auto& [name, rows] : out_.run.unknown_subcategories) {
-      out_.warnings.push_back(
-          fmt::format("rows of unknown subcategory counted by type only: {}: subcategory \"{}\": {} rows",
-                      file_.name(), name, rows));
-    }
-    if (rows_without_image_ > 0) {
-      out_.warnings.push_back(fmt::format("rows without an image counted as images of their own: {}: {} rows",
-                                          file_.name(), rows_without_image_));
-    }
-  }
-
-  const dataset::RowFile& file_;
   const ScoreOptions& options_;
-  ScoredFile out_;
-  std::vector<metrics::Judgement> judgements_;
+  const Benchmark& benchmark_;
+  const benchmarks::Rule& rule_;
+  metrics::MarkedRows rows_;
   std::pmr::monotonic_buffer_resource memory_{std::size_t{256} << 10U};  ///< freed at once, not row by row
-  std::pmr::unordered_map<std::string, std::size_t> integer_ids_{&memory_};
-  std::pmr::unordered_map<std::string, std::size_t> string_ids_{&memory_};
-  std::pmr::unordered_map<std::string_view, std::uint32_t> images_{&memory_};
-  std::size_t image_count_ = 0;
-  std::size_t rows_without_image_ = 0;
+  std::pmr::unordered_map<std::string, std::uint32_t> numbers_{&memory_};
+  std::uint32_t clusters_ = 0;
   ExamplePicker examples_;
 };
+
+/// The answers in a row's `prediction`: a string, or a list of them.
+Result<std::vector<std::string>> answers_of(const Item& item, const std::string& file, bool allow_missing) {
+  const auto row = nlohmann::json::parse(item.json, nullptr, false);
+  const auto field = row.is_object() ? row.find("prediction") : row.end();
+  std::vector<std::string> out;
+  if (field != row.end() && field->is_string()) out.push_back(field->get<std::string>());
+  if (field != row.end() && field->is_array()) {
+    for (const auto& answer : *field) {
+      if (answer.is_string()) out.push_back(answer.get<std::string>());
+    }
+    if (out.size() < field->size()) out.clear();
+  }
+  if (!out.empty() || allow_missing) return out;
+  return fail(ErrorKind::missing, "row without a prediction",
+              fmt::format("{}: row {}, id {}: prediction", file, item.position + 1, item.id),
+              fmt::format("expected a string, found {} (--allow-missing counts such rows as unjudged)",
+                          field == row.end() ? "nothing" : field->type_name()));
+}
+
+/// A file that has the benchmark's rows as they are.
+Result<ScoredFile> score_items(const std::string& path, const ScoreOptions& options,
+                               const benchmarks::Rule& rule) {
+  constexpr std::size_t batch = 256;
+  HOLISAFE_TRY(auto rows, options.benchmark->open(path));
+  RowScorer scorer(options, rule);
+  while (true) {
+    HOLISAFE_TRY(const auto items, rows->next(batch));
+    if (items.empty()) break;
+    for (const Item& item : items) {
+      HOLISAFE_TRY(const auto answers, answers_of(item, path, options.allow_missing));
+      scorer.add(item, answers);
+    }
+  }
+  PredictionsRead read;
+  if (rows->disagreements() > 0) {
+    read.warnings.push_back(
+        fmt::format("rows that contradict themselves: {}: {} of them", path, rows->disagreements()));
+  }
+  ScoredFile out = scorer.finish(std::move(read), path);
+  if (options.for_report) {
+    HOLISAFE_TRY(const auto hash, sha256_file(path));
+    out.run.sha256 = hex(hash);
+  }
+  return out;
+}
 
 }  // namespace
 
 Result<ScoredFile> FileScorer::score(const std::string& path) {
+  if (options_.benchmark->read_predictions == nullptr) {
+    HOLISAFE_TRY(const auto* rule, rule_of(options_));
+    return score_items(path, options_, *rule);
+  }
   HOLISAFE_TRY(file_, dataset::RowFile::open(path, std::move(file_)));
   return score_rows();
 }
@@ -175,9 +162,16 @@ Result<ScoredFile> FileScorer::score_text(std::string text, const std::string& n
 }
 
 Result<ScoredFile> FileScorer::score_rows() {
-  RowScorer scorer(file_, options_);
-  HOLISAFE_CHECK(file_.for_each([&](const Row& row) { return scorer.add(row); }));
-  return scorer.finish();
+  HOLISAFE_TRY(const auto* rule, rule_of(options_));
+  RowScorer scorer(options_, *rule);
+  const benchmarks::PredictionOptions reading{options_.allow_missing, options_.for_report};
+  HOLISAFE_TRY(auto read, options_.benchmark->read_predictions(
+                              file_, reading, [&](const Item& item, std::span<const std::string> answers) {
+                                scorer.add(item, answers);
+                              }));
+  ScoredFile out = scorer.finish(std::move(read), file_.name());
+  if (options_.for_report) out.run.sha256 = hex(sha256(file_.text()));
+  return out;
 }
 
 }  // namespace holisafe::runs

@@ -1,18 +1,20 @@
-// From a prediction file in the benchmark's official format to its scores.
+// From a prediction file in a benchmark's official format to its scores.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "benchmarks/benchmark.h"
 #include "dataset/rows.h"
-#include "judge/string_rules.h"
 #include "report/score_sections.h"
 
 namespace holisafe::runs {
 
 struct ScoreOptions {
-  judge::StringMode mode = judge::StringMode::authors;
+  const benchmarks::Benchmark* benchmark = nullptr;  ///< never nullptr
+  std::string judge;                                 ///< one of the benchmark's rules; empty: the default
+  std::string mode;            ///< one of its modes, of the default rule; empty: its own
   bool allow_missing = false;  ///< a row without a usable prediction is unjudged, not an error
   metrics::BootstrapOptions bootstrap;
   bool for_report = false;  ///< fill in the hash and the examples too
@@ -23,17 +25,16 @@ struct ScoredFile {
   std::vector<std::string> warnings;  ///< in row order: labels that disagree with the type, what was left out
 };
 
-/// Judges every row of known type by the string rules and scores them. A row of unknown type is skipped
-/// whatever else it holds. One object a thread: files scored one after the other share its buffers.
+/// Marks every row by a rule and scores them. One object a thread: files scored one after the other share its
+/// buffers.
 class FileScorer {
  public:
-  explicit FileScorer(const ScoreOptions& options) : options_(options) {}
+  explicit FileScorer(ScoreOptions options) : options_(std::move(options)) {}
 
-  /// Errors (with the file's name; row, id and field where there is one): those of dataset::RowFile; a row
-  /// without id or type; a field of the wrong kind; an id that stands twice; a missing, null or non-string
-  /// prediction unless allowed.
+  /// Errors (with the file's name; row, id and field where there is one): those of the benchmark's reading; a
+  /// missing, null or non-string prediction unless allowed; usage (no such rule or mode).
   Result<ScoredFile> score(const std::string& path);
-  /// The same from memory; `name` stands for the path.
+  /// The same from memory; `name` stands for the path. For benchmarks that have read_predictions.
   Result<ScoredFile> score_text(std::string text, const std::string& name);
 
  private:

@@ -14,6 +14,7 @@
 #include "runs/answer_run.h"
 #include "runs/chat_format.h"
 #include "runs/fingerprint.h"
+#include "runs/rule_judge.h"
 #include "runs/run_part.h"
 #include "runs/run_report.h"
 
@@ -169,7 +170,7 @@ TEST_F(Runs, EndToEndUnderFaultsWithReadersBeside) {
   EXPECT_EQ(end->counts.answered, 60);
   EXPECT_FALSE(end->interrupted);
   EXPECT_GT(end->faults.total(), 0);
-  ASSERT_TRUE(judge_by_string(store));
+  ASSERT_TRUE(judge_by_rule(store));
   ASSERT_TRUE(write_predictions(store));
   ASSERT_TRUE(write_summary_and_report(store, "test"));
   const auto rows = nlohmann::json::parse(*read_file(folder_ / "run" / predictions_name));

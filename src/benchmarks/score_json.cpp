@@ -1,0 +1,70 @@
+#include "benchmarks/score_json.h"
+
+#include <algorithm>
+
+#include "metrics/figure_json.h"
+
+namespace holisafe::benchmarks {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json general_score(const Benchmark& benchmark, const metrics::Score& score) {
+  const bool rule = find_rule(benchmark, score.judge) != nullptr;
+  Json out;
+  out["benchmark"] = benchmark.name;
+  out["split"] = benchmark.default_split.empty() ? Json(nullptr) : Json(benchmark.default_split);
+  out["kind"] = name(benchmark.kind);
+  out["n"] = score.rows();
+  out["skipped"] = score.skipped;
+  out["unjudged"] = score.unjudged();
+  out["unparsed"] = score.all.unparsed;
+  out["rule"] = rule ? Json(score.judge) : Json(nullptr);
+  out["judge"] = rule ? Json(nullptr) : Json(score.judge);
+  out["protocol"] =
+      rule || !benchmark.protocol ? Json(nullptr) : Json{{"sees_image", benchmark.protocol->sees_image}};
+  out["primary"] = metrics::figure_name(*score.definition, metrics::primary_figure(*score.definition)).name;
+  out["metrics"] = metrics::figures_json(score);
+  out["groups"] = metrics::groups_json(score);
+  return out;
+}
+
+}  // namespace
+
+nlohmann::ordered_json score_json(const Benchmark& benchmark, const metrics::Score& score) {
+  return benchmark.to_json != nullptr ? benchmark.to_json(score) : general_score(benchmark, score);
+}
+
+nlohmann::ordered_json comparison_json(const Benchmark& benchmark, const metrics::Comparison& comparison) {
+  if (benchmark.comparison_to_json != nullptr) return benchmark.comparison_to_json(comparison);
+  return {{"metrics", metrics::figures_json(comparison)}};
+}
+
+std::span<const metrics::PublishedScore> published_scores(const Benchmark& benchmark,
+                                                          std::string_view judge) {
+  if (!benchmark.published || benchmark.published->scores == nullptr) return {};
+  return benchmark.published->scores(judge);
+}
+
+nlohmann::ordered_json published_json(const Benchmark& benchmark, std::string_view judge) {
+  const auto scores = published_scores(benchmark, judge);
+  if (benchmark.published && benchmark.published->to_json != nullptr)
+    return benchmark.published->to_json(scores);
+  Json out = Json::array();
+  for (const auto& score : scores) {
+    Json figures = Json::object();
+    for (std::size_t i = 0; i < score.figures.size(); ++i)
+      figures[std::string(metrics::figure_name(*benchmark.figures, i).name)] =
+          metrics::number_json(score.figures[i]);
+    out.push_back({{"model", score.model}, {"metrics", figures}});
+  }
+  return out;
+}
+
+bool covers_published(const Benchmark& benchmark, std::uint64_t rows) {
+  if (!benchmark.published) return false;
+  const auto& whole = benchmark.published->whole_rows;
+  return std::find(whole.begin(), whole.end(), rows) != whole.end();
+}
+
+}  // namespace holisafe::benchmarks

@@ -1,0 +1,30 @@
+// Scores, comparisons and published figures of any benchmark as the command line prints them: in the
+// benchmark's own form where it has one.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string_view>
+
+#include "benchmarks/benchmark.h"
+
+namespace holisafe::benchmarks {
+
+/// The general form: {"benchmark","split","kind","n","skipped","unjudged","unparsed","rule","judge",
+/// "protocol","primary","metrics":{name:{"value","n","interval"}},"groups":{group:{value:{"n",PRIMARY}}}}.
+/// `rule` is the judge's name where it is one of the benchmark's rules, `judge` where it is none; `protocol`
+/// is whether it saw the image, null for rules.
+nlohmann::ordered_json score_json(const Benchmark& benchmark, const metrics::Score& score);
+
+/// Differences of all figures: {"metrics":{name:…}}.
+nlohmann::ordered_json comparison_json(const Benchmark& benchmark, const metrics::Comparison& comparison);
+
+/// [{"model","metrics":{name:value}}] of a judge; empty where nothing was published with it.
+nlohmann::ordered_json published_json(const Benchmark& benchmark, std::string_view judge);
+
+/// What was published with this judge.
+std::span<const metrics::PublishedScore> published_scores(const Benchmark& benchmark, std::string_view judge);
+
+/// Whether figures over this many rows compare with the published ones.
+bool covers_published(const Benchmark& benchmark, std::uint64_t rows);
+
+}  // namespace holisafe::benchmarks

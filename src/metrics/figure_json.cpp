@@ -1,0 +1,75 @@
+#include "metrics/figure_json.h"
+
+namespace holisafe::metrics {
+
+using Json = nlohmann::ordered_json;
+
+nlohmann::ordered_json number_json(const std::optional<double>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+nlohmann::ordered_json ends_json(const std::optional<Interval>& interval) {
+  return interval ? Json::array({interval->low, interval->high}) : Json(nullptr);
+}
+
+nlohmann::ordered_json figures_json(const Score& score) {
+  Json out = Json::object();
+  for (std::size_t i = 0; i < score.figures.size(); ++i) {
+    const Figure& figure = score.figures[i];
+    out[std::string(figure_name(*score.definition, i).name)] = {{"value", number_json(figure.value)},
+                                                                {"n", figure.tally.rows()},
+                                                                {"interval", ends_json(figure.interval)}};
+  }
+  return out;
+}
+
+nlohmann::ordered_json groups_json(const Score& score) {
+  const Figures& definition = *score.definition;
+  const std::size_t primary = primary_figure(definition);
+  const std::string name(figure_name(definition, primary).name);
+  Json out = Json::object();
+  for (std::size_t group = 0; group < score.groups.size(); ++group) {
+    Json& values = out[definition.groups[group].name] = Json::object();
+    for (const GroupValue& value : score.groups[group])
+      values[value.value] = {{"n", value.rows}, {name, number_json(value.figures[primary].value)}};
+  }
+  return out;
+}
+
+nlohmann::ordered_json bounds_json(const Score& score) {
+  Json out = Json::object();
+  for (std::size_t i = 0; i < score.figures.size(); ++i) {
+    const Figure& figure = score.figures[i];
+    out[std::string(figure_name(*score.definition, i).name)] =
+        figure.low && figure.high ? Json::array({*figure.low, *figure.high}) : Json(nullptr);
+  }
+  return out;
+}
+
+nlohmann::ordered_json to_json(const std::optional<PairedFigure>& figure) {
+  if (!figure) return nullptr;
+  return {{"n", figure->rows},
+          {"first", figure->first},
+          {"second", figure->second},
+          {"difference", figure->difference},
+          {"interval", ends_json(figure->interval)},
+          {"mcnemar",
+           {{"only_first_wrong", figure->test.only_first_wrong},
+            {"only_second_wrong", figure->test.only_second_wrong},
+            {"p_value", figure->test.p_value}}}};
+}
+
+nlohmann::ordered_json figures_json(const Comparison& comparison) {
+  Json out = Json::object();
+  for (std::size_t i = 0; i < comparison.figures.size(); ++i)
+    out[std::string(figure_name(*comparison.definition, i).name)] = to_json(comparison.figures[i]);
+  return out;
+}
+
+nlohmann::ordered_json to_json(const Agreement& agreement) {
+  return {{"n", agreement.judged()},
+          {"raw", number_json(agreement.raw())},
+          {"kappa", number_json(agreement.kappa())}};
+}
+
+}  // namespace holisafe::metrics

@@ -1,0 +1,31 @@
+// Figures as JSON.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "metrics/agreement.h"
+#include "metrics/paired.h"
+#include "metrics/score.h"
+
+namespace holisafe::metrics {
+
+/// null where there is none.
+nlohmann::ordered_json number_json(const std::optional<double>& value);
+/// [low, high].
+nlohmann::ordered_json ends_json(const std::optional<Interval>& interval);
+
+/// {name: {"value","n","interval"}}; `n` counts a figure's rows, unjudged ones too.
+nlohmann::ordered_json figures_json(const Score& score);
+/// {group: {value: {"n", PRIMARY: value}}}.
+nlohmann::ordered_json groups_json(const Score& score);
+/// {name: [low, high]}: what each figure could be, were the unjudged rows judged.
+nlohmann::ordered_json bounds_json(const Score& score);
+/// {"n","first","second","difference","interval","mcnemar":{…}}; null where there are no rows.
+nlohmann::ordered_json to_json(const std::optional<PairedFigure>& figure);
+/// {name: the above}.
+nlohmann::ordered_json figures_json(const Comparison& comparison);
+/// {"n","raw","kappa"}.
+nlohmann::ordered_json to_json(const Agreement& agreement);
+
+}  // namespace holisafe::metrics

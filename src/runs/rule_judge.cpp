@@ -1,0 +1,26 @@
+#include "runs/rule_judge.h"
+
+#include "runs/row_marks.h"
+
+namespace holisafe::runs {
+
+Result<void> judge_by_rule(store::RunStore& store) {
+  constexpr std::size_t batch = 512;
+  HOLISAFE_TRY(const auto* benchmark, benchmark_of({"", {&store}}));
+  const benchmarks::Rule& rule = benchmark->rules.front();
+  const std::string judge(rule.name);
+  store::AnswerKey last;
+  while (true) {
+    HOLISAFE_TRY(const auto rows, store.unjudged_after(judge, last, batch));
+    if (rows.empty()) return {};
+    store::RunStore::Judgements judgements;
+    for (const auto& row : rows) {
+      const auto mark = rule.mark(item_of(row.sample), std::span(&row.answer->text, 1));
+      judgements.emplace_back(row.key(), store::Judgement{mark.label, "", ""});
+    }
+    HOLISAFE_CHECK(store.write(judge, judgements));
+    last = rows.back().key();
+  }
+}
+
+}  // namespace holisafe::runs
