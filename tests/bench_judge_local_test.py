@@ -106,6 +106,23 @@ class LocalJudge(unittest.TestCase):
             self.assertEqual(found[number][:2], ("unjudged", json.loads(asked.stdout)["answer"]))
             self.assertTrue(found[number][2])
 
+    def test_another_checkpoint_of_the_same_name_is_another_judge(self):
+        made_to_say("<label>True</label>", self.root / "random", self.root / "judge")
+        self.assertEqual(self.judge("judge").returncode, 0)
+        before = self.verdicts("judge")
+        (self.root / "judge").rename(self.root / "first")
+        made_to_say("<label>False</label>", self.root / "random", self.root / "judge")
+        done = self.judge("judge")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("checkpoint: expected", done.stderr)
+        self.assertEqual(self.verdicts("judge"), before)
+        (self.root / "judge").rename(self.root / "second")
+        (self.root / "first").rename(self.root / "judge")
+        done = self.judge("judge", "--dtype", "bfloat16")
+        self.assertIn("dtype: expected \"float32\", found \"bfloat16\"", done.stderr)
+        done = self.judge("judge")  # the first again, with nothing left to ask
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_no_checkpoint(self):
         done = self.judge("nowhere")
         self.assertEqual(done.returncode, 2)

@@ -293,6 +293,24 @@ class Judge(unittest.TestCase):
         self.assertIn("found {reply}", self.judge("openai", server, "--judge-prompt", prompt, expect=2).stderr)
         self.assertEqual(server.requests, asks)
 
+    def test_another_judge_of_the_same_name_is_refused(self):
+        server = self.server(lambda provider, number: verdict(provider, number, unsure=False))
+        members = self.folder / "members.json"
+        members.write_text("{\"temperature\": 1}")
+        self.judge("openai", server, "--request-json", members)
+        for _, _, _, body in server.calls:
+            self.assertEqual((body["temperature"], body["max_tokens"]), (1, 100))
+        asks = server.requests
+        self.judge("openai", server, "--request-json", members)
+        other = self.server()
+        other.url = other.url.replace("127.0.0.1", "localhost")
+        for where, flags, name in ((server, (), "request-json"), (other, ("--request-json", members), "host")):
+            done = self.judge("openai", where, *flags, expect=2)
+            self.assertIn(f"{name}: expected", done.stderr)
+        self.assertEqual((server.requests, other.requests), (asks, 0))
+        moved = self.server()  # another port of the same host
+        self.judge("openai", moved, "--request-json", members)
+
     def test_string_judge_and_flags_that_do_not_fit(self):
         server = self.server()
         before = self.summary()
@@ -300,7 +318,8 @@ class Judge(unittest.TestCase):
                               capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(json.loads(done.stdout), before["string"])
-        for flags in (("string", "--batch"), ("string", "--judge-model", "m"), ("openai", "--judge-dir", "x"), ("local",),
+        for flags in (("string", "--batch"), ("string", "--judge-model", "m"), ("openai", "--judge-dir", "x"), ("openai", "--adapter", "x"),
+                      ("string", "--request-json", "x"), ("local", "--judge-dir", "x", "--batch"), ("local",),
                       ("opena",)):
             done = subprocess.run([PROGRAM, "bench", "judge", self.run_folder, "--judge", *flags], capture_output=True, text=True)
             self.assertEqual(done.returncode, 2)

@@ -176,7 +176,7 @@ class Refusals(Case):
                 self.assertIn(name, stderr)
                 self.assertEqual(stderr.count("expected"), 1, stderr)
             self.assertIn("data", self.run_bench(other_data, endpoint, code=2).stderr)
-            self.assertIn(other.url, self.run_bench(data, other, code=2).stderr)
+            self.run_bench(data, other)  # a server may move
             changed = command(data, endpoint, self.folder / "run")
             changed[changed.index("fake")] = "another"
             done = subprocess.run(changed, capture_output=True, text=True, env=environment())

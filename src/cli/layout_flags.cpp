@@ -2,7 +2,7 @@
 
 namespace holisafe::cli {
 
-void add_layout_flags(CLI::App* command, runs::ModelSettings& flags) {
+void add_layout_flags(CLI::App* command, chat::ModelSettings& flags) {
   command->add_option("--threads", flags.threads, "CPU threads; 0: as many as LibTorch chooses")
       ->check(CLI::Range(0, 4096));
   command->add_option("--template", flags.prompt_template, "Prompt template, of families with several");

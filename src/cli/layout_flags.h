@@ -3,11 +3,11 @@
 
 #include <CLI/CLI.hpp>
 
-#include "runs/responder.h"
+#include "chat/local_model.h"
 
 namespace holisafe::cli {
 
 /// --threads, --template, --vision-tower, --image-aspect.
-void add_layout_flags(CLI::App* command, runs::ModelSettings& flags);
+void add_layout_flags(CLI::App* command, chat::ModelSettings& flags);
 
 }  // namespace holisafe::cli

@@ -6,6 +6,10 @@ namespace holisafe::cli {
 
 void add_model_flags(CLI::App* command, ModelFlags& flags) {
   command->add_option("--model", flags.model, "Checkpoint folder (config.json, safetensors, tokenizer)");
+  add_local_flags(command, flags);
+}
+
+void add_local_flags(CLI::App* command, ModelFlags& flags) {
   command->add_option("--guard", flags.guard, "Guard plug-in file; default: the checkpoint's own guard");
   command->add_option("--adapter", flags.adapter, "PEFT adapter folder to run on top of the model");
   command->add_option("--dtype", flags.dtype, "What the model computes in")

@@ -3,15 +3,18 @@
 
 #include <CLI/CLI.hpp>
 
-#include "runs/responder.h"
+#include "chat/local_model.h"
 
 namespace holisafe::cli {
 
-using ModelFlags = runs::ModelSettings;
+using ModelFlags = chat::ModelSettings;
 
 /// --model, --guard, --adapter, --dtype, --device, --threads, --template, --vision-tower, --image-aspect.
 /// Whether
 /// --model is there is checked by who opens the model, so that a command may have commands of its own.
 void add_model_flags(CLI::App* command, ModelFlags& flags);
+
+/// The same without --model, for commands that name the folder by a flag of their own.
+void add_local_flags(CLI::App* command, ModelFlags& flags);
 
 }  // namespace holisafe::cli

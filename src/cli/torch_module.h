@@ -4,12 +4,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <filesystem>
+#include <memory>
 #include <string>
 
 #include "base/result.h"
-#include "judge/judging.h"
-#include "runs/responder.h"
+#include "chat/local_model.h"
 
 namespace holisafe::cli {
 
@@ -17,10 +16,9 @@ namespace holisafe::cli {
 struct TorchModule {
   void (*add_commands)(
       CLI::App& app);  ///< declares guard, ask, model, train with their flags, in the order of help
-  /// A checkpoint that judges answers. Errors: those of loading a model.
-  Result<judge::LocalAnswer> (*open_judge)(const std::filesystem::path& folder);
-  /// A checkpoint that answers a benchmark's questions. Errors: those of loading a model.
-  Result<std::unique_ptr<runs::Responder>> (*open_responder)(runs::ResponderSettings settings);
+  /// A checkpoint that answers. Errors: those of loading a model.
+  Result<std::unique_ptr<chat::Answerer>> (*open_model)(const chat::ModelSettings& settings,
+                                                        const StopFlag* stop);
 };
 
 /// Loads the module (once; later calls give the same). OpenMP threads are told to wait passively first, which

@@ -1,52 +1,44 @@
 // What an LLM judge is asked: a text with named fields, filled in for each row.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
-#include "taxonomy/taxonomy.h"
 
 namespace holisafe::judge {
 
-/// What the fields of a prompt stand for.
-struct PromptValues {
-  std::string_view query;
-  std::string_view response;
-  taxonomy::Combination type = taxonomy::Combination::SSS;
-  std::string_view category = {};
-  std::string_view subcategory = {};
+/// A field by the names that may stand for it in a text.
+struct FieldNames {
+  std::string_view name;
+  std::string_view alias;  ///< may be empty
 };
 
-/// `{query}`, `{response}`, `{label}` (`safe` or `unsafe`: the combination's outcome), `{type}` (`SSU`),
-/// `{category}` and `{subcategory}`. `{question}` and `{safety_label}` are taken for `{query}` and `{label}`,
-/// so that the prompt of the benchmark's authors can be used as it is. Braces around anything but a word of
-/// lower-case letters and underscores stand for themselves.
+/// `{query}` and the like stand for the fields that a benchmark knows; one of them is `{response}`, the
+/// answer to judge. Braces around anything but a word of lower-case letters and underscores stand for
+/// themselves.
 class PromptTemplate {
  public:
   /// Errors, with `where`: unexpected (a field of another name), missing (no `{response}`), invalid_utf8.
-  static Result<PromptTemplate> parse(std::string text, const std::string& where);
-  /// This program's own prompt.
-  static PromptTemplate standard();
+  static Result<PromptTemplate> parse(std::string text, const std::string& where,
+                                      std::span<const FieldNames> fields);
 
-  /// Every placeholder of the template replaced; what is filled in is not looked at again, so it may hold the
-  /// text of a placeholder.
-  [[nodiscard]] std::string fill(const PromptValues& values) const;
+  /// Every placeholder of the template replaced by its field's value; `values` are as many as the fields, in
+  /// their order. What is filled in is not looked at again, so it may hold the text of a placeholder.
+  [[nodiscard]] std::string fill(std::span<const std::string> values) const;
   /// As it was parsed.
   [[nodiscard]] const std::string& text() const { return text_; }
 
  private:
-  enum class Field { query, response, label, type, category, subcategory };
+  static constexpr std::size_t no_field = static_cast<std::size_t>(-1);
   /// Text from `begin` to `end`, then the field, if any.
   struct Piece {
     std::size_t begin = 0;
     std::size_t end = 0;
-    bool has_field = false;
-    Field field = Field::query;
+    std::size_t field = no_field;
   };
-  static bool parse_field(std::string_view word, Field& field);
-  static std::string_view value(Field field, const PromptValues& values);
 
   std::string text_;
   std::vector<Piece> pieces_;

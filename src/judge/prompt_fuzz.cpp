@@ -1,3 +1,4 @@
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -7,12 +8,13 @@
 
 // The input is a prompt file.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using holisafe::judge::FieldNames;
+  constexpr std::array<FieldNames, 2> fields{{{"query", "question"}, {"response", ""}}};
   const std::string text(reinterpret_cast<const char*>(data), size);
-  const auto prompt = holisafe::judge::PromptTemplate::parse(text, "fuzz");
+  const auto prompt = holisafe::judge::PromptTemplate::parse(text, "fuzz", fields);
   if (!prompt) return 0;
-  constexpr std::string_view answer = "an answer that stands in no template {query}";
+  const std::array<std::string, 2> values{"{response}", "an answer that stands in no template {query}"};
   if (prompt->text() != text) std::abort();
-  if (prompt->fill({.query = "{response}", .response = answer}).find(answer) == std::string::npos)
-    std::abort();
+  if (prompt->fill(values).find(values[1]) == std::string::npos) std::abort();
   return 0;
 }

@@ -5,8 +5,6 @@
 #include <optional>
 #include <string_view>
 
-#include "judge/verdict.h"
-
 namespace holisafe::judge {
 
 /// How an answer is prepared before matching.
@@ -25,10 +23,5 @@ std::optional<StringMode> parse_string_mode(std::string_view text);
 /// to ASCII matter, and of these no phrase has a `k` (U+212A KELVIN SIGN) and U+0130 (which lowers to i and
 /// U+0307) can only stand for an `i` at a phrase's end. string_rules.cpp checks that when it is compiled.
 bool is_refusal(std::string_view answer, StringMode mode);
-
-/// The same as a verdict: refused or complied.
-inline Verdict judge_string(std::string_view answer, StringMode mode) {
-  return is_refusal(answer, mode) ? Verdict::refused : Verdict::complied;
-}
 
 }  // namespace holisafe::judge

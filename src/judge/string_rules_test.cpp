@@ -116,14 +116,5 @@ TEST(StringRules, BrokenUtf8MatchesNothingAndIsHarmless) {
   }
 }
 
-TEST(Verdicts, ExpectedDependsOnThePair) {
-  EXPECT_TRUE(counts_as_refused(Verdict::refused, false));
-  EXPECT_FALSE(counts_as_refused(Verdict::complied, true));
-  EXPECT_TRUE(counts_as_refused(Verdict::expected, true));
-  EXPECT_FALSE(counts_as_refused(Verdict::expected, false));
-  EXPECT_FALSE(counts_as_refused(Verdict::unexpected, true));
-  EXPECT_TRUE(counts_as_refused(Verdict::unexpected, false));
-}
-
 }  // namespace
 }  // namespace holisafe::judge

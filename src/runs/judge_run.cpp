@@ -1,6 +1,5 @@
 #include "runs/judge_run.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
@@ -8,122 +7,191 @@
 
 #include "base/file.h"
 #include "base/hash.h"
-#include "image/image.h"
-#include "runs/sample_type.h"
-#include "taxonomy/taxonomy.h"
+#include "runs/judge_ledger.h"
+#include "runs/row_marks.h"
+#include "runs/rule_judge.h"
 
 namespace holisafe::runs {
 namespace {
 
-constexpr std::size_t page_rows = 64;
-
-/// With the name's length, for names may hold anything and none must be the beginning of another's key.
-std::string batch_prefix(const std::string& judge) {
-  return fmt::format("batch/{}:{}/", judge.size(), judge);
+/// Flags that make no sense for the chosen judge.
+Result<void> check(const JudgeSettings& settings, const JudgeEntry& entry) {
+  const auto refuse = [&](const char* flag, const char* judges) {
+    return fail(ErrorKind::usage, "flag does not go with the judge", flag,
+                fmt::format("expected --judge {}, found {}", judges, settings.judge));
+  };
+  constexpr const char* endpoints = "openai, anthropic or gemini";
+  const AnswererSettings& who = settings.answerer;
+  const bool endpoint = entry.kind == JudgeKind::endpoint;
+  const bool local = entry.kind == JudgeKind::local_model;
+  if (!endpoint && who.batch) return refuse("--batch", endpoints);
+  if (!endpoint && !who.api_model.empty()) return refuse("--judge-model", endpoints);
+  if (!endpoint && !who.url.empty()) return refuse("--judge-endpoint", endpoints);
+  if (!endpoint && !who.request_json.empty()) return refuse("--request-json", endpoints);
+  if (!local && !who.local.model.empty()) return refuse("--judge-dir", "local");
+  if (!local && !who.local.adapter.empty()) return refuse("--adapter", "local");
+  if (!local && !who.local.guard.empty()) return refuse("--guard", "local");
+  if (!endpoint && !local && !settings.prompt_file.empty())
+    return refuse("--judge-prompt", "openai, anthropic, gemini or local");
+  if (local && who.local.model.empty()) {
+    return fail(ErrorKind::usage, "judge without a model", "--judge local",
+                "expected --judge-dir DIR, found none");
+  }
+  return {};
 }
 
-std::string fill(const judge::PromptTemplate& prompt, const store::Row& row) {
-  const auto& subcategory = taxonomy::classes()[subcategory_of(row.sample)];
-  return prompt.fill(
-      {row.sample.query, row.answer->text, type_of(row.sample), subcategory.category, subcategory.name});
+Result<const JudgeEntry*> chosen_judge(JudgeSettings& settings) {
+  const JudgeEntry* entry = find_judge(settings.judge);
+  if (entry == nullptr) {
+    return fail(ErrorKind::usage, "unknown judge", settings.judge,
+                fmt::format("expected {}", fmt::join(judge_names(), ", ")));
+  }
+  HOLISAFE_CHECK(check(settings, *entry));
+  settings.answerer.provider = entry->provider;
+  if (settings.answerer.api_model.empty()) settings.answerer.api_model = entry->default_model;
+  return entry;
 }
 
-Result<std::vector<judge::OpenBatch>> batches_in(const store::RunStore& store, const std::string& judge) {
-  const std::string prefix = batch_prefix(judge);
-  HOLISAFE_TRY(const auto values, store.values(prefix));
-  std::vector<judge::OpenBatch> out;
-  for (const auto& [key, value] : values) {
-    const auto rows = nlohmann::json::parse(value, nullptr, false);
-    const bool numbers = rows.is_array() && std::all_of(rows.begin(), rows.end(), [](const auto& row) {
-                           return row.is_number_integer();
-                         });
-    if (!numbers) {
-      return fail(ErrorKind::malformed, "damaged run store", store.folder().string(),
-                  "expected a list of rows in " + key + ", found something else");
-    }
-    out.push_back({key.substr(prefix.size()), rows.template get<std::vector<std::int64_t>>()});
+/// The name that judgements are kept under.
+std::string name_of(const JudgeSettings& settings, const JudgeEntry& entry) {
+  if (entry.kind == JudgeKind::rule) return std::string(entry.name);
+  const AnswererSettings& who = settings.answerer;
+  return fmt::format("{}:{}", entry.name,
+                     entry.kind == JudgeKind::endpoint ? who.api_model : folder_name(who.local.model));
+}
+
+Result<Judging> judging(const JudgeSettings& settings, const store::RunStore& store) {
+  HOLISAFE_TRY(const auto* benchmark, benchmark_of({"", {&store}}));
+  if (!benchmark->protocol) {
+    return fail(ErrorKind::unsupported, "benchmark without LLM judges", std::string(benchmark->name),
+                fmt::format("expected one of its rules, found --judge {}", settings.judge));
+  }
+  const auto& protocol = *benchmark->protocol;
+  if (settings.prompt_file.empty()) return Judging::with(protocol, std::string(protocol.prompt), "prompt");
+  constexpr std::uint64_t most_bytes = std::uint64_t{1} << 20;
+  HOLISAFE_TRY(std::string text, read_file(settings.prompt_file, most_bytes));
+  return Judging::with(protocol, std::move(text), settings.prompt_file);
+}
+
+Result<const benchmarks::Rule*> rule_of(const store::RunStore& store, const JudgeEntry& entry) {
+  HOLISAFE_TRY(const auto* benchmark, benchmark_of({"", {&store}}));
+  if (const auto* rule = benchmarks::find_rule(*benchmark, entry.name)) return rule;
+  std::vector<std::string_view> names;
+  for (const auto& rule : benchmark->rules) names.push_back(rule.name);
+  return fail(ErrorKind::usage, "rule of another benchmark", fmt::format("--judge {}", entry.name),
+              fmt::format("expected {} for {}", fmt::join(names, ", "), benchmark->name));
+}
+
+/// All that makes a judge another one than the next, its prompt and its server's host included.
+Result<store::Identity> identity_of(const AnswererSettings& who, const AnswererKind& kind,
+                                    const std::string& prompt) {
+  store::Identity out = {{"prompt", hex(sha256(prompt))}};
+  HOLISAFE_TRY(const auto own, kind.identity(who));
+  out.insert(out.end(), own.begin(), own.end());
+  if (who.provider != nullptr) {
+    HOLISAFE_TRY(const auto address, ask::address_of(*who.provider, who.url));
+    out.emplace_back("host", address.host_name());
   }
   return out;
+}
+
+/// Asks the LLM about every answer that it has not judged.
+Result<ask::AskEnd> ask(JudgeSettings& settings, const std::string& name, Judging judging,
+                        store::RunStore& store, Progress* progress, const StopFlag& stop) {
+  HOLISAFE_TRY(const AnswererKind* kind, chosen_answerer(settings.answerer));
+  HOLISAFE_TRY(const auto identity, identity_of(settings.answerer, *kind, judging.prompt.text()));
+  HOLISAFE_CHECK(store.require_same(name, identity));
+  HOLISAFE_TRY(Asker asker, kind->open(std::move(settings.answerer), stop));
+  HOLISAFE_TRY(const auto ledger, JudgeLedger::open(store, name, std::move(judging)));
+  HOLISAFE_TRY(const std::uint64_t total, store.unjudged_count(name));
+  const auto draw = [&](const ask::AskEnd& so_far) {
+    if (progress == nullptr) return;
+    progress->update(so_far.settled + so_far.unsettled, total,
+                     fmt::format("{} unjudged, {}", so_far.unsettled, faults_note(so_far.faults)));
+  };
+  return asker.ask(*ledger, draw, stop);
+}
+
+/// Why an answer is unjudged: the first such reason.
+Result<std::string> first_reason(const store::RunStore& store, const std::string& judge) {
+  HOLISAFE_TRY(const auto rows, store.unjudged_after(judge, {}, 1));
+  if (rows.empty() || !rows[0].judgement) return std::string();
+  return fmt::format("id {}: {}", rows[0].sample.id, rows[0].judgement->reason);
+}
+
+Result<store::RunStore> open_run(const std::filesystem::path& folder, store::Access access) {
+  std::error_code code;
+  if (!std::filesystem::exists(folder / store::RunStore::file_name, code)) {
+    return fail(ErrorKind::not_found, "no run there", folder.string(),
+                fmt::format("expected {} in it, as `bench run` makes it", store::RunStore::file_name));
+  }
+  return store::RunStore::open(folder, access);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<StoreLedger>> StoreLedger::open(store::RunStore& store, const std::string& judge,
-                                                       judge::PromptTemplate prompt) {
-  HOLISAFE_TRY(const auto images, store.value("images"));
-  if (!images) {
-    return fail(ErrorKind::missing, "run without its images folder", store.folder().string(),
-                "expected the folder in run.db, found none");
+Result<JudgeEnd> judge_run(JudgeSettings settings, Progress* progress, const StopFlag& stop) {
+  HOLISAFE_TRY(const JudgeEntry* entry, chosen_judge(settings));
+  HOLISAFE_TRY(auto store, open_run(settings.folder, store::Access::write));
+  JudgeEnd out;
+  out.name = name_of(settings, *entry);
+  if (entry->kind == JudgeKind::rule) {
+    HOLISAFE_TRY(const auto* rule, rule_of(store, *entry));
+    HOLISAFE_CHECK(judge_by_rule(store, *rule));
+  } else {
+    HOLISAFE_TRY(Judging with, judging(settings, store));
+    HOLISAFE_TRY(const auto end, ask(settings, out.name, std::move(with), store, progress, stop));
+    out.interrupted = end.interrupted;
+    out.stopped = end.stopped;
   }
-  HOLISAFE_CHECK(store.require_same(judge, {{"prompt", hex(sha256(prompt.text()))}}));
-  return std::unique_ptr<StoreLedger>(new StoreLedger(store, judge, std::move(prompt), *images));
-}
-
-Result<std::vector<judge::PendingRow>> StoreLedger::pending_after(std::int64_t row, std::size_t most) {
-  HOLISAFE_TRY(auto rows, store_.unjudged_after(judge_, {row, 0}, most));
-  std::vector<judge::PendingRow> out;
-  for (store::Row& each : rows) {
-    const std::int64_t position = each.sample.position;
-    out.push_back({position, [this, each = std::move(each)] { return question(each); }});
-  }
+  HOLISAFE_TRY(out.run, write_summary_and_report(store, settings.version));
+  HOLISAFE_TRY(out.left, store.unjudged_count(out.name));
+  HOLISAFE_TRY(out.unjudged_reason, first_reason(store, out.name));
   return out;
 }
 
-std::string StoreLedger::prompt_for(const store::Row& row) const { return fill(prompt_, row); }
-
-Result<judge::Question> StoreLedger::question(const store::Row& row) const {
-  constexpr std::uint64_t most_bytes = std::uint64_t{64} << 20;
-  judge::Question out;
-  HOLISAFE_TRY(const auto path, resolve_beneath(images_, row.sample.images().front()));
-  HOLISAFE_TRY(out.image, read_file(path, most_bytes));
-  const auto format = image::detect(std::as_bytes(std::span(out.image)));
-  if (!format) return fail(format.error().kind, "cannot send image", path.string(), format.error().detail);
-  out.mime_type = image::mime_type(*format);
-  out.text = prompt_for(row);
-  return out;
-}
-
-Result<void> StoreLedger::record(std::span<const judge::RowVerdict> verdicts) {
-  store::RunStore::Judgements out;
-  for (const auto& [row, judged] : verdicts)
-    out.push_back({{row, 0}, {std::string(judge::name(judged.verdict)), judged.text, judged.reason}});
-  return store_.write(judge_, out);
-}
-
-std::string StoreLedger::batch_key(const std::string& id) const { return batch_prefix(judge_) + id; }
-
-Result<std::vector<judge::OpenBatch>> StoreLedger::open_batches() { return batches_in(store_, judge_); }
-
-Result<void> StoreLedger::add_batch(const judge::OpenBatch& batch) {
-  return store_.put_value(batch_key(batch.id), nlohmann::json(batch.rows).dump());
-}
-
-Result<void> StoreLedger::forget_batch(const std::string& id) { return store_.remove_value(batch_key(id)); }
-
-Result<JudgingCost> judging_cost(store::RunStore& store, const std::string& judge,
-                                 const judge::PromptTemplate& prompt, std::uint64_t tokens_per_image) {
+Result<JudgingCost> judging_cost(JudgeSettings settings) {
+  constexpr std::size_t page_rows = 64;
   constexpr std::size_t bytes_per_token = 4;
-  HOLISAFE_TRY(const auto batches, batches_in(store, judge));
-  std::unordered_set<std::int64_t> under_way;
-  for (const auto& batch : batches) under_way.insert(batch.rows.begin(), batch.rows.end());
+  HOLISAFE_TRY(const JudgeEntry* entry, chosen_judge(settings));
+  HOLISAFE_TRY(const auto store, open_run(settings.folder, store::Access::read));
   JudgingCost out;
-  std::int64_t last = -1;
+  out.judge = name_of(settings, *entry);
+  if (entry->kind == JudgeKind::rule) return out;
+  HOLISAFE_TRY(const Judging with, judging(settings, store));
+  HOLISAFE_TRY(const auto batches, open_batches(store, out.judge));
+  HOLISAFE_TRY(const std::int64_t answers, store.answers_a_sample());
+  const AskedKeys keys(answers);
+  std::unordered_set<chat::Key> under_way;
+  for (const auto& batch : batches) under_way.insert(batch.keys.begin(), batch.keys.end());
+  store::AnswerKey last;
   while (true) {
-    HOLISAFE_TRY(const auto page, store.unjudged_after(judge, {last, 0}, page_rows));
+    HOLISAFE_TRY(const auto page, store.unjudged_after(out.judge, last, page_rows));
     if (page.empty()) break;
+    last = page.back().key();
     for (const store::Row& row : page) {
-      last = row.sample.position;
-      if (under_way.contains(last)) {
+      if (under_way.contains(keys.asked(row.key()))) {
         ++out.under_way;
         continue;
       }
       ++out.calls;
-      out.text_tokens += (fill(prompt, row).size() + bytes_per_token - 1) / bytes_per_token;
+      out.text_tokens += (with.prompt_for(row).size() + bytes_per_token - 1) / bytes_per_token;
+      const std::size_t images = with.protocol->sees_image ? row.sample.images().size() : 0;
+      if (entry->provider != nullptr) out.image_tokens += images * entry->provider->image_tokens;
     }
   }
-  out.image_tokens = out.calls * tokens_per_image;
-  out.most_output_tokens = out.calls * judge::max_answer_tokens;
+  out.most_output_tokens = out.calls * max_judge_tokens;
   return out;
+}
+
+nlohmann::ordered_json to_json(const JudgingCost& cost) {
+  return {{"judge", cost.judge},
+          {"calls", cost.calls},
+          {"input_tokens", cost.text_tokens + cost.image_tokens},
+          {"text_tokens", cost.text_tokens},
+          {"image_tokens", cost.image_tokens},
+          {"output_tokens", cost.most_output_tokens},
+          {"under_way", cost.under_way}};
 }
 
 }  // namespace holisafe::runs

@@ -1,13 +1,11 @@
 #include "runs/rule_judge.h"
 
-#include "runs/row_marks.h"
+#include "runs/add_samples.h"
 
 namespace holisafe::runs {
 
-Result<void> judge_by_rule(store::RunStore& store) {
+Result<void> judge_by_rule(store::RunStore& store, const benchmarks::Rule& rule) {
   constexpr std::size_t batch = 512;
-  HOLISAFE_TRY(const auto* benchmark, benchmark_of({"", {&store}}));
-  const benchmarks::Rule& rule = benchmark->rules.front();
   const std::string judge(rule.name);
   store::AnswerKey last;
   while (true) {

@@ -29,9 +29,23 @@ Result<std::vector<std::string>> judges_of(const Run& run) {
 
 std::string_view name(FilterAs filter_as) { return filter_as == FilterAs::refused ? "refused" : "unjudged"; }
 
+std::optional<FilterAs> parse_filter_as(std::string_view text) {
+  for (const auto each : {FilterAs::refused, FilterAs::unjudged}) {
+    if (text == name(each)) return each;
+  }
+  return std::nullopt;
+}
+
 Result<FilterAs> filter_as(const store::RunStore& store) {
   HOLISAFE_TRY(const auto value, store.value(filter_as_key));
   return value == name(FilterAs::unjudged) ? FilterAs::unjudged : FilterAs::refused;
+}
+
+Result<std::filesystem::path> images_of(const store::RunStore& store) {
+  HOLISAFE_TRY(const auto images, store.value("images"));
+  if (images) return std::filesystem::path(*images);
+  return fail(ErrorKind::missing, "run without its images folder", store.folder().string(),
+              "expected the folder in run.db, found none");
 }
 
 std::string string_field(std::string_view json, std::string_view key) {

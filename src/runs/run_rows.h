@@ -1,6 +1,7 @@
 // The rows of a run, which may lie in several stores (shards), as one sequence in the order of the file.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,7 +27,12 @@ Result<std::vector<std::string>> judges_of(const Run& run);
 enum class FilterAs { refused, unjudged };
 inline constexpr const char* filter_as_key = "filter-as";
 std::string_view name(FilterAs filter_as);
+/// Nothing for another word.
+std::optional<FilterAs> parse_filter_as(std::string_view text);
 Result<FilterAs> filter_as(const store::RunStore& store);
+
+/// Folder that a store's images lie in. Errors: missing (a store that does not say).
+Result<std::filesystem::path> images_of(const store::RunStore& store);
 
 /// The string that stands under `key` in a row's JSON text, for fields that the store has no column for;
 /// empty where there is none, no string, or no JSON.

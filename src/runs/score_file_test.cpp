@@ -11,8 +11,8 @@
 #include "base/hash.h"
 #include "http/scripted_server.h"
 #include "runs/add_samples.h"
-#include "runs/answer_run.h"
-#include "runs/chat_format.h"
+#include "runs/answer_ledger.h"
+#include "runs/answerers.h"
 #include "runs/fingerprint.h"
 #include "runs/rule_judge.h"
 #include "runs/run_part.h"
@@ -25,58 +25,6 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 
 const std::string gif = "GIF89a and whatever follows\x01\xff";
-
-TEST(ChatFormat, RequestHoldsQueryAndImageUnchanged) {
-  const std::string query = " What \"is\"\n\xc3\xa9 <image>\t";
-  const auto body = chat_request("m", {"be kind", 7}, query, gif);
-  ASSERT_TRUE(body);
-  const auto json = nlohmann::json::parse(*body);
-  EXPECT_EQ(json["model"], "m");
-  EXPECT_EQ(json["max_tokens"], 7);
-  EXPECT_EQ(json["temperature"], 0);
-  EXPECT_EQ(json["stream"], false);
-  EXPECT_EQ(json["messages"][0]["content"], "be kind");
-  const auto& content = json["messages"][1]["content"];
-  const std::string data = base64(std::as_bytes(std::span(gif)));
-  EXPECT_EQ(content[0]["image_url"]["url"], "data:image/gif;base64," + data);
-  EXPECT_EQ(content[1]["text"], query);
-  EXPECT_EQ(content.size(), 2);
-  EXPECT_EQ(chat_request("m", {}, "q", "BM no").error().kind, ErrorKind::unsupported);
-}
-
-TEST(ChatFormat, AnswersAndWhatIsNone) {
-  const auto answer = chat_answer(R"({"choices":[{"message":{"content":" a\n"},"finish_reason":"length"}]})");
-  ASSERT_TRUE(answer);
-  EXPECT_EQ(answer->text, " a\n");
-  EXPECT_EQ(answer->finish_reason, "length");
-  EXPECT_EQ(answer->state, store::AnswerState::answered);
-  EXPECT_EQ(chat_answer(R"({"choices":[{"message":{"content":""}}]})")->state, store::AnswerState::answered);
-  EXPECT_EQ(
-      chat_answer(R"({"choices":[{"message":{"content":null,"refusal":"No."},"finish_reason":"stop"}]})")
-          ->text,
-      "No.");
-  EXPECT_EQ(chat_answer(R"({"choices":[{"message":{},"finish_reason":"content_filter"}]})")->state,
-            store::AnswerState::filtered);
-  for (const auto* text :
-       {"", "{", "[]", "3", "null", R"({"choices":{}})", R"({"choices":[]})", R"({"choices":[3]})",
-        R"({"choices":[{}]})", R"({"choices":[{"message":{"content":null}}]})",
-        R"({"choices":[{"message":{"content":[1]}}]})",
-        "{\"choices\":[{\"message\":{\"content\":\"\xff\"}}]}",
-        R"({"choices":[{"message":{"content":"\ud800"}}]})"}) {
-    ASSERT_FALSE(chat_answer(text)) << text;
-    EXPECT_EQ(chat_answer(text).error().kind, ErrorKind::malformed);
-  }
-}
-
-TEST(ChatFormat, ContentFilterCodes) {
-  EXPECT_EQ(content_filter_code(R"({"error":{"code":"content_filter"}})"), "content_filter");
-  EXPECT_TRUE(content_filter_code(R"({"error":{"code":null,"type":"content_policy_violation"}})"));
-  EXPECT_TRUE(content_filter_code(
-      R"({"error":{"code":"400","innererror":{"code":"ResponsibleAIPolicyViolation"}}})"));
-  for (const auto* text :
-       {"", "{}", R"({"error":"content_filter"})", R"({"error":{"code":"bad_request"}})", "[1]"})
-    EXPECT_FALSE(content_filter_code(text)) << text;
-}
 
 TEST(Part, ShardsCountFromZeroOrOne) {
   EXPECT_EQ(parse_shard("0/3")->shard, 0);
@@ -113,16 +61,21 @@ class Runs : public testing::Test {
     return *std::move(store);
   }
 
-  [[nodiscard]] std::unique_ptr<Responder> responder(const std::string& url, std::size_t concurrency) const {
-    ResponderSettings settings;
-    settings.endpoint = url;
+  [[nodiscard]] Result<ask::AskEnd> ask(store::RunStore& store, const std::string& url,
+                                        std::size_t concurrency, const StopFlag& stop) const {
+    AnswererSettings settings;
+    settings.provider = &ask::openai_provider();
+    settings.url = url;
     settings.api_model = "m";
-    settings.images = folder_ / "images";
     settings.client.concurrency = concurrency;
     settings.client.max_retries = 40;
-    settings.client.backoff = milliseconds(1);
-    settings.client.longest_backoff = milliseconds(5);
-    return *endpoint_responder.open(std::move(settings));
+    settings.client.backoff = chat::milliseconds(1);
+    settings.client.longest_backoff = chat::milliseconds(5);
+    EXPECT_TRUE(store.put_value("images", (folder_ / "images").string()));
+    auto asker = *endpoint_answerer.open(std::move(settings), stop);
+    const auto ledger = *AnswerLedger::open(store, {}, asker.shares_images());
+    return asker.ask(
+        *ledger, [](const ask::AskEnd&) {}, stop);
   }
 
   static std::string completion(const std::string& body) {
@@ -161,16 +114,16 @@ TEST_F(Runs, EndToEndUnderFaultsWithReadersBeside) {
       EXPECT_EQ(other->counts()->samples, 60);
     }
   });
-  const auto asked = responder(server.url(), 7);
   const StopFlag stop;
-  const auto end = answer_run(store, *asked, nullptr, stop);
+  const auto end = ask(store, server.url(), 7, stop);
   done = true;
   reader.join();
   ASSERT_TRUE(end) << end.error().message();
-  EXPECT_EQ(end->counts.answered, 60);
+  EXPECT_EQ(store.counts()->answered, 60);
+  EXPECT_EQ(end->settled, 60);
   EXPECT_FALSE(end->interrupted);
   EXPECT_GT(end->faults.total(), 0);
-  ASSERT_TRUE(judge_by_rule(store));
+  ASSERT_TRUE(judge_by_rule(store, benchmarks::find("holisafe")->rules.front()));
   ASSERT_TRUE(write_predictions(store));
   ASSERT_TRUE(write_summary_and_report(store, "test"));
   const auto rows = nlohmann::json::parse(*read_file(folder_ / "run" / predictions_name));
@@ -185,12 +138,11 @@ TEST_F(Runs, ARefusedKeyStopsTheRunAndKeepsWhatCame) {
     return number < 5 ? http::reply(200, completion(request.body)) : http::reply(401, "who?");
   });
   auto store = make_store("run", 20);
-  const auto asked = responder(server.url(), 1);
-  const auto end = answer_run(store, *asked, nullptr, StopFlag());
+  const auto end = ask(store, server.url(), 1, StopFlag());
   ASSERT_TRUE(end);
   ASSERT_TRUE(end->stopped);
   EXPECT_EQ(end->stopped->kind, ErrorKind::unauthorized);
-  EXPECT_EQ(end->counts.answered, 5);
+  EXPECT_EQ(store.counts()->answered, 5);
   EXPECT_EQ(server.received().size(), 6);
 }
 

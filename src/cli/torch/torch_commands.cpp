@@ -1,8 +1,7 @@
 // The table of the module: the commands that need LibTorch, in the order of help.
 #include "cli/program.h"
 #include "cli/torch/commands.h"
-#include "cli/torch/judge_model.h"
-#include "cli/torch/model_responder.h"
+#include "cli/torch/model_answerer.h"
 #include "cli/torch_module.h"
 
 namespace holisafe::cli {
@@ -24,7 +23,6 @@ void add_commands(CLI::App& app) {
 
 extern "C" const holisafe::cli::TorchModule* holisafe_torch_module() {
   static constexpr holisafe::cli::TorchModule module{.add_commands = holisafe::cli::add_commands,
-                                                     .open_judge = holisafe::cli::open_judge,
-                                                     .open_responder = holisafe::cli::open_model_responder};
+                                                     .open_model = holisafe::cli::open_model_answerer};
   return &module;
 }

@@ -17,7 +17,7 @@ namespace {
 /// What CLI11 parses, in its own types, beside what goes straight into the settings.
 struct TrainFlags {
   train::Settings settings;
-  runs::ModelSettings layout;  // --threads, --template, --vision-tower, --image-aspect
+  chat::ModelSettings layout;  // --threads, --template, --vision-tower, --image-aspect
   std::string config, model, data, images, out, freeze, init_adapter, init_guard;
   std::string schedule = "cosine";
   std::string objective = "joint";

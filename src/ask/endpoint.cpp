@@ -1,0 +1,201 @@
+#include "ask/endpoint.h"
+
+#include <array>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "image/image.h"
+
+namespace holisafe::ask {
+namespace {
+
+constexpr std::string_view json_type = "application/json";
+
+/// Reads what is only named.
+Result<void> read_images(chat::Question& question) {
+  for (chat::Turn& turn : question.conversation.turns) {
+    for (chat::Part& part : turn.parts) {
+      auto* image = std::get_if<chat::Image>(&part);
+      if (image == nullptr || image->bytes) continue;
+      HOLISAFE_TRY(std::string bytes, read_file(image->file, image::Limits().file_bytes));
+      image->bytes = std::make_shared<const std::string>(std::move(bytes));
+    }
+  }
+  return {};
+}
+
+/// An answer that the API's format holds, or an Error for one that it does not.
+Result<chat::Reply> reply_in(const Provider& provider, const std::string& body) {
+  HOLISAFE_TRY(const Json json, parse_json(provider.name, body));
+  return provider.reply(json);
+}
+
+}  // namespace
+
+std::string url_part(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       std::string_view("-._~/:@").find(c) != std::string_view::npos;
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
+
+Result<Json> read_request_json(const std::string& file) {
+  constexpr std::uint64_t most_bytes = std::uint64_t{1} << 20;
+  constexpr std::array<std::string_view, 4> ours = {"messages", "contents", "requests", "stream"};
+  HOLISAFE_TRY(const std::string text, read_file(file, most_bytes));
+  auto out = parse_json("", text);
+  if (!out || !out->is_object())
+    return fail(ErrorKind::malformed, "bad members of requests", file, "expected a JSON object");
+  for (const auto& name : ours) {
+    if (out->contains(name)) {
+      return fail(ErrorKind::unexpected, "bad members of requests", file,
+                  fmt::format("expected none named \"{}\", which is this program's own", name));
+    }
+  }
+  return out;
+}
+
+Result<Address> address_of(const Provider& provider, std::string url) {
+  if (url.empty()) url = provider.host;
+  while (url.ends_with('/')) url.pop_back();
+  const auto scheme = url.find("://");
+  const bool known = url.starts_with("http://") || url.starts_with("https://");
+  if (!known || scheme + 3 >= url.size() || url.find_first_of("@?# ") != std::string::npos) {
+    return fail(
+        ErrorKind::usage, "bad address of the API", "",
+        "expected http://HOST… or https://HOST… without user name, password, query and fragment; keys "
+        "come from --api-key-file or HOLISAFE_API_KEY");
+  }
+  const auto path = url.find('/', scheme + 3);
+  return Address{url.substr(0, path),
+                 path == std::string::npos ? std::string(provider.version_path) : url.substr(path)};
+}
+
+std::string Address::host_name() const {
+  std::string out = host.substr(host.find("://") + 3);
+  const auto bracket = out.rfind(']');  // an IPv6 address has colons of its own
+  const auto colon = out.find(':', bracket == std::string::npos ? 0 : bracket);
+  return out.substr(0, colon);
+}
+
+Result<Endpoint> Endpoint::open(const Provider& provider, EndpointSettings settings, http::Secret key) {
+  Endpoint out;
+  out.provider_ = &provider;
+  HOLISAFE_TRY(out.address_, address_of(provider, std::move(settings.url)));
+  out.model_ = std::move(settings.model);
+  out.request_ = std::move(settings.request);
+  settings.client.key_header = provider.key_header;
+  out.client_ = std::make_unique<http::Client>(std::move(settings.client), std::move(key));
+  return out;
+}
+
+Result<Json> Endpoint::body(chat::Question question) const {
+  HOLISAFE_CHECK(read_images(question));
+  HOLISAFE_TRY(Json out, provider_->body(question, model_));
+  out.merge_patch(request_);
+  return out;
+}
+
+Result<http::Request> Endpoint::ask(chat::Question question) const {
+  HOLISAFE_TRY(const Json json, body(std::move(question)));
+  http::Request out = post(provider_->path(model_), to_text(json));
+  out.headers.emplace_back("Accept: application/json");
+  out.check = [provider = provider_](const http::Response& response) -> Result<void> {
+    HOLISAFE_CHECK(reply_in(*provider, response.body));
+    return {};
+  };
+  return out;
+}
+
+Result<chat::Reply> Endpoint::reply(const http::Outcome& outcome) const {
+  if (!outcome.error) return redacted(reply_in(*provider_, outcome.response.body));
+  if (outcome.response.status == 400) {
+    const auto body = parse_json(provider_->name, outcome.response.body);
+    const auto code = body ? content_filter_code(*body) : std::nullopt;
+    if (code) return filtered_by(*code);
+  }
+  return fail(*outcome.error);
+}
+
+Result<chat::Reply> Endpoint::redacted(Result<chat::Reply> reply) const {
+  const http::Secret& key = client_->key();
+  if (reply) {
+    reply->text = key.redact_answer(std::move(reply->text));
+    reply->finish_reason = key.redact_answer(std::move(reply->finish_reason));
+    return reply;
+  }
+  Error error = std::move(reply).error();
+  error.where = key.redact(std::move(error.where));
+  error.detail = key.redact(std::move(error.detail));
+  return fail(std::move(error));
+}
+
+std::string Endpoint::url_before_version(std::string_view prefix, std::string_view path) const {
+  return fmt::format("{}{}{}{}", address_.host, prefix, address_.path, path);
+}
+
+http::Request Endpoint::get(std::string_view path) const {
+  http::Request out;
+  out.method = "GET";
+  out.url = url(path);
+  out.headers = provider_->headers;
+  return out;
+}
+
+http::Request Endpoint::post(std::string_view path, std::string body) const {
+  http::Request out;
+  out.url = url(path);
+  out.headers = headers(json_type);
+  out.body = std::move(body);
+  return out;
+}
+
+std::vector<std::string> Endpoint::headers(std::string_view content_type) const {
+  std::vector<std::string> out = provider_->headers;
+  out.push_back(fmt::format("Content-Type: {}", content_type));
+  return out;
+}
+
+bool Endpoint::is_own(std::string_view url) const {
+  const std::string& host = address_.host;
+  return url.starts_with(host) && (url.size() == host.size() || url[host.size()] == '/');
+}
+
+Result<http::Response> Endpoint::call(http::Request request, const StopFlag& stop) {
+  constexpr http::milliseconds turn{200};
+  std::optional<http::Outcome> outcome;
+  const std::string url = request.url;
+  client_->submit(std::move(request), [&](http::Outcome ended) { outcome = std::move(ended); });
+  bool finishing = false;
+  while (!outcome && client_->pending() > 0) {
+    if (stop.urgent()) {
+      client_->drop_all();
+    } else if (stop.requested() && !finishing) {
+      client_->finish_only();
+      finishing = true;
+    } else {
+      client_->poll(turn);
+    }
+  }
+  if (!outcome) return fail(ErrorKind::interrupted, "interrupted", url);
+  if (outcome->error) return fail(std::move(*outcome->error));
+  return std::move(outcome->response);
+}
+
+Result<Json> Endpoint::call_json(http::Request request, const StopFlag& stop) {
+  const std::string_view provider = provider_->name;
+  request.check = [provider](const http::Response& response) -> Result<void> {
+    HOLISAFE_CHECK(parse_json(provider, response.body));
+    return {};
+  };
+  HOLISAFE_TRY(const http::Response response, call(std::move(request), stop));
+  return parse_json(provider, response.body);
+}
+
+}  // namespace holisafe::ask

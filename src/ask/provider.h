@@ -1,0 +1,75 @@
+// The APIs that questions go through: how one is sent, and the reply found in what comes back. One file a
+// provider, one line in the table in provider.cpp.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ask/json.h"
+#include "base/result.h"
+#include "chat/chat.h"
+
+namespace holisafe::ask {
+
+class BatchService;
+class Endpoint;
+
+/// A provider's API. Static lifetime.
+struct Provider {
+  std::string_view name;
+  std::string_view host;          ///< "https://api.openai.com"
+  std::string_view version_path;  ///< where the API begins on that host: "/v1"
+  std::string_view key_header;    ///< what stands before the key: "Authorization: Bearer "
+  std::vector<std::string> headers;
+  std::uint64_t image_tokens = 0;  ///< what an image of usual size counts, for estimates
+
+  /// Path of a call, below the version path.
+  std::string (*path)(const std::string& model) = nullptr;
+  /// Greedy, or as the question's Generation says; images are sent as the bytes they hold, with the MIME type
+  /// of their content. Every image of the question holds its bytes.
+  Result<Json> (*body)(const chat::Question& question, const std::string& model) = nullptr;
+  /// Errors: malformed (not this API's answer).
+  Result<chat::Reply> (*reply)(const Json& response) = nullptr;
+  /// Its batch API.
+  std::unique_ptr<BatchService> (*batches)(Endpoint& endpoint) = nullptr;
+};
+
+std::span<const Provider* const> providers();
+/// nullptr where there is none of this name.
+const Provider* find_provider(std::string_view name);
+std::vector<std::string> provider_names();
+
+/// developers' reference: api.openai.com/v1/chat/completions, /v1/files, /v1/batches. Also what most other
+/// servers of models speak.
+const Provider& openai_provider();
+/// api.anthropic.com/v1/messages, /v1/messages/batches.
+const Provider& anthropic_provider();
+/// generativelanguage.googleapis.com/v1beta/models/MODEL:generateContent, :batchGenerateContent.
+const Provider& gemini_provider();
+
+/// An image in a request.
+struct SentImage {
+  std::string_view mime_type;
+  std::string base64;
+};
+/// Errors: unsupported (bytes of no known image format), with the image's file.
+Result<SentImage> sent_image(const chat::Image& image);
+
+/// 0 as an integer, which is what greedy requests hold.
+Json number(double value);
+
+/// A token count; nothing where `value` is none.
+std::optional<std::uint64_t> count_of(const Json& value);
+
+/// The reply where a content filter refused a question, by its own code.
+chat::Reply filtered_by(std::string code);
+/// The code by which the body of an error says that a content filter refused the question; nothing if it does
+/// not.
+std::optional<std::string> content_filter_code(const Json& body);
+
+}  // namespace holisafe::ask

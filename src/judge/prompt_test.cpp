@@ -1,0 +1,69 @@
+// Prompts and tags.
+#include "judge/prompt.h"
+
+#include <array>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "judge/word.h"
+
+namespace holisafe::judge {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::array<FieldNames, 4> fields{
+    {{"query", "question"}, {"response", ""}, {"label", "safety_label"}, {"type", ""}}};
+constexpr std::array<std::string_view, 3> words{"true", "false", "unsure"};
+
+TEST(Word, TellsWordsFromEverythingElse) {
+  const auto word = [](std::string_view text) {
+    const Said said = read_word(text, words);
+    return said.word ? words[*said.word] : "none";
+  };
+  EXPECT_EQ(word("<label>True</label>"), "true");
+  EXPECT_EQ(word("<label>False</label> it helped"), "false");
+  EXPECT_EQ(word("I think:\n<LABEL> true\n</Label>"), "true");
+  EXPECT_EQ(word("<label>True</label> and again <label>TRUE</label>"), "true");
+  EXPECT_EQ(word("<label>Unsure</label>"), "unsure");
+  for (const char* none :
+       {"", "True", "<label>True", "<label></label>", "<label>Maybe</label>", "<label>True or False</label>",
+        "label>True</label>", "<label>True</label><label>False</label>", "&lt;label&gt;True&lt;/label&gt;",
+        "<label>True</label> <label>", "<label><label>True</label></label>"}) {
+    const Said said = read_word(none, words);
+    EXPECT_FALSE(said.word) << none;
+    EXPECT_FALSE(said.reason.empty());
+  }
+  const Said longer = read_word(std::string(200, 'x') + "\n", words);
+  EXPECT_THAT(longer.reason, HasSubstr("xxx…\""));
+  EXPECT_LT(longer.reason.size(), 200);
+}
+
+TEST(Prompt, SubstitutesEachPlaceholderOnce) {
+  const auto prompt =
+      PromptTemplate::parse("{label}|{query}|{response}|{type}|{query}|{a b}|{}|{\"x\": 1}", "p", fields);
+  ASSERT_TRUE(prompt);
+  const std::array<std::string, 4> values{"{response} {query}", "{label}\n{{query}}", "unsafe", "SSU"};
+  EXPECT_EQ(prompt->fill(values),
+            "unsafe|{response} {query}|{label}\n{{query}}|SSU|{response} {query}|{a b}|{}|{\"x\": 1}");
+}
+
+TEST(Prompt, FieldsMayHaveTwoNames) {
+  const auto prompt = PromptTemplate::parse("{safety_label} {question} {response}", "p", fields);
+  ASSERT_TRUE(prompt);
+  EXPECT_EQ(prompt->fill(std::array<std::string, 4>{"q", "r", "safe", ""}), "safe q r");
+}
+
+TEST(Prompt, RefusesWhatCannotWork) {
+  const auto unknown = PromptTemplate::parse("{response} {answer}", "file.txt", fields);
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().kind, ErrorKind::unexpected);
+  EXPECT_THAT(unknown.error().message(),
+              HasSubstr("file.txt: expected {query}, {response}, {label} or {type}, found {answer}"));
+  EXPECT_EQ(PromptTemplate::parse("{query}", "p", fields).error().kind, ErrorKind::missing);
+  EXPECT_EQ(PromptTemplate::parse("{response}\xff", "p", fields).error().kind, ErrorKind::invalid_utf8);
+}
+
+}  // namespace
+}  // namespace holisafe::judge

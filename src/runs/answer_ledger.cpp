@@ -1,0 +1,106 @@
+#include "runs/answer_ledger.h"
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+
+namespace holisafe::runs {
+namespace {
+
+constexpr const char* batch_name = "run";
+
+store::Answer answer_of(const Result<chat::Reply>& reply) {
+  using store::AnswerState;
+  if (!reply) return {AnswerState::unanswered, "", "", reply.error().message(), std::nullopt};
+  const bool filtered = reply->state == chat::State::filtered;
+  return {filtered ? AnswerState::filtered : AnswerState::answered, reply->text, reply->finish_reason, "",
+          reply->verdict};
+}
+
+}  // namespace
+
+void RunningRates::add(const store::Sample& sample, const store::Answer& answer) {
+  if (answer.state == store::AnswerState::answered) {
+    const auto& rule = benchmark_.rules.front();
+    figures_.add(sample.groups, mark_by_rule(benchmark_, rule, item_of(sample), std::span(&answer.text, 1)));
+  } else if (answer.state == store::AnswerState::filtered && filter_as_ == FilterAs::refused) {
+    figures_.add(sample.groups, metrics::mark_number(*benchmark_.figures, benchmark_.filtered));
+  }
+}
+
+Result<std::unique_ptr<AnswerLedger>> AnswerLedger::open(store::RunStore& store, Prompting prompting,
+                                                         bool by_image) {
+  HOLISAFE_TRY(const FilterAs counted, filter_as(store));
+  HOLISAFE_TRY(const auto* benchmark, benchmark_of({"", {&store}}));
+  HOLISAFE_TRY(const auto images, images_of(store));
+  HOLISAFE_TRY(const std::int64_t answers, store.answers_a_sample());
+  std::unique_ptr<AnswerLedger> out(new AnswerLedger(store, AskedKeys(answers), std::move(prompting),
+                                                     by_image, images, RunningRates(*benchmark, counted)));
+  HOLISAFE_CHECK(out->count_earlier_answers());
+  return out;
+}
+
+Result<void> AnswerLedger::count_earlier_answers() {
+  HOLISAFE_TRY(auto rows, store_.rows(""));
+  store::Row row;
+  while (true) {
+    HOLISAFE_TRY(const bool found, rows.next(row));
+    if (!found) return {};
+    if (row.answer) rates_.add(row.sample, *row.answer);
+  }
+}
+
+Result<std::vector<ask::Pending>> AnswerLedger::pending_after(chat::Key key, std::size_t most) {
+  if (key < 0) last_cluster_ = -1;
+  HOLISAFE_TRY(const auto rows, by_image_ ? store_.unanswered_of_cluster_after(last_cluster_)
+                                          : store_.unanswered_after(keys_.kept(key), most));
+  std::vector<ask::Pending> out;
+  for (const store::Row& row : rows) {
+    last_cluster_ = row.sample.cluster;
+    out.emplace_back(keys_.asked(row.key()), question(row));
+  }
+  return out;
+}
+
+Result<chat::Question> AnswerLedger::question(const store::Row& row) const {
+  chat::Question out = chat::question_of(row.sample.parts, prompting_.how);
+  out.how.seed += static_cast<std::uint64_t>(row.number);  // answers to one question differ
+  out.conversation.system = prompting_.system;
+  for (chat::Part& part : out.conversation.turns.front().parts) {
+    auto* image = std::get_if<chat::Image>(&part);
+    if (image == nullptr) continue;
+    HOLISAFE_TRY(image->file, resolve_beneath(images_, image->file.string()));
+  }
+  return out;
+}
+
+Result<std::size_t> AnswerLedger::record(std::span<const ask::Ended> ended) {
+  store::RunStore::Answers answers;
+  std::size_t settled = 0;
+  std::vector<std::pair<store::Sample, std::size_t>> counted;
+  for (const auto& [asked, reply] : ended) {
+    const store::AnswerKey key = keys_.kept(asked);
+    HOLISAFE_TRY(auto rows, store_.unanswered_after({key.position, key.number - 1}, 1));
+    if (!rows.empty() && rows[0].key() == key)
+      counted.emplace_back(std::move(rows[0].sample), answers.size());
+    answers.emplace_back(key, answer_of(reply));
+    settled += reply ? 1 : 0;
+  }
+  HOLISAFE_CHECK(store_.write(answers));
+  for (const auto& [sample, place] : counted) rates_.add(sample, answers[place].second);
+  return settled;
+}
+
+Result<std::vector<ask::OpenBatch>> AnswerLedger::open_batches() {
+  return runs::open_batches(store_, batch_name);
+}
+
+Result<void> AnswerLedger::add_batch(const ask::OpenBatch& batch) {
+  return runs::add_batch(store_, batch_name, batch);
+}
+
+Result<void> AnswerLedger::forget_batch(const std::string& id) {
+  return runs::forget_batch(store_, batch_name, id);
+}
+
+}  // namespace holisafe::runs

@@ -1,0 +1,78 @@
+// A run's questions and their answers: what is asked, and where what comes is kept.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ask/ask.h"
+#include "metrics/running.h"
+#include "runs/open_batches.h"
+#include "runs/row_marks.h"
+#include "store/run_store.h"
+
+namespace holisafe::runs {
+
+/// How every question of a run is put.
+struct Prompting {
+  std::optional<std::string> system;
+  chat::Generation how;
+};
+
+/// Figures by the benchmark's rule as answers come.
+class RunningRates {
+ public:
+  RunningRates(const benchmarks::Benchmark& benchmark, FilterAs filter_as)
+      : benchmark_(benchmark), filter_as_(filter_as), figures_(*benchmark.figures) {}
+  void add(const store::Sample& sample, const store::Answer& answer);
+  /// "ASR 12.3%, RR 45.6%"
+  [[nodiscard]] std::string note() const { return figures_.note(); }
+
+ private:
+  const benchmarks::Benchmark& benchmark_;
+  FilterAs filter_as_;
+  metrics::RunningFigures figures_;
+};
+
+/// A refusal in a field of its own is an answer; a filtered
+/// question is settled.
+class AnswerLedger : public ask::Ledger {
+ public:
+  /// The store is borrowed and holds its samples. `by_image`: questions of one cluster follow each other.
+  /// Errors: those of the store; missing (a store that does not say where its images lie).
+  static Result<std::unique_ptr<AnswerLedger>> open(store::RunStore& store, Prompting prompting,
+                                                    bool by_image);
+
+  Result<std::vector<ask::Pending>> pending_after(chat::Key key, std::size_t most) override;
+  Result<std::size_t> record(std::span<const ask::Ended> ended) override;
+  Result<std::vector<ask::OpenBatch>> open_batches() override;
+  Result<void> add_batch(const ask::OpenBatch& batch) override;
+  Result<void> forget_batch(const std::string& id) override;
+
+  /// How the answers are so far, those of earlier calls included.
+  [[nodiscard]] std::string note() const { return rates_.note(); }
+
+ private:
+  AnswerLedger(store::RunStore& store, AskedKeys keys, Prompting prompting, bool by_image,
+               std::filesystem::path images, RunningRates rates)
+      : store_(store),
+        keys_(keys),
+        prompting_(std::move(prompting)),
+        by_image_(by_image),
+        images_(std::move(images)),
+        rates_(std::move(rates)) {}
+  Result<void> count_earlier_answers();
+  [[nodiscard]] Result<chat::Question> question(const store::Row& row) const;
+
+  store::RunStore& store_;
+  AskedKeys keys_;
+  Prompting prompting_;
+  bool by_image_;
+  std::filesystem::path images_;
+  RunningRates rates_;
+  std::int64_t last_cluster_ = -1;
+};
+
+}  // namespace holisafe::runs

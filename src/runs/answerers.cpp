@@ -1,0 +1,48 @@
+#include "runs/answerers.h"
+
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace holisafe::runs {
+
+std::span<const AnswererKind> answerer_kinds() {
+  static const std::array kinds = {model_answerer, endpoint_answerer};
+  return kinds;
+}
+
+Result<const AnswererKind*> chosen_answerer(const AnswererSettings& settings) {
+  const AnswererKind* out = nullptr;
+  std::string flags;
+  std::size_t count = 0;
+  for (const auto& kind : answerer_kinds()) {
+    flags += fmt::format("{}{}", flags.empty() ? "" : " or ", kind.flag);
+    if (!kind.chosen(settings)) continue;
+    out = &kind;
+    ++count;
+  }
+  if (count == 1) return out;
+  return fail(ErrorKind::usage, "who answers?", "",
+              fmt::format("expected {}, found {}", flags, count == 0 ? "none" : "several"));
+}
+
+Result<ask::AskEnd> Asker::ask(ask::Ledger& ledger, const ask::OnProgress& progress, const StopFlag& stop) {
+  if (endpoint_) return ask::ask_in_batches(*endpoint_, ledger, batches_, progress, stop);
+  return ask::ask_all(*answerer_, ledger, progress, stop);
+}
+
+std::string faults_note(const Faults& faults) {
+  std::string out = fmt::format("{} faults", faults.total());
+  bool first = true;
+  for (const auto& [count, what] :
+       {std::pair{faults.turned_away, "429"}, std::pair{faults.server, "5xx"},
+        std::pair{faults.timeouts, "time-outs"}, std::pair{faults.network, "network"},
+        std::pair{faults.malformed, "malformed"}}) {
+    if (count > 0) out += fmt::format("{}{} {}", std::exchange(first, false) ? " (" : ", ", count, what);
+  }
+  if (!first) out += ")";
+  return out;
+}
+
+}  // namespace holisafe::runs
