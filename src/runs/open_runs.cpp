@@ -13,7 +13,7 @@ namespace {
 
 /// Shards found so far that belong together.
 struct Group {
-  store::Identity identity;  ///< without the shard
+  store::Identity identity;  ///< without the shard, sorted
   bool older = false;        ///< whether it may lack names that newer runs remember
   std::int64_t shards = 1;
   std::set<std::int64_t> found;
@@ -44,6 +44,7 @@ Result<void> add(std::vector<Group>& groups, const store::RunStore& store, const
   }
   HOLISAFE_TRY(const Part part, parse_shard(place->second));
   identity.erase(place);
+  std::sort(identity.begin(), identity.end());  // one that has grown has its names in another order
   for (Group& group : groups) {
     if (part.shards == 1 || group.shards != part.shards || !is_same(group, identity, older)) continue;
     if (!group.found.insert(part.shard).second) continue;
