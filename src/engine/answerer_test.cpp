@@ -37,7 +37,9 @@ class LocalAnswerers : public testing::Test {
   static void TearDownTestSuite() { fs::remove_all(root()); }
 
   static Engine open() {
-    auto engine = open_engine({.model = (root() / "model").string()});
+    chat::ModelSettings settings;
+    settings.model = (root() / "model").string();
+    auto engine = open_engine(settings);
     EXPECT_TRUE(engine) << engine.error().message();
     return *std::move(engine);
   }

@@ -15,9 +15,10 @@ void add_prompt_flags(CLI::App* command, PromptFlags& flags) {
       ->type_name(free_text);
   command->add_option("--system", flags.system, "System text in place of the template's")
       ->type_name(free_text);
-  command->add_option("--conversation", flags.conversation,
-                      "JSON list of messages as chat templates take them, in place of the three above: text and "
-                      "images ({\"type\": \"image\", \"path\": FILE}) in any order, several turns");
+  command->add_option(
+      "--conversation", flags.conversation,
+      "JSON list of messages as chat templates take them, in place of the three above: text and "
+      "images ({\"type\": \"image\", \"path\": FILE}) in any order, several turns");
   add_image_flags(command, flags.decode);
 }
 
