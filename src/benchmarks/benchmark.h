@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "benchmarks/contents.h"
 #include "benchmarks/item.h"
-#include "dataset/problems.h"
 #include "dataset/rows.h"
 #include "metrics/figures.h"
 #include "metrics/paired.h"
@@ -44,26 +44,6 @@ class Rows {
   [[nodiscard]] virtual std::vector<std::filesystem::path> files() const = 0;
   /// Rows read so far that contradict themselves and are used all the same.
   [[nodiscard]] virtual std::uint64_t disagreements() const = 0;
-};
-
-/// An image of the data, at the first row that names it.
-struct NamedImage {
-  dataset::Row row;  ///< its index and id alone
-  std::string path;  ///< relative to Contents::images
-};
-
-/// All that is to be said of a folder's rows; images are not touched.
-struct Contents {
-  std::string file;               ///< as it stands in messages
-  std::filesystem::path images;   ///< folder
-  std::uint64_t rows = 0;         ///< sound or not
-  std::uint64_t sound = 0;        ///< that can be used
-  std::vector<NamedImage> named;  ///< every image once, but for paths that leave the folder
-  /// What keeps a row from being used: a missing field, another kind, a second row with an id, a path that
-  /// leaves the images' folder.
-  dataset::Problems problems;
-  /// What is used but contradicts itself.
-  dataset::Problems disagreements;
 };
 
 using OnItem = std::function<void(const Item& item)>;
@@ -145,15 +125,15 @@ struct Published {
 enum class Kind { safety, utility };
 std::string_view name(Kind kind);
 
-/// A set's counts, for a terminal: each block is a text, then a table (its first line the head).
-struct Block {
-  std::string text;
-  std::vector<std::vector<std::string>> table;
-};
-
+/// What a set holds, in counts: for a terminal, and as a line of JSON.
 struct Statistics {
+  /// A text, then a table (its first line the head); either may be empty.
+  struct Block {
+    std::string text;
+    std::vector<std::vector<std::string>> table;
+  };
   std::vector<Block> blocks;
-  std::shared_ptr<const nlohmann::ordered_json> json;
+  std::string json;
   Contents contents;
 };
 
@@ -200,6 +180,10 @@ const Benchmark* find(std::string_view name);
 std::vector<std::string> names();
 /// The rule of this name; nullptr where the benchmark has none.
 const Rule* find_rule(const Benchmark& benchmark, std::string_view name);
+
+/// What `data stats` shows: the benchmark's own form, or rows, images and each group's values. Errors: those
+/// of read_all; rows that are not sound are left out, and named in the contents.
+Result<Statistics> statistics(const Benchmark& benchmark, const std::filesystem::path& data);
 
 /// What `bench list --json` says of a benchmark.
 nlohmann::ordered_json to_json(const Benchmark& benchmark);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "benchmarks/holisafe_figures.h"
+#include "benchmarks/holisafe_statistics.h"
 #include "benchmarks/sets.h"
 #include "dataset/row_elements.h"
 #include "judge/string_rules.h"
@@ -177,6 +178,7 @@ Benchmark make() {
   out.read_all = [](const std::filesystem::path& data, const OnItem& on_item) {
     return read_json_rows(holisafe_format, data, on_item);
   };
+  out.statistics = holisafe_statistics;
   out.rules = {{"string", mark_by_phrases}};
   out.modes = {{"authors", mark_by_phrases}, {"normalized", mark_by_folded_phrases}};
   out.read_predictions = read_holisafe_predictions;
@@ -193,7 +195,7 @@ Benchmark make() {
 
 }  // namespace
 
-const RowFormat holisafe_format{"holisafe_bench.json", "images", read_row};
+const RowFormat holisafe_format{dataset::bench_file_name, "images", dataset::RowLayout::array, read_row};
 
 const Benchmark& holisafe_bench() {
   static const Benchmark benchmark = make();

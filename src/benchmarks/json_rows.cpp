@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "dataset/json_fault.h"
 #include "dataset/row_elements.h"
 #include "dataset/row_stream.h"
 
@@ -75,17 +76,34 @@ class WholeFile {
         reading_(make_reading(format, file_, true)) {}
 
   Result<Contents> read() {
-    if (const auto streamed = read_stream(); !streamed) {
+    HOLISAFE_TRY(auto stream, dataset::RowStream::open(file_, format_.layout));
+    if (const auto streamed = read_stream(stream); !streamed) {
+      if (stream.in_lines()) HOLISAFE_CHECK(check_lines());
       // The stream knows that something is wrong; the parser of whole files says it better.
-      HOLISAFE_TRY(const auto rows, dataset::RowFile::open(file_.string()));
+      if (!stream.in_lines()) HOLISAFE_CHECK(dataset::RowFile::open(file_.string()));
       return fail(streamed.error());
     }
     return std::move(reading_.contents);
   }
 
  private:
-  Result<void> read_stream() {
-    HOLISAFE_TRY(auto stream, dataset::RowStream::open(file_));
+  /// Names the line that is no JSON.
+  Result<void> check_lines() {
+    HOLISAFE_TRY(auto stream, dataset::RowStream::open(file_, format_.layout));
+    for (std::size_t row = 1;; ++row) {
+      HOLISAFE_TRY(auto text, stream.next(1));
+      if (text.empty()) return {};
+      const std::string where = fmt::format("{}: row {}", file_.string(), row);
+      const auto value = std::string_view(text).substr(1, text.size() - 2);  // without the array's brackets
+      if (auto fault = dataset::find_json_fault(value)) {
+        return fail(fault->kind, "not valid JSON", fmt::format("{}: byte {}", where, fault->offset),
+                    std::move(fault->detail));
+      }
+      HOLISAFE_CHECK(dataset::RowFile::parse(std::move(text), where));
+    }
+  }
+
+  Result<void> read_stream(dataset::RowStream& stream) {
     while (true) {
       HOLISAFE_TRY(auto text, stream.next(rows_at_once));
       if (text.empty()) break;
@@ -221,6 +239,7 @@ void RowReading::take_image(std::string_view field, std::string_view path) {
   named.row.index = row_.index;
   named.row.id = row_.id;
   named.row.id_is_string = row_.id_is_string;
+  named.field = field;
   named.path = path;
   reading_.contents.named.push_back(std::move(named));
 }
@@ -247,7 +266,7 @@ Item RowReading::item() const {
 
 Result<std::unique_ptr<Rows>> open_json_rows(const RowFormat& format, const std::filesystem::path& data) {
   const auto file = file_of(format, data);
-  HOLISAFE_TRY(auto stream, dataset::RowStream::open(file));
+  HOLISAFE_TRY(auto stream, dataset::RowStream::open(file, format.layout));
   return std::make_unique<JsonRows>(format, file, std::move(stream));
 }
 

@@ -12,6 +12,7 @@
 #include <simdjson.h>
 
 #include "benchmarks/benchmark.h"
+#include "dataset/row_stream.h"
 
 namespace holisafe::benchmarks {
 
@@ -69,6 +70,7 @@ class RowReading {
 struct RowFormat {
   std::string_view file_name;      ///< in the benchmark's folder
   std::string_view images_folder;  ///< beside the file; empty: the file's own folder
+  dataset::RowLayout layout = dataset::RowLayout::array;
   /// The row as an item, nothing where it is not sound.
   std::optional<Item> (*read)(RowReading& row) = nullptr;
 };

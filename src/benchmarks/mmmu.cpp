@@ -201,7 +201,7 @@ std::optional<Item> read_row(RowReading& reading) {
   return out;
 }
 
-constexpr RowFormat format{"data.json", "", read_row};
+constexpr RowFormat format{"data.json", "", dataset::RowLayout::array_or_lines, read_row};
 
 /// The choices of an item, which was read by read_row() once; empty for an open question.
 std::vector<std::string> options_of(const Item& item) {

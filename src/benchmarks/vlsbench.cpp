@@ -33,7 +33,7 @@ std::optional<Item> read_row(RowReading& reading) {
   return out;
 }
 
-constexpr RowFormat format{"data.json", "", read_row};
+constexpr RowFormat format{"data.json", "", dataset::RowLayout::array_or_lines, read_row};
 
 Mark mark_of(std::string_view label) { return {std::string(label), label == "unsafe" ? 0.0 : 1.0, false}; }
 

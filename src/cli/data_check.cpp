@@ -3,17 +3,19 @@
 
 #include <fmt/format.h>
 
+#include "benchmarks/benchmark.h"
+#include "cli/benchmark_flag.h"
 #include "cli/commands.h"
 #include "cli/image_flags.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
-#include "dataset/bench.h"
 
 namespace holisafe::cli {
 namespace {
 
 struct Flags {
   std::string folder;
+  std::string benchmark;
   image::DecodeOptions decode;
 };
 
@@ -28,10 +30,11 @@ std::uint64_t report_all(const dataset::Problems& problems, std::string_view fil
 }
 
 int check(const Flags& flags, Context& context) {
-  const auto bench = dataset::read_bench(flags.folder);
-  if (!bench) return report(bench.error());
-  const std::string& file = bench->file.name();
-  std::uint64_t count = report_all(bench->problems, file) + report_all(bench->disagreements, file);
+  const auto& benchmark = *benchmarks::find(flags.benchmark);
+  const auto contents = benchmark.read_all(flags.folder, {});
+  if (!contents) return report(contents.error());
+  const std::string& file = contents->file;
+  std::uint64_t count = report_all(contents->problems, file) + report_all(contents->disagreements, file);
 
   dataset::Problems image_problems(file);
   TerminalProgress progress("data check", "images");
@@ -40,30 +43,29 @@ int check(const Flags& flags, Context& context) {
     static_cast<void>(picture);
     return {};
   };
-  const auto checked = dataset::check_images(*bench, decodes, image_problems, &progress, context.stop());
+  const auto checked =
+      benchmarks::check_images(*contents, decodes, image_problems, &progress, context.stop());
   count += report_all(image_problems, file);
   if (!checked) {
     report(checked.error());
     return exit_interrupted;
   }
-  if (count > 0) {
-    fmt::print("{}: {} problems in {} pairs with {} images\n", one_line(file), count, bench->rows,
-               bench->named_images.size());
-    return exit_error;
-  }
-  fmt::print("{}: no problems in {} pairs with {} images\n", one_line(file), bench->rows,
-             bench->named_images.size());
-  return exit_ok;
+  fmt::print("{}: {} problems in {} {} with {} images\n", one_line(file),
+             count == 0 ? "no" : fmt::format("{}", count), contents->rows, benchmark.rows_are,
+             contents->named.size());
+  return count == 0 ? exit_ok : exit_error;
 }
 
 }  // namespace
 
 void add_data_check(CLI::App& data) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* command = declare(
-      data, "check", "Check HoliSafe-Bench or data in its format: every row, every label, every image",
-      {"holisafe data check HoliSafe-Bench", "holisafe data check data --max-pixels 20000000"});
-  command->add_option("DIR", flags->folder, "Folder that holds holisafe_bench.json and images/")->required();
+  CLI::App* command =
+      declare(data, "check", "Check a benchmark's data: every row, every label, every image",
+              {"holisafe data check HoliSafe-Bench", "holisafe data check data --max-pixels 20000000",
+               "holisafe data check vlsbench --benchmark vlsbench"});
+  command->add_option("DIR", flags->folder, "The benchmark's folder, or its file of rows")->required();
+  add_benchmark_flag(command, flags->benchmark);
   add_image_limits(command, flags->decode.limits);
   on_run(command, [flags](Context& context) { return check(*flags, context); });
 }

@@ -190,12 +190,13 @@ std::unique_ptr<Program> flag_table(TorchFlags torch) {
   app->set_version_flag("--version", std::string("holisafe ") + HOLISAFE_VERSION);
   app->require_subcommand(0, 1);
   add_torch_commands(*app, torch == TorchFlags::all);
-  CLI::App* bench = declare_group(*app, "bench", "Measure: run, judge and score HoliSafe-Bench");
+  CLI::App* bench = declare_group(*app, "bench", "Measure: run, judge and score benchmarks");
   add_bench_run(*bench);
   add_bench_score(*bench);
   add_bench_judge(*bench);
   add_bench_report(*bench);
   add_bench_compare(*bench);
+  add_bench_list(*bench);
   CLI::App* data = declare_group(*app, "data", "Check, count, look at and make data");
   add_data_check(*data);
   add_data_stats(*data);

@@ -32,8 +32,11 @@ struct RowStream::Source {
   std::uint64_t offset = 0;  ///< of buffer[0] in the file
   int error = 0;             ///< errno of a failed read
   Place place = Place::before;
+  RowLayout layout;
+  bool lines = false;
 
-  explicit Source(std::filesystem::path file_path) : path(std::move(file_path)) {}
+  Source(std::filesystem::path file_path, RowLayout row_layout)
+      : path(std::move(file_path)), layout(row_layout) {}
   Source(const Source&) = delete;
   Source& operator=(const Source&) = delete;
   ~Source() {
@@ -100,10 +103,26 @@ struct RowStream::Source {
   }
   static bool ends_value(int c) { return c == end_of_file || c == ',' || c == ']' || c == '}' || blank(c); }
 
+  /// The same where values stand in lines.
+  Result<bool> to_next_line() {
+    bool line_end = place == Place::before;
+    while (blank(peek())) line_end = take() == '\n' || line_end;
+    if (peek() == end_of_file && error == 0) return false;
+    if (!line_end) return fail(fault("the end of the line"));
+    if (peek() != '{') return fail(fault("an object"));
+    place = Place::between;
+    return true;
+  }
+
   /// Moves to the next value; false after the last.
   Result<bool> to_next() {
+    if (lines) return to_next_line();
     int c = peek_past_blanks();
     if (place == Place::before) {
+      if (layout == RowLayout::array_or_lines && c == '{') {
+        lines = true;
+        return to_next_line();
+      }
       if (c != '[') return fail(fault("an array"));
       take();
       place = Place::first;
@@ -129,8 +148,8 @@ struct RowStream::Source {
   }
 };
 
-Result<RowStream> RowStream::open(const std::filesystem::path& path) {
-  auto source = std::make_shared<Source>(path);
+Result<RowStream> RowStream::open(const std::filesystem::path& path, RowLayout layout) {
+  auto source = std::make_shared<Source>(path, layout);
   source->file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (source->file < 0) return fail(system_error("cannot read", path, errno));
   struct stat status {};
@@ -139,6 +158,8 @@ Result<RowStream> RowStream::open(const std::filesystem::path& path) {
     return fail(ErrorKind::not_a_file, "cannot read", path.string(), "expected a regular file");
   return RowStream(std::move(source));
 }
+
+bool RowStream::in_lines() const { return source_->lines; }
 
 Result<std::string> RowStream::next(std::size_t most) {
   std::string out;

@@ -15,9 +15,10 @@ namespace fs = std::filesystem;
 class RowStreams : public testing::Test {
  protected:
   void TearDown() override { fs::remove(path_); }
-  Result<std::vector<std::string>> read(const std::string& text, std::size_t most) {
+  Result<std::vector<std::string>> read(const std::string& text, std::size_t most,
+                                        RowLayout layout = RowLayout::array) {
     std::ofstream(path_) << text;
-    HOLISAFE_TRY(RowStream stream, RowStream::open(path_));
+    HOLISAFE_TRY(RowStream stream, RowStream::open(path_, layout));
     std::vector<std::string> out;
     while (true) {
       HOLISAFE_TRY(std::string piece, stream.next(most));
@@ -34,6 +35,18 @@ TEST_F(RowStreams, CutsBetweenValues) {
   EXPECT_EQ(*pieces, (std::vector<std::string>{"[{\"a\":\"],{\\\"\\\\\"},[1,[2]]]", "[3,\"x,]\\\\\"]",
                                                "[true,null]"}));
   EXPECT_TRUE(read("[]", 2)->empty());
+}
+
+TEST_F(RowStreams, CutsBetweenLines) {
+  constexpr auto layout = RowLayout::array_or_lines;
+  const std::vector<std::string> expected = {"[{\"a\":\"}\"},{\"b\":[{}]}]", "[{}]"};
+  EXPECT_EQ(read("{\"a\":\"}\"}\n{\"b\":[{}]}\r\n\n {} \n", 2, layout).value(), expected);
+  EXPECT_EQ(read("[{\"a\":\"}\"}, {\"b\":[{}]}, {}]", 2, layout).value(), expected)
+      << "an array is one still";
+  EXPECT_EQ(read("{} {}", 2, layout).error().detail, "expected the end of the line");
+  EXPECT_EQ(read("{}\n7\n", 2, layout).error().detail, "expected an object");
+  EXPECT_EQ(read("{}\n{", 2, layout).error().kind, ErrorKind::truncated);
+  EXPECT_EQ(read("{}\n", 2).error().detail, "expected an array") << "where lines are not asked for";
 }
 
 TEST_F(RowStreams, SameValuesAsTheWholeFileWhereverTheBufferEnds) {

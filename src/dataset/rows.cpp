@@ -258,6 +258,14 @@ std::vector<RawField> raw_fields(std::string_view json) {
   }
 }
 
+std::string string_field(std::string_view json, std::string_view key) {
+  dom::parser parser;
+  dom::element row;
+  std::string_view out;
+  if (parser.parse(json.data(), json.size()).get(row) != simdjson::SUCCESS) return {};
+  return row.at_key(key).get(out) == simdjson::SUCCESS ? std::string(out) : std::string();
+}
+
 std::string_view RowFile::text() const { return content_->text; }
 const std::string& RowFile::name() const { return content_->name; }
 

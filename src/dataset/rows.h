@@ -14,6 +14,9 @@
 
 namespace holisafe::dataset {
 
+/// Name of the benchmark's JSON file inside its folder, beside images/.
+inline constexpr std::string_view bench_file_name = "holisafe_bench.json";
+
 /// One row. Views are valid while the RowFile lives. A field is nothing where it is absent or null, or where
 /// its value is of another kind than it must be (then `problems` says so).
 struct Row {
@@ -80,5 +83,8 @@ struct RawField {
 /// The fields of an object in source order, for writing it back with the same keys in the same order. `json`
 /// must be the text of a valid object, such as one of RowFile::row_texts().
 std::vector<RawField> raw_fields(std::string_view json);
+
+/// The string that stands under `key` in a row's text; empty where there is none, or no string.
+std::string string_field(std::string_view json, std::string_view key);
 
 }  // namespace holisafe::dataset

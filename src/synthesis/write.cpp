@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
-#include "dataset/bench.h"
+#include "dataset/rows.h"
 #include "synthesis/draw.h"
 #include "synthesis/world.h"
 

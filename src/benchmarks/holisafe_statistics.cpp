@@ -1,11 +1,11 @@
-#include "dataset/statistics.h"
+#include "benchmarks/holisafe_statistics.h"
 
 #include <algorithm>
 #include <optional>
-#include <unordered_map>
-#include <unordered_set>
 
-namespace holisafe::dataset {
+#include "dataset/rows.h"
+
+namespace holisafe::benchmarks {
 namespace {
 
 std::string_view folder_of(std::string_view image) {
@@ -46,12 +46,6 @@ Spread spread(const Counts& counts, Size size) {
   return out;
 }
 
-struct ImageCount {
-  std::uint64_t pairs = 0;
-  std::uint8_t label = 0;
-  bool relabelled = false;
-};
-
 }  // namespace
 
 std::string_view name(FolderAgreement agreement) {
@@ -60,36 +54,37 @@ std::string_view name(FolderAgreement agreement) {
   return names[static_cast<std::size_t>(agreement)];
 }
 
-BenchStatistics statistics(const BenchData& bench) {
-  BenchStatistics out;
-  std::unordered_map<std::string_view, ImageCount> images;
-  std::unordered_map<std::string_view, std::unordered_set<std::string_view>> queries;
-  out.pairs = bench.samples.size();
-  for (const Sample& sample : bench.samples) {
-    const auto type = static_cast<std::size_t>(sample.type);
-    ++out.types[type];
-    if (const auto index = taxonomy::parse_class(sample.subcategory)) {
-      ++out.subcategories[*index][type];
-    } else {
-      ++out.unknown_subcategories[std::string(sample.subcategory)];
-    }
-    ImageCount& image =
-        images.try_emplace(sample.image, ImageCount{0, sample.image_safety_label}).first->second;
-    ++image.pairs;
-    image.relabelled = image.relabelled || image.label != sample.image_safety_label;
-    queries[sample.query].insert(sample.image);
+void HoliSafeCounter::add(const Item& item) {
+  ++counts_.pairs;
+  const auto type = static_cast<std::size_t>(*taxonomy::parse_combination(item.group("type")));
+  ++counts_.types[type];
+  // The group is empty for `safe` and for names the taxonomy doesn't have.
+  const std::string subcategory = dataset::string_field(item.json, "subcategory");
+  if (const auto index = taxonomy::parse_class(subcategory)) {
+    ++counts_.subcategories[*index][type];
+  } else {
+    ++counts_.unknown_subcategories[subcategory];
   }
-  out.images = images.size();
-  for (const auto& [path, image] : images) {
+  const auto label = static_cast<std::uint8_t>(item.label.value_or(0));
+  ImageCount& image = images_.try_emplace(item.cluster, ImageCount{0, label}).first->second;
+  ++image.pairs;
+  image.relabelled = image.relabelled || image.label != label;
+  queries_[item.query].insert(item.cluster);
+}
+
+HoliSafeCounts HoliSafeCounter::counts() const {
+  HoliSafeCounts out = counts_;
+  out.images = images_.size();
+  for (const auto& [path, image] : images_) {
     const auto folder = folder_of(path);
     ++out.labels[image.label];
     ++out.folders[static_cast<std::size_t>(agreement(image.label, folder))];
     ++out.labels_by_folder[{image.label, std::string(folder)}];
     if (image.relabelled) ++out.relabelled_images;
   }
-  out.pairs_per_image = spread(images, [](const ImageCount& image) { return image.pairs; });
-  out.images_per_query = spread(queries, [](const auto& each) { return std::uint64_t{each.size()}; });
+  out.pairs_per_image = spread(images_, [](const ImageCount& image) { return image.pairs; });
+  out.images_per_query = spread(queries_, [](const auto& each) { return std::uint64_t{each.size()}; });
   return out;
 }
 
-}  // namespace holisafe::dataset
+}  // namespace holisafe::benchmarks

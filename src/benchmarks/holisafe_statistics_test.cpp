@@ -1,10 +1,12 @@
-#include "dataset/statistics.h"
+#include "benchmarks/holisafe_statistics.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace holisafe::dataset {
+#include "benchmarks/holisafe.h"
+
+namespace holisafe::benchmarks {
 namespace {
 
 std::string row(int id, const std::string& image, const std::string& query, const std::string& type,
@@ -14,7 +16,7 @@ std::string row(int id, const std::string& image, const std::string& query, cons
       id, image, query, type, subcategory, label == 0, label);
 }
 
-TEST(Statistics, CountsPairsImagesQueriesAndFolders) {
+TEST(HoliSafeStatistics, CountsPairsImagesQueriesAndFolders) {
   const std::string text = "[" + row(1, "hate/race/a.png", "What?", "USU", "race", 2) + "," +
                            row(2, "hate/race/a.png", "Why?", "UUU", "race_discrimination", 2) + "," +
                            row(3, "hate/race/a.png", "How?", "UUU", "gender", 1) + "," +
@@ -23,8 +25,9 @@ TEST(Statistics, CountsPairsImagesQueriesAndFolders) {
                            row(6, "d.png", "Why?", "USU", "weather", 3) + "," +
                            row(7, "hate/race/e.png", "Why?", "USU", "religion", 3) + "," +
                            row(8, "x.png", "Why?", "XXX", "race", 0) + "]";
-  const auto bench = parse_bench(text, "b.json").value();
-  const BenchStatistics found = statistics(bench);
+  HoliSafeCounter counter;
+  ASSERT_TRUE(read_json_text(holisafe_format, text, "b.json", [&](const Item& item) { counter.add(item); }));
+  const HoliSafeCounts found = counter.counts();
   EXPECT_EQ(found.pairs, 7U) << "the row of unknown type is not sound";
   EXPECT_EQ(found.images, 5U);
   EXPECT_THAT(found.types, testing::ElementsAre(1, 1, 3, 0, 2));
@@ -47,4 +50,4 @@ TEST(Statistics, CountsPairsImagesQueriesAndFolders) {
 }
 
 }  // namespace
-}  // namespace holisafe::dataset
+}  // namespace holisafe::benchmarks

@@ -1,4 +1,4 @@
-// What a benchmark holds, in counts.
+// What HoliSafe-Bench, or data in its format, holds in counts.
 #pragma once
 
 #include <array>
@@ -6,10 +6,14 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
 
-#include "dataset/bench.h"
+#include "benchmarks/benchmark.h"
+#include "taxonomy/taxonomy.h"
 
-namespace holisafe::dataset {
+namespace holisafe::benchmarks {
 
 /// How often something goes with something else.
 struct Spread {
@@ -30,7 +34,7 @@ enum class FolderAgreement : std::uint8_t {
 inline constexpr std::size_t folder_agreement_count = 4;
 std::string_view name(FolderAgreement agreement);  ///< "same", …
 
-struct BenchStatistics {
+struct HoliSafeCounts {
   using TypeCounts = std::array<std::uint64_t, taxonomy::combination_count>;  ///< pairs by Combination
 
   std::uint64_t pairs = 0;
@@ -48,7 +52,25 @@ struct BenchStatistics {
   std::map<std::pair<std::uint8_t, std::string>, std::uint64_t> labels_by_folder;
 };
 
-/// Counts the sound rows.
-BenchStatistics statistics(const BenchData& bench);
+/// Counts rows one by one.
+class HoliSafeCounter {
+ public:
+  /// `item` is one of HoliSafe's.
+  void add(const Item& item);
+  [[nodiscard]] HoliSafeCounts counts() const;
 
-}  // namespace holisafe::dataset
+ private:
+  struct ImageCount {
+    std::uint64_t pairs = 0;
+    std::uint8_t label = 0;
+    bool relabelled = false;
+  };
+  HoliSafeCounts counts_;
+  std::unordered_map<std::string, ImageCount> images_;
+  std::unordered_map<std::string, std::unordered_set<std::string>> queries_;
+};
+
+/// Benchmark::statistics of HoliSafe-Bench. Errors: those of its read_all.
+Result<Statistics> holisafe_statistics(const std::filesystem::path& data);
+
+}  // namespace holisafe::benchmarks

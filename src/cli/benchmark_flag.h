@@ -1,0 +1,18 @@
+// --benchmark, of every command that takes a benchmark's data.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "benchmarks/benchmark.h"
+
+namespace holisafe::cli {
+
+/// `value` is then the name of a benchmark in the table.
+inline CLI::Option* add_benchmark_flag(CLI::App* command, std::string& value) {
+  if (value.empty()) value = benchmarks::all().front()->name;
+  return command->add_option("--benchmark", value, "Which benchmark the data is; `bench list` shows all")
+      ->check(CLI::IsMember(benchmarks::names()));
+}
+
+}  // namespace holisafe::cli
