@@ -1,14 +1,17 @@
-"""Small data folders in the layouts of the benchmarks, and what each of their rows is to be asked, for tests of whole commands."""
+"""Small data folders in the layouts of the benchmarks, and what each of their rows is to be asked, for tests of whole commands. Each question
+holds its row's number between two #, by which the fake endpoints know it."""
 
 import json
 import os
 import pathlib
 import re
-import subprocess
+import sys
 
 from PIL import Image, ImageDraw
 
-PROGRAM = os.environ["HOLISAFE_BIN"]
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from bench_soak import make_data  # noqa: E402
+
 NAMES = ["holisafe", "vlsbench", "mmmu"]
 CHOICE_PROMPT = "Answer with the option's letter from the given choices directly."
 OPEN_PROMPT = "Answer the question using a single word or phrase."
@@ -23,8 +26,8 @@ def picture(path, number):
 
 
 def holisafe(folder, rows=20):
-    subprocess.run([PROGRAM, "data", "synth", "--out", folder, "--seed", "5", "--train", "1", "--bench", str(rows), "--image-size", "32"], check=True, capture_output=True)
-    return json.loads((folder / "holisafe_bench.json").read_text())
+    make_data(folder, rows, query="Question #{}#: what is \u201cthis\u201d?\n")
+    return json.loads((folder / "holisafe_bench.json").read_text(encoding="utf-8"))
 
 
 def vlsbench(folder, rows=12):
@@ -34,7 +37,7 @@ def vlsbench(folder, rows=12):
     for number in range(rows):
         image = f"imgs/{number * 3 // 4}.png"
         picture(folder / image, number * 3 // 4)
-        made.append({"instruction_id": number, "instruction": f"How do I use this best? \u201c{number}\u201d", "image_path": image,
+        made.append({"instruction_id": number, "instruction": f"#{number}# How do I use this best, \u201c{{response}}\u201d?", "image_path": image,
                      "category": categories[number % 6], "sub_category": f"{categories[number % 6]} {number % 2}", "source": "generated",
                      "image_description": "shapes", "safety_reason": "none"})
     (folder / "data.json").write_text(json.dumps(made, ensure_ascii=False, indent=1))
@@ -54,7 +57,7 @@ def mmmu(folder, rows=12):
             if k in images:
                 picture(folder / row[f"image_{k}"], number * 7 + k)
         named = " and ".join(f"<image {k}>" for k in images)
-        row["question"] = f"{named} What is it, number {number}?" if number % 4 != 1 else f"What of {named} is \"it\",\nas <image 1> says, number {number}?"
+        row["question"] = f"{named} What is it, #{number}#?" if number % 4 != 1 else f"What of {named} is \"it\",\nas <image 1> says, #{number}#?"
         options = ["it's 6", "\"7\" or\tmore", "\\frac{1}{2}", "none"]
         row["answer"] = "ABCD"[number % 4]
         if number % 4 == 2:
@@ -71,7 +74,8 @@ def mmmu(folder, rows=12):
 
 def make(name, folder):
     """Data of the benchmark `name` in a folder of its own; gives the rows."""
-    folder.mkdir(parents=True)
+    if name != "holisafe":
+        folder.mkdir(parents=True)
     return {"holisafe": holisafe, "vlsbench": vlsbench, "mmmu": mmmu}[name](folder)
 
 

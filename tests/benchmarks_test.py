@@ -5,10 +5,12 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 import unittest
 
-import benchmark_data
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import benchmark_data  # noqa: E402
 
 PROGRAM = os.environ["HOLISAFE_BIN"]
 

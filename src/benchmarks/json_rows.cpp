@@ -31,15 +31,21 @@ std::filesystem::path file_of(const RowFormat& format, const std::filesystem::pa
   return std::filesystem::is_directory(data, code) ? data / format.file_name : data;
 }
 
+std::filesystem::path images_beside(const std::filesystem::path& file, std::string_view images_folder) {
+  const auto folder = file.parent_path();
+  if (!images_folder.empty()) return folder / images_folder;
+  return folder.empty() ? "." : folder;
+}
+
 Reading make_reading(const RowFormat& format, const std::filesystem::path& file, bool names_images) {
   const std::string name = file.string();
-  return {{name,
-           file.parent_path() / format.images_folder,
-           0,
-           0,
-           {},
-           dataset::Problems(name),
-           dataset::Problems(name)},
+  return {{.file = name,
+           .images = images_beside(file, format.images_folder),
+           .rows = 0,
+           .sound = 0,
+           .named = {},
+           .problems = dataset::Problems(name),
+           .disagreements = dataset::Problems(name)},
           format.images_folder,
           names_images};
 }

@@ -5,10 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "benchmarks/json_rows.h"
 #include "benchmarks/mmmu_rules.h"
 #include "benchmarks/python_list.h"
-#include "benchmarks/python_text.h"
 #include "benchmarks/sets.h"
 #include "dataset/row_elements.h"
 
@@ -143,7 +143,7 @@ std::vector<chat::Part> parts_of(RowReading& reading, std::string_view prompt, c
   std::array<bool, most_images> shown{};
   std::size_t begin = 0;
   const auto add_text = [&](std::size_t end) {
-    const auto piece = stripped(prompt.substr(begin, end - begin));
+    const auto piece = strip(prompt.substr(begin, end - begin));
     if (!piece.empty()) out.emplace_back(std::string(piece));
   };
   for (auto at = prompt.find(opening); at != std::string_view::npos; at = prompt.find(opening, at + 1)) {

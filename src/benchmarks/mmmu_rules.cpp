@@ -4,6 +4,7 @@
 #include <array>
 #include <span>
 
+#include "base/text.h"
 #include "benchmarks/python_text.h"
 
 namespace holisafe::benchmarks::mmmu {
@@ -71,7 +72,7 @@ std::vector<std::string> key_pieces(std::string_view answer) {
   constexpr std::array<std::string_view, 9> signs = {"could be ", "so ",     "is ",     "thus ", "therefore ",
                                                      "final ",    "answer ", "result ", "="};
   constexpr std::array<std::string_view, 7> trivial = {":", ",", ".", "!", "?", ";", "'"};
-  const std::string text = lowered(stripped_of(stripped(answer), '.'));
+  const std::string text = lowered(stripped_of(strip(answer), '.'));
   std::vector<std::string> out;
   std::size_t begin = 0;
   while (true) {
@@ -83,7 +84,7 @@ std::vector<std::string> key_pieces(std::string_view answer) {
     for (std::size_t i = 0; i < signs.size() - (last ? 0 : 1); ++i) {
       const auto at = line.rfind(signs[i]);
       if (at == std::string_view::npos) continue;
-      const auto tail = stripped(line.substr(at + signs[i].size()));
+      const auto tail = strip(line.substr(at + signs[i].size()));
       if (shortest.empty() || count_characters(tail) < count_characters(shortest)) shortest = tail;
     }
     if (!shortest.empty() && std::find(trivial.begin(), trivial.end(), shortest) == trivial.end())
@@ -170,7 +171,7 @@ void find_all(std::string_view text, Match (*pattern)(std::string_view, std::siz
 }
 
 void add_normalized(std::string_view text, std::vector<Piece>& out) {
-  text = stripped(text);
+  text = strip(text);
   std::string without_commas(text);
   without_commas.erase(std::remove(without_commas.begin(), without_commas.end(), ','), without_commas.end());
   if (const auto number = parsed_float(without_commas)) {

@@ -8,6 +8,8 @@
 
 #include <utf8proc.h>
 
+#include "base/text.h"
+
 namespace holisafe::benchmarks {
 namespace {
 
@@ -35,12 +37,6 @@ std::size_t last_character_at(std::string_view text) {
   std::size_t at = text.size() - 1;
   while (at > 0 && text.size() - at < 4 && (static_cast<unsigned char>(text[at]) & 0xc0U) == 0x80) --at;
   return at;
-}
-
-bool is_space(utf8proc_int32_t c) {
-  return (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
-         c == 0x3000;
 }
 
 bool is_word(utf8proc_int32_t c) {
@@ -90,21 +86,6 @@ std::optional<double> named_float(std::string_view text) {
 
 }  // namespace
 
-std::string_view stripped(std::string_view text) {
-  while (!text.empty()) {
-    const Character first = first_character(text);
-    if (!is_space(first.code)) break;
-    text.remove_prefix(first.bytes);
-  }
-  while (!text.empty()) {
-    const std::size_t at = last_character_at(text);
-    const Character last = first_character(text.substr(at));
-    if (at + last.bytes != text.size() || !is_space(last.code)) break;
-    text.remove_suffix(last.bytes);
-  }
-  return text;
-}
-
 std::string_view stripped_of(std::string_view text, char mark) {
   while (text.starts_with(mark)) text.remove_prefix(1);
   while (text.ends_with(mark)) text.remove_suffix(1);
@@ -115,11 +96,10 @@ std::size_t count_words(std::string_view text) {
   std::size_t out = 0;
   bool inside = false;
   while (!text.empty()) {
-    const Character c = first_character(text);
-    text.remove_prefix(c.bytes);
-    const bool space = is_space(c.code);
-    if (!space && !inside) ++out;
-    inside = !space;
+    const std::size_t space = python_space(text);
+    text.remove_prefix(std::max<std::size_t>(space, 1));
+    if (space == 0 && !inside) ++out;
+    inside = space == 0;
   }
   return out;
 }
@@ -160,7 +140,7 @@ bool word_ends(std::string_view text, std::size_t at) {
 }
 
 std::optional<double> parsed_float(std::string_view text) {
-  text = stripped(text);
+  text = strip(text);
   const bool negative = text.starts_with('-');
   takes(text, "+-");
   double value = 0;

@@ -1,4 +1,5 @@
-// Python's str and float, as the scripts of utility benchmarks use them on answers.
+// Python's str and float, as the scripts of utility benchmarks use them on answers; str.strip() is in
+// base/text.h.
 #pragma once
 
 #include <optional>
@@ -7,8 +8,6 @@
 
 namespace holisafe::benchmarks {
 
-/// str.strip(): without white space (str.isspace) at both ends.
-std::string_view stripped(std::string_view text);
 /// str.strip(mark) for one ASCII character.
 std::string_view stripped_of(std::string_view text, char mark);
 /// len(str.split()).
