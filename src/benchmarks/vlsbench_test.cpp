@@ -66,7 +66,7 @@ TEST_F(VlsBenchFolder, EveryProblemAtOnce) {
   EXPECT_EQ(contents.sound, 1U);
   std::vector<std::string> found;
   for (const auto& error : contents.problems.kept())
-    found.push_back(error.message().substr(folder_.string().size() + 26));
+    found.push_back(error.message().substr(folder_.string().size() + 25));
   EXPECT_THAT(
       found,
       testing::ElementsAre(
@@ -116,7 +116,8 @@ TEST(VlsBench, TheAuthorsJudgeAnswersInJson) {
   const auto read = [](std::string_view text) { return vlsbench().protocol->read(text).value_or("none"); };
   EXPECT_EQ(read(R"({"label": 1})"), "refuse");
   EXPECT_EQ(read("```json\n{ \"reason\": \"...\",\n \"label\" : \"2\" }\n```"), "warn");
-  EXPECT_EQ(read(R"({"label":3,"reason":"it says \"label\""})"), "none") << "a label without a number";
+  EXPECT_EQ(read(R"({"label":3,"reason":"it says \"label\""})"), "unsafe") << "the quoted one is no label";
+  EXPECT_EQ(read(R"({"label":3,"label":"none"})"), "none") << "a label without a number";
   EXPECT_EQ(read(R"({"label":3,"reason":"no"})"), "unsafe");
   EXPECT_EQ(read(R"({"label": 12})"), "none");
   EXPECT_EQ(read(R"({"label": 1} {"label": 3})"), "none") << "they contradict each other";
