@@ -2,27 +2,30 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/progress.h"
 #include "base/result.h"
+#include "image/picture_tree.h"
 
 namespace holisafe::cli {
 
-/// Lines of a file descriptor, read as they come, without blocking past a request to stop.
-class LineReader {
+/// Names out of a file descriptor, read as they come, without blocking past a request to stop.
+class NameReader {
  public:
-  LineReader(int descriptor, const StopFlag* stop) : descriptor_(descriptor), stop_(stop) {}
-  /// The next line without its end; nothing at the end of the input.
+  /// A name ends at a newline or a NUL, which no name holds; if `only_nul`, at a NUL alone.
+  NameReader(int descriptor, bool only_nul, const StopFlag* stop)
+      : descriptor_(descriptor), ends_(only_nul ? 1 : 2), stop_(stop) {}
+  /// The next name without its end; nothing at the end of the input.
   std::optional<std::string> next();
 
  private:
   bool fill();  ///< more bytes into the buffer; false at the end
 
   int descriptor_;
+  std::size_t ends_;
   const StopFlag* stop_;
   std::string buffer_;
   bool at_end_ = false;
@@ -31,27 +34,29 @@ class LineReader {
 /// Gives one file after the other. Not thread-safe.
 class ImagePaths {
  public:
-  struct Item {
-    std::string path;
-    std::optional<Error> error;  ///< a folder that cannot be taken
+  using Item = image::PictureTree::Found;
+
+  struct Options {
+    bool recursive = false;
+    bool only_nul = false;  ///< names of a list end at a NUL alone
   };
 
-  /// `paths` in order: a file as it is; a folder's pictures (by name or content, beneath it too, in the order
-  /// of their names) if `recursive`, else an error; `-`: the lines of `descriptor`.
-  ImagePaths(std::vector<std::string> paths, bool recursive, int descriptor, const StopFlag* stop)
-      : paths_(std::move(paths)), recursive_(recursive), lines_(descriptor, stop) {}
+  /// `paths` in order: a file as it is; a folder's pictures (image/picture_tree.h) if `recursive`, else an
+  /// error; `-`: the names that `descriptor` lists.
+  ImagePaths(std::vector<std::string> paths, Options options, int descriptor, const StopFlag* stop)
+      : paths_(std::move(paths)), options_(options), names_(descriptor, options.only_nul, stop) {}
 
   std::optional<Item> next();
 
  private:
-  Item take(const std::string& path);
+  std::optional<std::string> next_name();
 
   std::vector<std::string> paths_;
-  bool recursive_;
-  LineReader lines_;
+  Options options_;
+  NameReader names_;
   bool in_list_ = false;
   std::size_t index_ = 0;
-  std::deque<std::string> folder_files_;
+  std::optional<image::PictureTree> tree_;
 };
 
 }  // namespace holisafe::cli

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "models/registry/registry.h"
+
 namespace holisafe::guard {
 
 std::string_view name(models::GuardPooling pooling) {
@@ -73,6 +75,11 @@ void Guard::to(torch::Device device) {
 }
 
 Result<void> Guard::check_fits(const models::ModelInfo& model, const std::string& where) const {
+  const auto family = models::family_of({{"model_type", info_.model_type}}, where);
+  if (!family || (*family)->name != model.family)
+    return fail(
+        ErrorKind::mismatch, "guard does not fit the model", where + ": model_type",
+        fmt::format("expected {} (the model's), found {} (the guard's)", model.model_type, info_.model_type));
   if (info_.hidden_size == model.hidden_size) return {};
   return fail(ErrorKind::mismatch, "guard does not fit the model", where,
               fmt::format("expected hidden size {} (the {} model's), found {} (the guard's)",

@@ -69,7 +69,7 @@ class Guard {
   /// Moves the weights.
   void to(torch::Device device);
 
-  /// Errors: mismatch (a model of another hidden size; names both sizes). `where` names the guard's file.
+  /// Errors: mismatch (a model of another family or hidden size; names both). `where` names the guard's file.
   [[nodiscard]] Result<void> check_fits(const models::ModelInfo& model, const std::string& where) const;
 
  private:

@@ -12,9 +12,10 @@
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/torch/commands.h"
+#include "cli/torch/json_line.h"
 #include "cli/torch/model_flags.h"
 #include "cli/torch/prompt_flags.h"
-#include "cli/torch/verdict_json.h"
+#include "guard/verdict_json.h"
 
 namespace holisafe::cli {
 namespace {
@@ -31,7 +32,7 @@ struct Flags {
 void print_as_it_comes(const engine::Engine& engine, double threshold, engine::AskOptions& options) {
   options.on_prompt = [&engine, threshold](const std::optional<taxonomy::Verdict>& verdict) {
     say_hardware(engine);
-    if (verdict) fmt::print(stderr, "guard: {}\n", verdict_text(*verdict, threshold));
+    if (verdict) fmt::print(stderr, "guard: {}\n", verdict_text(*verdict, guard::Flagging(threshold)));
   };
   options.on_text = [](std::size_t, const std::string& text) {
     fmt::print("{}", text);
@@ -52,7 +53,7 @@ Result<void> ask(const Flags& flags) {
     return {};
   }
   nlohmann::ordered_json guard;
-  if (asked.verdict) add_verdict(guard, *asked.verdict, flags.threshold);
+  if (asked.verdict) guard::add_verdict(guard, *asked.verdict, guard::Flagging(flags.threshold));
   const bool interrupted = asked.answer.finish_reason == engine::FinishReason::interrupted;
   if (!interrupted) fmt::print("{}", json_line(engine::to_json(asked, guard, load.count())));
   return {};

@@ -1,6 +1,7 @@
 // `holisafe guard`: the harm class of images.
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -10,55 +11,41 @@
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/torch/commands.h"
+#include "cli/torch/json_line.h"
 #include "cli/torch/model_flags.h"
-#include "cli/torch/verdict_json.h"
-#include "engine/image_feed.h"
+#include "engine/file_verdicts.h"
+#include "guard/verdict_json.h"
 
 namespace holisafe::cli {
 namespace {
 
 struct Flags {
   ModelFlags model;
-  image::DecodeOptions decode;
+  engine::FileVerdictOptions files;
   std::vector<std::string> paths;
-  bool recursive = false;
+  ImagePaths::Options list;
   double threshold = 0.5;
+  bool thresholds = false;
   bool json = false;
-  int decode_threads = 2;
-  std::size_t batch_size = 1;
 };
-
-using Items = std::vector<engine::ImageFeed::Item>;
 
 /// Prints verdicts and errors as they come, and remembers what they make of the exit code.
 class Printer {
  public:
-  explicit Printer(const Flags& flags) : flags_(flags) {}
+  Printer(const engine::Engine& engine, guard::Flagging flagging, bool json)
+      : engine_(engine), flagging_(std::move(flagging)), json_(json) {}
 
-  /// Says once what computes.
-  void start(const engine::Engine& engine) {
-    if (!flags_.json && !started_) say_hardware(engine);
-    started_ = true;
-  }
-
-  void verdict(const std::string& path, const taxonomy::Verdict& verdict) {
-    flagged_ = flagged_ || verdict.unsafe() >= flags_.threshold;
-    if (flags_.json) {
-      nlohmann::ordered_json line{{"path", path}};
-      add_verdict(line, verdict, flags_.threshold);
-      print(json_line(line));
+  void print(const std::string& path, const Result<taxonomy::Verdict>& verdict) {
+    failed_ = failed_ || !verdict;
+    flagged_ = flagged_ || (verdict && flagging_.flags(*verdict));
+    if (json_) {
+      write(json_line(guard::to_json(path, verdict, flagging_)));
+    } else if (verdict) {
+      if (!std::exchange(hardware_said_, true)) say_hardware(engine_);
+      write(fmt::format("{}: {}\n", one_line(path), guard::verdict_text(*verdict, flagging_)));
     } else {
-      print(fmt::format("{}: {}\n", one_line(path), verdict_text(verdict, flags_.threshold)));
+      report(verdict.error());
     }
-  }
-
-  void error(const std::string& path, const Error& error) {
-    failed_ = true;
-    if (!flags_.json) {
-      report(error);
-      return;
-    }
-    print(json_line({{"path", path}, {"error", {{"kind", name(error.kind)}, {"message", error.message()}}}}));
   }
 
   [[nodiscard]] int exit_code() const { return failed_ ? exit_error : flagged_ ? exit_found : exit_ok; }
@@ -66,79 +53,49 @@ class Printer {
   [[nodiscard]] bool lost() const { return lost_; }
 
  private:
-  void print(const std::string& text) {
+  void write(const std::string& text) {
     lost_ = std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0 || lost_;
   }
 
-  const Flags& flags_;
-  bool started_ = false;
+  const engine::Engine& engine_;
+  guard::Flagging flagging_;
+  bool json_;
+  bool hardware_said_ = false;
   bool flagged_ = false;
   bool failed_ = false;
   bool lost_ = false;
 };
 
-/// The next pictures, in order: at most batch_size of them.
-Items next_items(engine::ImageFeed& feed, std::size_t batch_size) {
-  Items items;
-  while (items.size() < batch_size) {
-    auto item = feed.next();
-    if (!item) break;
-    items.push_back(*std::move(item));
-  }
-  return items;
-}
-
-void judge(const engine::Engine& engine, const Items& items, Printer& printer) {
-  std::vector<models::ProcessedImage> images;
-  for (const auto& item : items) {
-    if (item.image) images.push_back(*item.image);
-  }
-  Result<std::vector<taxonomy::Verdict>> verdicts;
-  if (!images.empty()) {
-    printer.start(engine);
-    verdicts = engine.verdicts(images);
-  }
-  std::size_t next = 0;
-  for (const auto& item : items) {
-    if (!item.image) {
-      printer.error(item.path, item.image.error());
-    } else if (!verdicts) {
-      Error error = verdicts.error();
-      error.where = error.where.empty() ? item.path : item.path + ": " + error.where;
-      printer.error(item.path, error);
-    } else {
-      printer.verdict(item.path, (*verdicts)[next++]);
-    }
-  }
+Result<guard::Flagging> flagging_of(const Flags& flags, const engine::Engine& engine) {
+  if (engine.guard() == nullptr)
+    return fail(ErrorKind::missing, "no guard", flags.model.model,
+                "expected img_safety_head in the checkpoint or --guard FILE, found neither");
+  if (!flags.thresholds) return guard::Flagging(flags.threshold);
+  const std::string& file = flags.model.guard.empty() ? flags.model.model : flags.model.guard;
+  return guard::Flagging::by_class(engine.guard()->info(), file);
 }
 
 int run_guard(const Flags& flags, Context& context) {
   if (flags.paths.empty()) return report({ErrorKind::usage, "bad command line", "", "PATH is required"});
   const auto engine = open_engine(flags.model);
   if (!engine) return report(engine.error());
-  if (engine->guard() == nullptr)
-    return report({ErrorKind::missing, "no guard", flags.model.model,
-                   "expected img_safety_head in the checkpoint or --guard FILE, found neither"});
+  auto flagging = flagging_of(flags, *engine);
+  if (!flagging) return report(flagging.error());
   StopFlag& stop = context.stop();
-  ImagePaths paths(flags.paths, flags.recursive, STDIN_FILENO, &stop);
+  ImagePaths paths(flags.paths, flags.list, STDIN_FILENO, &stop);
   const auto source = [&paths]() -> std::optional<engine::ImageFeed::Path> {
     auto item = paths.next();
     if (!item) return std::nullopt;
     return engine::ImageFeed::Path{std::move(item->path), std::move(item->error)};
   };
-  Printer printer(flags);
-  TerminalProgress progress("guard", "images");
-  {
-    engine::ImageFeed feed(*engine, source,
-                           {flags.decode, flags.decode_threads, 2 * flags.batch_size + 6, &stop});
-    std::uint64_t done = 0;
-    for (Items items = next_items(feed, flags.batch_size); !items.empty() && !printer.lost();
-         items = next_items(feed, flags.batch_size)) {
-      judge(*engine, items, printer);
-      progress.update(done += items.size(), 0, "");
-    }
+  Printer printer(*engine, *std::move(flagging), flags.json);
+  const auto print = [&](const std::string& path, const Result<taxonomy::Verdict>& verdict) {
+    printer.print(path, verdict);
     if (printer.lost()) stop.request();
-  }
+  };
+  TerminalProgress progress("guard", "images");
+  const auto done = engine::verdicts_of_files(*engine, source, flags.files, print, &progress, stop);
+  if (!done) return report(done.error());
   if (printer.lost()) return report({ErrorKind::io, "cannot write", "standard output", ""});
   return stop.requested() ? exit_interrupted : printer.exit_code();
 }
@@ -155,14 +112,22 @@ CLI::App* add_guard(CLI::App& app) {
   command->add_option("PATH", flags->paths,
                       "Image files, folders (with -r), or - for a list on standard input");
   add_model_flags(command, flags->model);
-  command->add_flag("-r,--recursive", flags->recursive, "Take the pictures in folders and beneath");
-  command->add_option("--threshold", flags->threshold, "Flagged from this probability of not being safe on")
-      ->check(CLI::Range(0.0, 1.0));
+  command->add_flag("-r,--recursive", flags->list.recursive, "Take the pictures in folders and beneath");
+  command->add_flag("-0,--null", flags->list.only_nul, "Names in a list end at a NUL alone (find -print0)");
+  auto* threshold =
+      command
+          ->add_option("--threshold", flags->threshold, "Flagged from this probability of not being safe on")
+          ->check(CLI::Range(0.0, 1.0));
+  command
+      ->add_flag("--thresholds", flags->thresholds,
+                 "Flagged by the guard's own thresholds, one a class, from `guard calibrate`")
+      ->excludes(threshold);
   command->add_flag("--json", flags->json, "One JSON object an image");
-  command->add_option("--batch-size", flags->batch_size, "Images in one pass")->check(CLI::Range(1, 1024));
-  command->add_option("--decode-threads", flags->decode_threads, "Threads that decode images ahead")
+  command->add_option("--batch-size", flags->files.batch_size, "Images in one pass")
+      ->check(CLI::Range(1, 1024));
+  command->add_option("--decode-threads", flags->files.decode_threads, "Threads that decode images ahead")
       ->check(CLI::Range(1, 256));
-  add_image_flags(command, flags->decode);
+  add_image_flags(command, flags->files.decode);
   on_run(command, [flags](Context& context) { return run_guard(*flags, context); });
   return command;
 }

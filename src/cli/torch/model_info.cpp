@@ -7,7 +7,7 @@
 
 #include "cli/program.h"
 #include "cli/torch/commands.h"
-#include "cli/torch/verdict_json.h"
+#include "cli/torch/json_line.h"
 #include "engine/describe.h"
 
 namespace holisafe::cli {

@@ -1,0 +1,12 @@
+// JSON as the commands of the module print it.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace holisafe::cli {
+
+/// One line. Bytes that are not UTF-8 become U+FFFD.
+std::string json_line(const nlohmann::ordered_json& document);
+
+}  // namespace holisafe::cli

@@ -1,0 +1,61 @@
+#include "guard/verdict_json.h"
+
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "taxonomy/taxonomy.h"
+
+namespace holisafe::guard {
+namespace {
+
+std::vector<std::string_view> names_of(const std::vector<std::size_t>& classes) {
+  std::vector<std::string_view> out;
+  for (const std::size_t index : classes) out.push_back(taxonomy::classes()[index].name);
+  return out;
+}
+
+}  // namespace
+
+void add_verdict(nlohmann::ordered_json& out, const taxonomy::Verdict& verdict, const Flagging& flagging) {
+  const auto& found = taxonomy::classes()[verdict.label];
+  out["flagged"] = flagging.flags(verdict);
+  if (flagging.is_by_class()) out["flagged_classes"] = names_of(flagging.classes(verdict));
+  out["label"] = verdict.label;
+  out["subcategory"] = found.name;
+  out["category"] = found.category;
+  out["score"] = verdict.score();
+  auto& scores = out["scores"];
+  for (std::size_t i = 0; i < verdict.scores.size(); ++i)
+    scores[std::string(taxonomy::classes()[i].name)] = verdict.scores[i];
+}
+
+nlohmann::ordered_json to_json(const std::string& path, const Result<taxonomy::Verdict>& verdict,
+                               const Flagging& flagging) {
+  nlohmann::ordered_json out{{"path", path}};
+  if (!is_utf8(path)) out["path_bytes"] = base64(std::as_bytes(std::span(path)));
+  if (verdict) {
+    add_verdict(out, *verdict, flagging);
+  } else {
+    out["error"] = {{"kind", name(verdict.error().kind)}, {"message", verdict.error().message()}};
+  }
+  return out;
+}
+
+std::string verdict_text(const taxonomy::Verdict& verdict, const Flagging& flagging) {
+  std::string out = fmt::format("{} {:.1f}%, unsafe {:.1f}%", taxonomy::classes()[verdict.label].name,
+                                100 * verdict.score(), 100 * verdict.unsafe());
+  if (!flagging.flags(verdict)) return out;
+  out += ", flagged";
+  if (flagging.is_by_class())
+    out += fmt::format(": {}", fmt::join(names_of(flagging.classes(verdict)), ", "));
+  return out;
+}
+
+}  // namespace holisafe::guard

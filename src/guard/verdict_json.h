@@ -1,0 +1,25 @@
+// A guard's verdict as JSON and in words.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "base/result.h"
+#include "guard/flagging.h"
+#include "taxonomy/verdict.h"
+
+namespace holisafe::guard {
+
+/// Adds flagged, flagged_classes (names; where flagging goes by class), label, subcategory, category, score,
+/// scores.
+void add_verdict(nlohmann::ordered_json& out, const taxonomy::Verdict& verdict, const Flagging& flagging);
+
+/// {"path", then the verdict} or {"path", "error": {"kind", "message"}}. A path that is not UTF-8 has its
+/// bytes in "path_bytes" (base64) as well.
+nlohmann::ordered_json to_json(const std::string& path, const Result<taxonomy::Verdict>& verdict,
+                               const Flagging& flagging);
+
+/// "weapon_related_violence 99.2%, unsafe 99.8%, flagged"; by class: "…, flagged: gender, race".
+std::string verdict_text(const taxonomy::Verdict& verdict, const Flagging& flagging);
+
+}  // namespace holisafe::guard
