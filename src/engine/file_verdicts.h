@@ -14,7 +14,7 @@
 namespace holisafe::engine {
 
 struct FileVerdictOptions {
-  image::DecodeOptions decode;
+  image::DecodeOptions decode = {};
   int decode_threads = 2;
   std::size_t batch_size = 1;  ///< images in one pass
 };

@@ -9,10 +9,13 @@
 
 #include "checkpoint/safetensors.h"
 #include "models/config_fields.h"
+#include "models/guard_keys.h"
 #include "models/weights.h"
 
 namespace holisafe::guard {
 namespace {
+
+namespace keys = models::guard_keys;
 
 constexpr const char* format_name = "holisafe-guard/1";
 constexpr auto class_count = static_cast<std::int64_t>(taxonomy::class_count);
@@ -203,13 +206,13 @@ Result<std::optional<Guard>> in_checkpoint(const checkpoint::Checkpoint& checkpo
   HOLISAFE_TRY(auto tensors, head_tensors(checkpoint));
   const std::string where = (checkpoint.folder() / "config.json").string();
   const models::ConfigFields config(checkpoint.config(), where);
-  const std::int64_t classes = config.integer("num_safety_categories", class_count, 0);
-  const bool announced = config.has("num_safety_categories") && classes > 0;
+  const std::int64_t classes = config.integer(keys::class_count, class_count, 0);
+  const bool announced = config.has(keys::class_count) && classes > 0;
   GuardInfo info;
   info.hidden_size = model.hidden_size;
   info.model_type = model.model_type;
-  info.loss_lambda = config.number("safety_loss_lambda", 1.0);
-  const auto pooling = config.text("safety_head_pooling", std::string(name(model.guard_pooling)));
+  info.loss_lambda = config.number(keys::loss_lambda, 1.0);
+  const auto pooling = config.text(keys::pooling, std::string(name(model.guard_pooling)));
   HOLISAFE_CHECK(config.check());
   if (tensors.empty() && !announced) return std::optional<Guard>();
   if (tensors.empty())
@@ -218,36 +221,28 @@ Result<std::optional<Guard>> in_checkpoint(const checkpoint::Checkpoint& checkpo
         fmt::format("config.json announces {} safety categories: expected tensors {}mlp.…, found none",
                     classes, head_name));
   if (classes != class_count)
-    return unfit(ErrorKind::mismatch, where + ": num_safety_categories",
+    return unfit(ErrorKind::mismatch, where + ": " + keys::class_count,
                  fmt::format("expected {}, found {}", class_count, classes));
-  if (config.has("safety_categories"))
-    HOLISAFE_CHECK(check_categories(config.value("safety_categories"), where + ": safety_categories"));
-  HOLISAFE_TRY(info.pooling, parse_pooling(pooling, where + ": safety_head_pooling"));
+  if (config.has(keys::categories))
+    HOLISAFE_CHECK(check_categories(config.value(keys::categories), where + ": " + keys::categories));
+  HOLISAFE_TRY(info.pooling, parse_pooling(pooling, where + ": " + keys::pooling));
   HOLISAFE_CHECK(
-      read_calibration(config.value("safety_temperature"), config.value("safety_thresholds"), where, info));
+      read_calibration(config.value(keys::temperature), config.value(keys::thresholds), where, info));
   HOLISAFE_TRY(auto layers, take_layers(std::move(tensors), info.hidden_size, checkpoint.folder().string()));
   return std::optional<Guard>(Guard(std::move(info), std::move(layers)));
 }
 
 nlohmann::ordered_json config_keys(const Guard& guard) {
   const GuardInfo& info = guard.info();
-  nlohmann::ordered_json out{{"safety_categories", class_names()},
-                             {"num_safety_categories", class_count},
-                             {"safety_head_hidden_scale", guard.hidden_scale()},
-                             {"safety_num_hidden_layers", guard.hidden_layers()},
-                             {"safety_loss_lambda", info.loss_lambda},
-                             {"safety_head_pooling", name(info.pooling)}};
-  if (info.temperature != 1) out["safety_temperature"] = info.temperature;
-  if (!info.thresholds.empty()) out["safety_thresholds"] = info.thresholds;
+  auto out = keys::of_shape(guard.hidden_scale(), guard.hidden_layers(), info.loss_lambda);
+  out[keys::pooling] = name(info.pooling);
+  if (info.temperature != 1) out[keys::temperature] = info.temperature;
+  if (!info.thresholds.empty()) out[keys::thresholds] = info.thresholds;
   return out;
 }
 
 void erase_config_keys(nlohmann::ordered_json& config) {
-  for (const char* key :
-       {"safety_categories", "num_safety_categories", "safety_head_hidden_scale", "safety_num_hidden_layers",
-        "safety_loss_lambda", "safety_head_pooling", "safety_temperature", "safety_thresholds"}) {
-    config.erase(key);
-  }
+  for (const char* key : keys::all) config.erase(key);
 }
 
 std::vector<checkpoint::TensorSource> tensor_sources(Guard& guard, const std::string& prefix) {

@@ -15,10 +15,11 @@
 #include "base/result.h"
 #include "checkpoint/checkpoint.h"
 #include "guard/guard.h"
+#include "models/guard_keys.h"
 
 namespace holisafe::guard {
 
-inline constexpr const char* head_name = "img_safety_head.";
+inline constexpr const char* head_name = models::guard_keys::head;
 
 /// Reads a plug-in file. Errors: those of SafetensorsFile::open; missing (a tensor, a metadata field),
 /// unsupported (another format, pooling or dtype), malformed and wrong_type (a metadata field), mismatch

@@ -3,6 +3,7 @@
 #include <numeric>
 #include <utility>
 
+#include "models/guard_keys.h"
 #include "models/weights.h"
 
 namespace holisafe::models {
@@ -53,7 +54,7 @@ Result<void> Model::load_weights(const std::map<std::string, checkpoint::TensorV
   if (text.tie_embeddings) specs.push_back({"lm_head.weight", {text.vocab_size, text.hidden_size}, true});
   auto own = tensors;
   std::erase_if(own,
-                [](const auto& entry) { return entry.first.find("img_safety_head.") != std::string::npos; });
+                [](const auto& entry) { return entry.first.find(guard_keys::head) != std::string::npos; });
   HOLISAFE_TRY(const auto matched, checkpoint::match(specs, own, rules, where));
   Result<void> outcome;
   std::string matrix;  // of the linear layer that is visited

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "checkpoint/checkpoint.h"
+#include "models/guard_keys.h"
 #include "models/weights.h"
-#include "taxonomy/taxonomy.h"
 
 namespace holisafe::models {
 namespace {
@@ -180,15 +180,7 @@ Result<void> refuse_corpus(const SynthRequest& request) {
               fmt::format("preset {} has a vocabulary of its own", request.preset));
 }
 
-void add_guard_keys(nlohmann::ordered_json& config) {
-  auto names = nlohmann::ordered_json::array();
-  for (const taxonomy::GuardClass& one : taxonomy::classes()) names.push_back(one.name);
-  config["safety_categories"] = std::move(names);
-  config["num_safety_categories"] = taxonomy::class_count;
-  config["safety_head_hidden_scale"] = 0.5;
-  config["safety_num_hidden_layers"] = 1;
-  config["safety_loss_lambda"] = 1.0;
-}
+void add_guard_keys(nlohmann::ordered_json& config) { config.update(guard_keys::of_shape(0.5, 1, 1.0)); }
 
 Result<void> write_random_weights(const std::filesystem::path& folder, Model& model,
                                   const SynthWeights& weights) {
@@ -203,7 +195,7 @@ Result<void> write_random_weights(const std::filesystem::path& folder, Model& mo
     const std::int64_t in = model.info().hidden_size;
     const std::int64_t middle = in / 2;
     const auto classes = static_cast<std::int64_t>(taxonomy::class_count);
-    const std::string head = "img_safety_head.mlp.";
+    const std::string head = std::string(guard_keys::head) + "mlp.";
     const auto add = [&](const std::string& name, at::IntArrayRef sizes) {
       sources.push_back(random_source(head + name, head + name, sizes, weights));
     };

@@ -1,0 +1,106 @@
+#include "train/guard_calibration.h"
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "dataset/rows.h"
+#include "guard/file.h"
+#include "taxonomy/taxonomy.h"
+
+namespace holisafe::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Labelled images, each once, in the order of their paths.
+using Labels = std::map<std::string, std::int64_t>;
+
+Result<Labels> read_labels(const fs::path& file) {
+  HOLISAFE_TRY(const auto rows, dataset::RowFile::open(file.string()));
+  Labels labels;
+  HOLISAFE_CHECK(rows.for_each([&](const dataset::Row& row) -> Result<void> {
+    const auto field = "image_safety_label";
+    if (!row.image || !row.image_safety_label || *row.image_safety_label == -100) return {};
+    const std::int64_t label = *row.image_safety_label;
+    if (label < 0 || label >= static_cast<std::int64_t>(taxonomy::class_count)) {
+      return fail(ErrorKind::out_of_range, "cannot calibrate", row.where(file.string(), field),
+                  fmt::format("expected 0 to 19, or -100 for none, found {}", label));
+    }
+    const auto [place, is_new] = labels.try_emplace(std::string(*row.image), label);
+    if (is_new || place->second == label) return {};
+    return fail(ErrorKind::mismatch, "cannot calibrate", row.where(file.string(), field),
+                fmt::format("expected {} as in another row of this image, found {}", place->second, label));
+  }));
+  if (labels.empty())
+    return fail(ErrorKind::missing, "cannot calibrate", file.string(), "no row has an image and its label");
+  return labels;
+}
+
+/// The images' logits, one image behind the other, in the order of their labels.
+Result<std::vector<float>> logits_of(const engine::Engine& engine, const Labels& labels,
+                                     const fs::path& images, const engine::FileVerdictOptions& files,
+                                     Progress* progress, const StopFlag& stop) {
+  auto next = labels.begin();
+  const auto source = [&]() -> std::optional<engine::ImageFeed::Path> {
+    if (next == labels.end() || stop.requested()) return std::nullopt;
+    const auto path = resolve_beneath(images, (next++)->first);
+    if (!path) return engine::ImageFeed::Path{{}, path.error()};
+    return engine::ImageFeed::Path{path->string(), std::nullopt};
+  };
+  std::vector<float> logits;
+  std::optional<Error> first_error;
+  StopFlag enough;
+  const auto keep = [&](const std::string&, const Result<taxonomy::Verdict>& verdict) {
+    if (verdict) logits.insert(logits.end(), verdict->logits.begin(), verdict->logits.end());
+    if (!verdict && !first_error) first_error = verdict.error();
+    if (first_error || stop.requested()) enough.request();
+  };
+  HOLISAFE_CHECK(engine::verdicts_of_files(engine, source, files, keep, progress, enough));
+  if (first_error) return fail(*std::move(first_error));
+  if (stop.requested()) return fail(ErrorKind::interrupted, "stopped while calibrating");
+  return logits;
+}
+
+}  // namespace
+
+Result<GuardCalibration> calibrate_guard(engine::Engine& engine, const GuardCalibrationSettings& settings,
+                                         Progress* progress, const StopFlag& stop) {
+  std::error_code ignored;
+  const bool folder = fs::is_directory(settings.data, ignored);
+  const fs::path file = folder ? settings.data / "holisafe_bench.json" : settings.data;
+  const fs::path images = settings.images.empty() ? file.parent_path() / "images" : settings.images;
+  HOLISAFE_TRY(const Labels labels, read_labels(file));
+  HOLISAFE_TRY(const auto logits, logits_of(engine, labels, images, settings.files, progress, stop));
+  std::vector<std::int64_t> wanted;
+  for (const auto& [image, label] : labels) wanted.push_back(label);
+  const auto count = static_cast<std::int64_t>(wanted.size());
+  GuardCalibration out{{}, labels.size()};
+  HOLISAFE_TRY(out.found,
+               calibrate(torch::tensor(logits).view({count, -1}), torch::tensor(wanted, torch::kInt64)));
+  engine.guard()->info().temperature = out.found.temperature;
+  engine.guard()->info().thresholds = out.found.thresholds;
+  HOLISAFE_CHECK(guard::write(*engine.guard(), settings.out));
+  return out;
+}
+
+nlohmann::ordered_json to_json(const GuardCalibration& calibration, const std::string& guard) {
+  const Calibration& found = calibration.found;
+  nlohmann::ordered_json thresholds;
+  for (std::size_t i = 0; i < found.thresholds.size(); ++i)
+    thresholds[std::string(taxonomy::classes()[i].name)] = found.thresholds[i];
+  return {{"guard", guard},
+          {"images", calibration.images},
+          {"temperature", found.temperature},
+          {"thresholds", thresholds},
+          {"nll", {{"before", found.nll_before}, {"after", found.nll_after}}},
+          {"ece", {{"before", found.ece_before}, {"after", found.ece_after}}},
+          {"accuracy", found.accuracy}};
+}
+
+}  // namespace holisafe::train

@@ -1,0 +1,39 @@
+// `holisafe guard calibrate` as one call: fits a guard's temperature and thresholds on labelled images.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "base/progress.h"
+#include "base/result.h"
+#include "engine/engine.h"
+#include "engine/file_verdicts.h"
+#include "train/calibration.h"
+
+namespace holisafe::train {
+
+struct GuardCalibrationSettings {
+  std::filesystem::path data;    ///< rows with image and image_safety_label, or a folder that holds them
+  std::filesystem::path images;  ///< folder that image paths start from; empty: `images` beside the data
+  std::filesystem::path out;     ///< guard to write
+  engine::FileVerdictOptions files;
+};
+
+struct GuardCalibration {
+  Calibration found;
+  std::size_t images = 0;
+};
+
+/// Judges every labelled image once with the engine's guard, fits, and writes the guard with what was found;
+/// the engine's has it too then. Errors: those of RowFile, calibrate() and writing; mismatch (one image with
+/// two labels), out_of_range (a label), missing (no guard, no such row), an image's own, interrupted.
+Result<GuardCalibration> calibrate_guard(engine::Engine& engine, const GuardCalibrationSettings& settings,
+                                         Progress* progress, const StopFlag& stop);
+
+/// {"guard", "images", "temperature", "thresholds": {class: number}, "nll": {"before", "after"}, "ece": {…},
+/// "accuracy"}.
+nlohmann::ordered_json to_json(const GuardCalibration& calibration, const std::string& guard);
+
+}  // namespace holisafe::train
