@@ -2,6 +2,7 @@
 against PyTorch on transformers' hidden states.
 """
 
+import base64
 import json
 import os
 import pathlib
@@ -224,6 +225,47 @@ class Paths(Checkpoints):
         self.assertEqual(lines[0]["error"]["kind"], "not_a_file")
         self.assertIn("scores", lines[1])
         self.assertEqual(done.returncode, 2)
+
+    def test_pictures_that_are_not_read_have_a_line(self):
+        folder = self.root / "others"
+        (folder / "sub").mkdir(parents=True)
+        shutil.copy(self.one, folder / "z.png")
+        (folder / "phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0")
+        (folder / "sub/gone.jpg").symlink_to("nowhere")
+        done = self.guard("-r", folder)
+        self.assertEqual([(line["path"], line.get("error", {}).get("kind")) for line in self.lines(done)],
+                         [(f"{folder}/phone.HEIC", "unsupported"), (f"{folder}/sub/gone.jpg", "not_found"), (f"{folder}/z.png", None)])
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"found HEIC", done.stdout)
+
+    def test_first_verdict_comes_before_the_tree_is_listed(self):
+        """A picture put behind the others while the program waits for its output to be read is still found."""
+        folder = self.root / "growing"
+        (folder / "a").mkdir(parents=True)
+        (folder / "z").mkdir()
+        for i in range(400):
+            (folder / "a" / f"{i:03}.png").symlink_to(self.one)
+        child = subprocess.Popen([PROGRAM, "guard", "--model", self.safe(self.families[0]), "--json", "--threshold", "1", "-r", folder],
+                                 stdout=subprocess.PIPE, text=True)
+        first = child.stdout.readline()
+        (folder / "z" / "late.png").symlink_to(self.two)
+        out, _ = child.communicate()
+        paths = [json.loads(line)["path"] for line in [first, *out.splitlines()]]
+        self.assertEqual(paths, sorted(paths))
+        self.assertEqual(paths[-1], f"{folder}/z/late.png")
+
+    def test_lists_may_hold_any_name(self):
+        odd = self.root / "two\nlines.png"
+        shutil.copy(self.one, odd)
+        done = self.guard("-", stdin=f"{self.one}\0{self.two}\0".encode())
+        self.assertEqual([line["path"] for line in self.lines(done)], [str(self.one), str(self.two)])
+        done = self.guard("-0", "-", stdin=f"{odd}\0{self.two}".encode())
+        self.assertEqual([line["path"] for line in self.lines(done)], [str(odd), str(self.two)])
+        foreign = os.fsencode(self.root) + b"/\xff.png"
+        shutil.copy(self.one, foreign)
+        (line,) = self.lines(self.guard("-", stdin=foreign))
+        self.assertEqual(base64.b64decode(line["path_bytes"]), foreign)
+        self.assertIn("scores", line)
 
     def test_list_on_stdin(self):
         done = self.guard("-", self.two, stdin=f"{self.one}\n\n{self.two}".encode())
@@ -491,6 +533,21 @@ class References(Checkpoints):
                           str(info["hidden_size"]))
         self.assert_error(holisafe("ask", "--model", self.safe(family), "--guard", path, "--prompt", "x"), "40",
                           str(info["hidden_size"]))
+
+
+    def test_guard_of_another_family(self):
+        """It fits in size, and would give verdicts that mean nothing."""
+        for family in self.families:
+            (info,) = self.lines(holisafe("model", "info", self.safe(family), "--json"))
+            other = "gemma3" if family != "gemma3" else "llava"
+            path = self.root / f"not_{family}.safetensors"
+            write_guard(path, info["hidden_size"], other)
+            for command in (("guard", self.one), ("ask", "--prompt", "x")):
+                self.assert_error(holisafe(command[0], "--model", self.safe(family), "--guard", path, *command[1:]), family, other, path.name)
+        if "llava" in self.families:
+            (info,) = self.lines(holisafe("model", "info", self.safe("llava"), "--json"))
+            write_guard(path, info["hidden_size"], "llava_llama")
+            self.assertEqual(len(self.lines(holisafe("guard", "--model", self.safe("llava"), "--guard", path, "--json", self.one))), 1)
 
 
 def write_guard(path, hidden_size, model_type):

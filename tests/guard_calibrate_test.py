@@ -112,6 +112,44 @@ class Calibrate(TrainingCase):
             self.assertAlmostEqual(f1(column, positive, threshold), max(reached), places=9, msg=index)
             self.assertLess(min(abs(middles - threshold)), 1e-4, "in the middle of a gap")
 
+    def judged(self, *flags):
+        done = subprocess.run([PROGRAM, "guard", "--model", self.base, *flags, "-r", self.root / "held/images"], capture_output=True, text=True, timeout=300)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_thresholds_flag_by_class(self):
+        out = self.root / "thresholds.safetensors"
+        thresholds = json.loads(self.calibrate("--out", out, "--json"))["thresholds"]
+        code, text, error = self.judged("--guard", out, "--json", "--thresholds")
+        lines = [json.loads(line) for line in text.splitlines()]
+        self.assertEqual(len(lines), IMAGES, error)
+        for line in lines:
+            expected = [name for name, score in line["scores"].items() if name != "safe" and score >= thresholds[name]]
+            self.assertEqual((line["flagged"], line["flagged_classes"]), (bool(expected), expected), line["path"])
+        self.assertEqual(code, int(any(line["flagged"] for line in lines)))
+        self.assertNotEqual([line["flagged"] for line in lines], [line["scores"]["safe"] <= 0.5 for line in lines], "nothing is shown by this")
+        # Without the flag all is as it was.
+        for line, plain in zip(lines, map(json.loads, self.judged("--guard", out, "--json")[1].splitlines()), strict=True):
+            self.assertNotIn("flagged_classes", plain)
+            self.assertEqual(plain["flagged"], 1 - plain["scores"]["safe"] >= 0.5)
+            self.assertEqual(plain["scores"], line["scores"])
+        code, text, error = self.judged("--guard", out, "--thresholds")
+        some = next(line for line in lines if line["flagged"])
+        self.assertIn("flagged: " + ", ".join(some["flagged_classes"]), text)
+
+    def test_thresholds_must_be_there(self):
+        for flags, named in ((["--guard", self.guard_file("plain"), "--thresholds"], ["plain.safetensors", "guard calibrate"]),
+                             (["--guard", self.guard_file("plain"), "--thresholds", "--threshold", "0.5"], ["--threshold"])):
+            code, text, error = self.judged(*flags)
+            self.assertEqual((code, text), (2, ""))
+            for word in named:
+                self.assertIn(word, error)
+            self.assertEqual(error.count("\n"), 1)
+
+    def guard_file(self, name):
+        path = self.root / f"{name}.safetensors"
+        path.write_bytes((self.root / "guard.safetensors").read_bytes())
+        return path
+
     def test_what_cannot_be_fitted_is_named(self):
         wrong = self.root / "held/wrong.json"
         for rows, named in (([{"id": 1, "image": "00.png", "image_safety_label": 20, "conversations": []}], "0 to 19"),

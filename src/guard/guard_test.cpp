@@ -168,12 +168,38 @@ TEST_F(Guards, RefusesNumbersThatAreNone) {
 TEST_F(Guards, AnotherHiddenSizeNamesBoth) {
   const auto guard = read(testdata("guard.safetensors")).value();
   models::ModelInfo model;
+  model.family = model.model_type = "llava";
   model.hidden_size = 4096;
   const auto fits = guard.check_fits(model, "guard.safetensors");
   ASSERT_FALSE(fits);
   EXPECT_EQ(fits.error().kind, ErrorKind::mismatch);
   EXPECT_NE(fits.error().message().find("4096"), std::string::npos);
   EXPECT_NE(fits.error().message().find("24"), std::string::npos);
+}
+
+TEST_F(Guards, AnotherFamilyIsRefusedWithBothNamed) {
+  auto guard = read(testdata("guard.safetensors")).value();
+  models::ModelInfo model;
+  model.hidden_size = guard.info().hidden_size;
+  const auto fits = [&](const char* family, const char* model_type, const char* guards) {
+    model.family = family;
+    model.model_type = model_type;
+    guard.info().model_type = guards;
+    return guard.check_fits(model, "guard.safetensors");
+  };
+  EXPECT_TRUE(fits("llava", "llava_llama", "llava"));
+  EXPECT_TRUE(fits("llava", "llava", "llava_llama"));
+  EXPECT_TRUE(fits("qwen2_5_vl", "qwen2_5_vl", "qwen2_5_vl"));
+  EXPECT_TRUE(fits("gemma3", "gemma3", "gemma3"));
+  for (const char* foreign : {"qwen2_5_vl", "gemma3", "mllama", ""}) {
+    const auto refused = fits("llava", "llava_llama", foreign);
+    ASSERT_FALSE(refused) << foreign;
+    EXPECT_EQ(refused.error().kind, ErrorKind::mismatch);
+    const std::string message = refused.error().message();
+    EXPECT_NE(message.find("guard.safetensors"), std::string::npos) << message;
+    EXPECT_NE(message.find("llava_llama"), std::string::npos) << message;
+    EXPECT_NE(message.find(std::string("found ") + foreign), std::string::npos) << message;
+  }
 }
 
 TEST_F(Guards, EveryFaultOfAFileHasItsKind) {
