@@ -1,7 +1,10 @@
 """The command line as a user meets it: help, unknown flags and values, exit codes, the man page."""
 
+import json
 import os
+import pathlib
 import subprocess
+import tempfile
 import unittest
 
 PROGRAM = os.environ["HOLISAFE_BIN"]
@@ -61,6 +64,45 @@ class CommandLine(unittest.TestCase):
                 done = subprocess.run([PROGRAM, *command], stdout=full, stderr=subprocess.PIPE, text=True)
                 self.assertEqual(done.returncode, 2)
                 self.assertRegex(done.stderr, "^holisafe: error: .*No space left on device\n$")
+
+    def test_messages_that_cannot_be_written_change_nothing(self):
+        row = {"id": 1, "image": "a.png", "query": "q", "type": "XXX", "category": "c", "subcategory": "s", "image_safe": True,
+               "image_safety_label": 0, "prediction": "p"}
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "p.json"
+            file.write_text(json.dumps([row, {**row, "id": 2, "type": "SSU"}]))
+            plain = holisafe("bench", "score", str(file))
+            self.assertIn("warning", plain.stderr)
+            for streams in ("2>/dev/full", "2>&-", "<&- 2>&-"):
+                done = subprocess.run(f'"{PROGRAM}" bench score "{file}" {streams}', shell=True, stdout=subprocess.PIPE, text=True)
+                self.assertEqual((done.returncode, done.stdout), (plain.returncode, plain.stdout), streams)
+        for command, code in (("nosuch 2>/dev/full", 2), ("man >&-", 2), ("man >&- 2>&-", 2)):
+            self.assertEqual(subprocess.run(f'"{PROGRAM}" {command}', shell=True, stderr=subprocess.DEVNULL).returncode, code, command)
+
+    def test_outputs_stay_what_they_are(self):
+        """Devices, pipes, links and modes of the files that flags name."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            self.assertEqual(holisafe("data", "sheet", "--out", str(folder / "plain.png"), "--image-size", "16").returncode, 0)
+            expected = (folder / "plain.png").read_bytes()
+            sheet = ["data", "sheet", "--image-size", "16", "--out"]
+            (folder / "null").symlink_to("/dev/null")
+            self.assertEqual(holisafe(*sheet, str(folder / "null")).returncode, 0)
+            self.assertTrue((folder / "null").is_symlink() and pathlib.Path("/dev/null").is_char_device())
+            os.mkfifo(folder / "pipe")
+            child = subprocess.Popen([PROGRAM, *sheet, folder / "pipe"])
+            self.assertEqual((folder / "pipe").read_bytes(), expected)
+            self.assertEqual(child.wait(), 0)
+            self.assertTrue((folder / "pipe").is_fifo())
+            (folder / "private.png").touch(0o600)
+            (folder / "link.png").symlink_to("private.png")
+            self.assertEqual(holisafe(*sheet, str(folder / "link.png")).returncode, 0)
+            self.assertTrue((folder / "link.png").is_symlink())
+            self.assertEqual(((folder / "private.png").read_bytes(), (folder / "private.png").stat().st_mode & 0o777), (expected, 0o600))
+            done = subprocess.run(f'umask 077; "{PROGRAM}" data sheet --image-size 16 --out "{folder}/new.png"; "{PROGRAM}" data sheet --image-size 16 --out /dev/stdout',
+                                  shell=True, stdout=subprocess.PIPE)
+            self.assertEqual(done.stdout, expected)
+            self.assertEqual((folder / "new.png").stat().st_mode & 0o777, 0o600)
 
     def test_man_page_has_every_command(self):
         page = holisafe("man").stdout

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import struct
 import subprocess
 import tempfile
@@ -225,6 +226,17 @@ class Paths(Checkpoints):
         self.assertEqual(lines[0]["error"]["kind"], "not_a_file")
         self.assertIn("scores", lines[1])
         self.assertEqual(done.returncode, 2)
+
+    def test_a_mapped_file_that_is_cut_short_ends_with_a_line(self):
+        child = subprocess.Popen([PROGRAM, "guard", "--model", self.safe(self.families[0]), "--json", "-"],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        child.stdin.write(f"{self.one}\n".encode())
+        child.stdin.flush()
+        child.stdout.readline()
+        child.send_signal(signal.SIGBUS)
+        _, error = child.communicate()
+        self.assertEqual(child.returncode, 2)
+        self.assertRegex(error.decode(), r"^holisafe: error: [^\n]*cut short[^\n]*\n$")
 
     def test_pictures_that_are_not_read_have_a_line(self):
         folder = self.root / "others"

@@ -3,6 +3,7 @@
 #include <span>
 
 #include "base/hash.h"
+#include "base/text.h"
 
 namespace holisafe::ask {
 
@@ -22,14 +23,10 @@ std::string base64_of(const std::string& bytes) { return base64(std::as_bytes(st
 std::string to_text(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 Result<Json> parse_json(std::string_view provider, std::string_view body) {
-  constexpr int most_levels = 100;  // copies of a document go as deep as it does
-  bool too_deep = false;
-  const auto limit_depth = [&](int depth, Json::parse_event_t, const Json&) {
-    too_deep = too_deep || depth > most_levels;
-    return !too_deep;
-  };
-  Json out = Json::parse(body, limit_depth, false);
-  if (too_deep) return fail(unexpected_answer(provider, "JSON of at most 100 levels, found more"));
+  constexpr std::size_t most_levels = 100;  // copies of a document go as deep as it does
+  if (nests_deeper(body, most_levels))
+    return fail(unexpected_answer(provider, "JSON of at most 100 levels, found more"));
+  Json out = Json::parse(body, nullptr, false);
   if (out.is_discarded()) return fail(unexpected_answer(provider, "JSON, found something else"));
   return out;
 }

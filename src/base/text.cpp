@@ -38,6 +38,28 @@ std::size_t detail::wide_space(std::string_view text) {
   return 0;
 }
 
+bool nests_deeper(std::string_view json, std::size_t most) {
+  std::size_t depth = 0;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    switch (json[i]) {
+      case '[':
+      case '{':
+        if (++depth > most) return true;
+        break;
+      case ']':
+      case '}':
+        depth -= depth > 0 ? 1 : 0;
+        break;
+      case '"':
+        for (++i; i < json.size() && json[i] != '"'; ++i) i += json[i] == '\\' ? 1 : 0;
+        break;
+      default:
+        break;
+    }
+  }
+  return false;
+}
+
 std::string_view strip(std::string_view text) {
   while (const std::size_t size = python_space(text)) text.remove_prefix(size);
   while (!text.empty()) {

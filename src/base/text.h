@@ -28,6 +28,10 @@ inline std::size_t python_space(std::string_view text) {
   return white_space(text);
 }
 
+/// Whether brackets and braces outside strings go deeper than `most` levels: what is asked before JSON is
+/// parsed, in one pass over the bytes. Of text that is no JSON the answer means nothing.
+bool nests_deeper(std::string_view json, std::size_t most);
+
 /// Without white space at both ends, as Python's str.strip() and so the trim of chat templates.
 std::string_view strip(std::string_view text);
 

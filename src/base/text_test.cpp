@@ -50,6 +50,16 @@ TEST(Text, StripsBothEnds) {
   EXPECT_EQ(strip("\x80\x80"), "\x80\x80");
 }
 
+TEST(Text, DepthIsThatOfBracketsOutsideStrings) {
+  EXPECT_FALSE(nests_deeper(R"([{"a[[[\"[[\\":[]},{},[]])", 3));
+  EXPECT_TRUE(nests_deeper(R"([{"a[[[\"[[\\":[]},{},[]])", 2));
+  EXPECT_FALSE(nests_deeper("]]}[", 1));
+  EXPECT_FALSE(nests_deeper("\"[[", 1));
+  EXPECT_FALSE(nests_deeper("\"\\", 1));
+  EXPECT_FALSE(nests_deeper("", 0));
+  EXPECT_TRUE(nests_deeper(std::string(100'000, '['), 99'999));
+}
+
 TEST(Text, WhatIsNoUtf8) {
   for (const char* text :
        {"\xff", "a\xC3", "\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x80", "\x80"})

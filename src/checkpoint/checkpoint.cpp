@@ -10,6 +10,7 @@
 
 #include "base/checked.h"
 #include "base/file.h"
+#include "base/text.h"
 
 namespace holisafe::checkpoint {
 namespace {
@@ -18,7 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t max_json_bytes = std::uint64_t{256}
                                          << 20;  // tokenizer.json of a large vocabulary has 30 MB
-constexpr int max_json_depth = 64;
+constexpr std::size_t max_json_depth = 64;
 constexpr const char* weights_name = "model.safetensors";
 constexpr const char* index_name = "model.safetensors.index.json";
 
@@ -74,23 +75,17 @@ Result<void> add_shards(const fs::path& folder, std::map<std::string, TensorView
 
 Result<nlohmann::json> read_json(const fs::path& path) {
   HOLISAFE_TRY(const std::string text, read_file(path, max_json_bytes));
-  bool too_deep = false;
-  const auto limit_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-    too_deep = too_deep || depth > max_json_depth;
-    return !too_deep;
-  };
+  if (nests_deeper(text, max_json_depth))
+    return fail(ErrorKind::too_large, "bad JSON", path.string(),
+                fmt::format("expected at most {} levels, found more", max_json_depth));
   Error error{ErrorKind::malformed, "bad JSON", path.string(), "expected valid JSON in UTF-8"};
   nlohmann::json out;
   try {
-    out = nlohmann::json::parse(text, limit_depth);
+    out = nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& found) {
     error.where += fmt::format(": byte {}", found.byte);
   } catch (const nlohmann::json::exception& found) {
     error.detail = found.what();
-  }
-  if (too_deep) {
-    error.kind = ErrorKind::too_large;
-    error.detail = fmt::format("expected at most {} levels, found more", max_json_depth);
   }
   if (out.is_discarded() || out.is_null()) return fail(std::move(error));
   return out;

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/terminal.h"
 #include "cli/torch_module.h"
 
 namespace holisafe::cli {
@@ -170,7 +171,7 @@ CLI::App* declare_group(CLI::App& parent, const std::string& name, const std::st
   group->callback([group] {
     if (!group->get_subcommands().empty()) return;
     program_of(*group).chosen = [group](Context&) {
-      fmt::print(stderr, "{}", group->help());
+      say(group->help());
       return exit_error;
     };
   });
@@ -178,11 +179,11 @@ CLI::App* declare_group(CLI::App& parent, const std::string& name, const std::st
 }
 
 int report(const Error& error) {
-  fmt::print(stderr, "holisafe: error: {}\n", error.message());
+  say(fmt::format("holisafe: error: {}\n", error.message()));
   return exit_error;
 }
 
-void warn(const std::string& message) { fmt::print(stderr, "holisafe: warning: {}\n", one_line(message)); }
+void warn(const std::string& message) { say(fmt::format("holisafe: warning: {}\n", one_line(message))); }
 
 std::unique_ptr<Program> flag_table(TorchFlags torch) {
   auto app = std::make_unique<Program>("Safety of vision-language models: measure, guard, answer, make.",
@@ -214,7 +215,7 @@ int run(int argc, char** argv) {
   try {
     const auto app = flag_table(names_torch_command(argc, argv) ? TorchFlags::all : TorchFlags::names_only);
     if (argc < 2) {
-      fmt::print(stderr, "{}", app->help());
+      say(app->help());
       return exit_error;
     }
     return parse_and_run(*app, argc, argv);

@@ -18,6 +18,11 @@ std::string duration(double seconds) {
 
 }  // namespace
 
+void say(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
+}
+
 TerminalProgress::TerminalProgress(std::string label, std::string unit)
     : label_(std::move(label)),
       unit_(std::move(unit)),
@@ -26,7 +31,7 @@ TerminalProgress::TerminalProgress(std::string label, std::string unit)
       last_(start_) {}
 
 TerminalProgress::~TerminalProgress() {
-  if (animated_ && drawn_) std::fputs("\r\x1b[K", stderr);
+  if (animated_ && drawn_) say("\r\x1b[K");
 }
 
 void TerminalProgress::update(std::uint64_t done, std::uint64_t total, const std::string& note) {
@@ -46,8 +51,7 @@ void TerminalProgress::update(std::uint64_t done, std::uint64_t total, const std
   if (total > done && rate > 0)
     line += fmt::format(", {} left", duration(static_cast<double>(total - done) / rate));
   if (!note.empty()) line += ", " + note;
-  fmt::print(stderr, "{}", animated_ ? "\r\x1b[K" + line : line + "\n");
-  std::fflush(stderr);
+  say(animated_ ? "\r\x1b[K" + line : line + "\n");
 }
 
 }  // namespace holisafe::cli

@@ -4,10 +4,14 @@
 #include <chrono>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "base/progress.h"
 
 namespace holisafe::cli {
+
+/// Writes to stderr. What cannot be written there is given up silently: the work and the exit code stay.
+void say(std::string_view text);
 
 /// Draws rate and time left on stderr: one line redrawn in place on a terminal, otherwise a plain line every
 /// ten seconds. Nothing is drawn in the first two seconds. Thread-safe.

@@ -1,3 +1,7 @@
+#include "cli/last_words.h"
 #include "cli/program.h"
 
-int main(int argc, char** argv) { return holisafe::cli::run(argc, argv); }
+int main(int argc, char** argv) {
+  holisafe::cli::prepare_process();
+  return holisafe::cli::run(argc, argv);
+}

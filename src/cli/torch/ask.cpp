@@ -32,7 +32,7 @@ struct Flags {
 void print_as_it_comes(const engine::Engine& engine, double threshold, engine::AskOptions& options) {
   options.on_prompt = [&engine, threshold](const std::optional<taxonomy::Verdict>& verdict) {
     say_hardware(engine);
-    if (verdict) fmt::print(stderr, "guard: {}\n", verdict_text(*verdict, guard::Flagging(threshold)));
+    if (verdict) say(fmt::format("guard: {}\n", verdict_text(*verdict, guard::Flagging(threshold))));
   };
   options.on_text = [](std::size_t, const std::string& text) {
     fmt::print("{}", text);
