@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "metrics/calibration.h"
+
 namespace holisafe::train {
 namespace {
 
@@ -42,13 +44,14 @@ double fit_temperature(const torch::Tensor& logits, const torch::Tensor& labels)
   return std::exp((low + high) / 2);
 }
 
-double expected_calibration_error(const torch::Tensor& probabilities, const torch::Tensor& labels) {
-  constexpr std::int64_t bins = 15;
+double calibration_error(const torch::Tensor& probabilities, const torch::Tensor& labels) {
   const auto [confidence, predicted] = probabilities.max(1);
-  const auto correct = predicted.eq(labels).to(torch::kFloat64);
-  const auto bin = (confidence * bins).to(torch::kLong).clamp(0, bins - 1);
-  const auto gap = torch::zeros({bins}, torch::kFloat64).index_add(0, bin, correct - confidence);
-  return gap.abs().sum().item<double>() / static_cast<double>(labels.size(0));
+  const auto values = confidence.contiguous();
+  const auto right = predicted.eq(labels).contiguous();
+  std::vector<metrics::Confidence> rows;
+  for (std::int64_t i = 0; i < labels.size(0); ++i)
+    rows.push_back({values.const_data_ptr<double>()[i], right.const_data_ptr<bool>()[i]});
+  return metrics::calibration_metrics(rows).error.value_or(0);
 }
 
 /// The threshold on `scores` that separates `positive` best by F1.
@@ -90,9 +93,9 @@ Result<Calibration> calibrate(const torch::Tensor& logits, const torch::Tensor& 
   out.temperature = fit_temperature(exact, labels);
   out.nll_before = mean_nll(exact, labels, 1.0);
   out.nll_after = mean_nll(exact, labels, out.temperature);
-  out.ece_before = expected_calibration_error(exact.softmax(1), labels);
+  out.ece_before = calibration_error(exact.softmax(1), labels);
   const auto probabilities = (exact / out.temperature).softmax(1);
-  out.ece_after = expected_calibration_error(probabilities, labels);
+  out.ece_after = calibration_error(probabilities, labels);
   out.accuracy = exact.argmax(1).eq(labels).to(torch::kFloat64).mean().item<double>();
   for (std::int64_t index = 0; index < classes; ++index) {
     const auto column = probabilities.select(1, index).contiguous();

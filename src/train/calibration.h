@@ -15,8 +15,7 @@ struct Calibration {
   std::vector<double> thresholds;  ///< one per class: its probability from which the class counts as seen
   double nll_before = 0;           ///< mean negative log-likelihood at temperature 1
   double nll_after = 0;
-  double ece_before =
-      0;  ///< expected calibration error, 15 equal bins of the top probability (Guo et al., arXiv 1706.04599)
+  double ece_before = 0;  ///< expected calibration error (metrics/calibration.h)
   double ece_after = 0;
   double accuracy = 0;
 };
