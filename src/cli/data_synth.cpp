@@ -30,9 +30,7 @@ int synthesise(const synthesis::SynthesisOptions& options, Context& context) {
   }
   TerminalProgress progress("data synth", "rows");
   const auto done = synthesis::synthesise(options, &progress, context.stop());
-  if (done) return exit_ok;
-  report(done.error());
-  return done.error().kind == ErrorKind::interrupted ? exit_interrupted : exit_error;
+  return done ? exit_ok : report(done.error());
 }
 
 }  // namespace

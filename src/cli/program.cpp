@@ -180,7 +180,7 @@ CLI::App* declare_group(CLI::App& parent, const std::string& name, const std::st
 
 int report(const Error& error) {
   say(fmt::format("holisafe: error: {}\n", error.message()));
-  return exit_error;
+  return error.kind == ErrorKind::interrupted ? exit_interrupted : exit_error;
 }
 
 void warn(const std::string& message) { say(fmt::format("holisafe: warning: {}\n", one_line(message))); }

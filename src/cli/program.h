@@ -55,7 +55,8 @@ CLI::Validator utf8_text();
 /// The candidates nearest to what was typed, nearest first, at most three; none where none is near.
 std::vector<std::string> nearest(const std::string& typed, const std::vector<std::string>& candidates);
 
-/// Prints `holisafe: error: …` on stderr; gives exit_error, so that commands can `return report(error)`.
+/// Prints `holisafe: error: …` on stderr; gives the exit code, so that commands can `return report(error)`:
+/// exit_interrupted where a signal stopped it, else exit_error.
 int report(const Error& error);
 
 /// Prints `holisafe: warning: …` on stderr.

@@ -68,9 +68,7 @@ void add_guard_calibrate(CLI::App& guard) {
   add_image_flags(command, flags->files.decode);
   on_run(command, [flags](Context& context) {
     const auto done = calibrate(*flags, context);
-    if (done) return exit_ok;
-    report(done.error());
-    return done.error().kind == ErrorKind::interrupted ? exit_interrupted : exit_error;
+    return done ? exit_ok : report(done.error());
   });
 }
 
