@@ -53,8 +53,9 @@ std::string verdict_text(const taxonomy::Verdict& verdict, const Flagging& flagg
                                 100 * verdict.score(), 100 * verdict.unsafe());
   if (!flagging.flags(verdict)) return out;
   out += ", flagged";
-  if (flagging.is_by_class())
-    out += fmt::format(": {}", fmt::join(names_of(flagging.classes(verdict)), ", "));
+  std::string_view before = ": ";
+  for (const std::string_view each : names_of(flagging.classes(verdict)))
+    out.append(std::exchange(before, ", ")).append(each);
   return out;
 }
 
