@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/named_bounds.h"
 #include "cli/program.h"
+#include "cli/terminal.h"
 #include "cli/text_table.h"
 #include "report/figure_columns.h"
 #include "report/page.h"
@@ -87,9 +88,9 @@ Result<bool> worsened(const runs::RunComparison& found, const std::string& name,
     const auto& change = found.comparison.figures[i];
     const bool up = !figure.higher_is_better;
     if (!change || (up ? change->difference : -change->difference) <= bound) return false;
-    fmt::print(stderr, "holisafe: {} {} by {:.2f} points, more than {:.2f}\n",
-               report::or_else(figure.words->column, figure.title), up ? "rose" : "fell",
-               std::abs(change->difference) * 100, bound * 100);
+    say(fmt::format("holisafe: {} {} by {:.2f} points, more than {:.2f}\n",
+                    report::or_else(figure.words->column, figure.title), up ? "rose" : "fell",
+                    std::abs(change->difference) * 100, bound * 100));
     return true;
   }
   return fail(ErrorKind::usage, "no such figure", std::string(found.benchmark->name),

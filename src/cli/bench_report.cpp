@@ -10,6 +10,7 @@
 #include "cli/named_bounds.h"
 #include "cli/program.h"
 #include "cli/score_table.h"
+#include "cli/terminal.h"
 #include "cli/text_table.h"
 #include "report/page.h"
 #include "runs/bounds_check.h"
@@ -133,9 +134,9 @@ Result<int> check_bounds(const std::vector<runs::JudgedRun>& runs, const Flags& 
   for (const auto& check : checks) {
     if (!check.fell_short()) continue;
     code = exit_found;
-    fmt::print(stderr, "holisafe: {} ({}): {} is {:.2f}%, {} {:.2f}%\n", one_line(check.run), check.judge,
-               check.figure, *check.value * 100, check.higher_is_better ? "under" : "over",
-               *check.bound * 100);
+    say(fmt::format("holisafe: {} ({}): {} is {:.2f}%, {} {:.2f}%\n", one_line(check.run), check.judge,
+                    check.figure, *check.value * 100, check.higher_is_better ? "under" : "over",
+                    *check.bound * 100));
   }
   if (!flags.junit.empty()) HOLISAFE_CHECK(write_named_file(flags.junit, runs::junit(checks)));
   return code;

@@ -35,7 +35,7 @@ Result<runs::Part> part(const Flags& flags) {
   } else {
     HOLISAFE_TRY(out, runs::shard_of_environment());
     if (out.shards > 1)
-      fmt::print(stderr, "holisafe: shard {}/{}, as the environment says\n", out.shard, out.shards);
+      say(fmt::format("holisafe: shard {}/{}, as the environment says\n", out.shard, out.shards));
   }
   out.limit = flags.run.part.limit;
   return out;

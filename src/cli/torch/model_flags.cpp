@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "cli/terminal.h"
+
 namespace holisafe::cli {
 
 Result<engine::Engine> open_engine(const ModelFlags& flags) {
@@ -9,8 +11,6 @@ Result<engine::Engine> open_engine(const ModelFlags& flags) {
   return engine::open_engine(flags);
 }
 
-void say_hardware(const engine::Engine& engine) {
-  fmt::print(stderr, "holisafe: {}\n", engine.description());
-}
+void say_hardware(const engine::Engine& engine) { say(fmt::format("holisafe: {}\n", engine.description())); }
 
 }  // namespace holisafe::cli
