@@ -11,9 +11,10 @@ import time
 import unittest
 
 import torch
+from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
-from training_case import EXACT, PROGRAM, TrainingCase
+from training_case import EXACT, PROGRAM, TrainingCase, load_base
 
 
 class Run(TrainingCase):
@@ -125,6 +126,47 @@ class Run(TrainingCase):
             error = self.train(run, *changed, *flags, "--resume", code=2, **paths)
             self.assertIn(f": {named}: ", error)
         self.assertEqual({path: path.read_bytes() for path in run.rglob("*") if path.is_file()}, before)
+
+    # ---- what comes out
+
+    def warnings(self, model, *flags):
+        """What a question to a model prints as a warning."""
+        done = subprocess.run([PROGRAM, "ask", "--model", model, "--prompt", "What is it?", "--max-new-tokens", "1", *flags], capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return [line for line in done.stderr.splitlines() if line.startswith("holisafe: warning: ")]
+
+    def test_an_adapter_names_what_was_trained_beside_it(self):
+        few = ["--max-steps", 2, "--batch-size", 4, "--grad-accum", 1, "--lora-rank", 4]
+        self.train(self.out, *few)
+        adapter, guard = self.out / "adapter", ["--guard", self.out / "guard.safetensors"]
+        key = "holisafe_trained_beside"
+        self.assertEqual(set(json.loads((adapter / "adapter_config.json").read_text())[key]), {"vision", "projector", "guard"})
+        PeftModel.from_pretrained(load_base(self.base), adapter)  # passes the key over
+
+        (alone,) = self.warnings(self.base, "--adapter", adapter)
+        self.assertIn(f"{adapter}: the adapter was trained together with vision tower, projector, guard, which are not here", alone)
+        (guarded,) = self.warnings(self.base, "--adapter", adapter, *guard)
+        self.assertIn("together with vision tower, projector, which", guarded)
+        self.assertEqual(self.warnings(self.out / "model"), [])
+        # A base that has tower and projector as they were trained, but not the adapter inside.
+        grafted = self.root / "grafted"
+        shutil.copytree(self.base, grafted)
+        base, whole = load_file(self.base / "model.safetensors"), load_file(self.out / "model/model.safetensors")
+        trained = {name: whole[name] if "vision_tower" in name or "projector" in name else base[name] for name in base}
+        save_file(trained, grafted / "model.safetensors", metadata={"format": "pt"})
+        self.assertEqual(self.warnings(grafted, "--adapter", adapter, *guard), [])
+        name = next(name for name in trained if "projector" in name)
+        save_file({**trained, name: base[name]}, grafted / "model.safetensors", metadata={"format": "pt"})
+        (half,) = self.warnings(grafted, "--adapter", adapter, *guard)
+        self.assertIn("together with projector, which is not here", half)
+        # Where nothing else learned, nothing is missing.
+        frozen = self.root / "frozen"
+        self.train(frozen, *few, "--freeze", "vision,projector", "--no-guard")
+        self.assertNotIn(key, json.loads((frozen / "adapter/adapter_config.json").read_text()))
+        self.assertEqual(self.warnings(self.base, "--adapter", frozen / "adapter"), [])
+        # Training goes on from it, and says the same.
+        again = self.train(self.root / "again", *few, "--lora-alpha", 256, "--init-adapter", adapter)
+        self.assertIn(f"holisafe: warning: {adapter}: the adapter was trained together with vision tower, projector, guard", again)
 
     # ---- many processes
 

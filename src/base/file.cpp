@@ -75,13 +75,6 @@ Result<void> write_all(int file, std::string_view bytes, const std::filesystem::
   return {};
 }
 
-Result<void> sync_folder(const std::filesystem::path& path) {
-  const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() < 0 || ::fsync(folder.get()) != 0)
-    return fail(system_error("cannot sync folder", path, errno));
-  return {};
-}
-
 /// A file of its folder's file system that has no name yet; nothing is left of it if it never gets one. Where
 /// the system has no such files, a hidden name of its own until then.
 class NewFile {
@@ -257,7 +250,7 @@ Result<void> write_file_atomic(const std::filesystem::path& path,
   if (const int error = file.open(folder)) return fail(system_error("cannot write", path, error));
   HOLISAFE_CHECK(write([&](std::string_view piece) { return write_all(file.get(), piece, path); }));
   if (const int error = file.publish(path)) return fail(system_error("cannot write", path, error));
-  return sync_folder(folder);
+  return sync_path(folder);
 }
 
 Result<void> write_named_file(const std::filesystem::path& path, std::string_view bytes) {
@@ -275,6 +268,12 @@ Result<void> write_named_file(const std::filesystem::path& path,
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC));
   if (file.get() < 0) return fail(system_error("cannot write", path, errno));
   return write([&](std::string_view piece) { return write_all(file.get(), piece, path); });
+}
+
+Result<void> sync_path(const std::filesystem::path& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0 || ::fsync(file.get()) != 0) return fail(system_error("cannot sync", path, errno));
+  return {};
 }
 
 Result<void> make_folders(const std::filesystem::path& path) {

@@ -66,6 +66,10 @@ Result<void> write_named_file(const std::filesystem::path& path, std::string_vie
 Result<void> write_named_file(const std::filesystem::path& path,
                               const std::function<Result<void>(const WritePiece&)>& write);
 
+/// Waits until a file's bytes, or a folder's names, are on disk. Errors: not_found, permission, io,
+/// out_of_space.
+Result<void> sync_path(const std::filesystem::path& path);
+
 /// Makes a folder and its parents. Errors: permission, io, not_a_file (a file is in the way).
 Result<void> make_folders(const std::filesystem::path& path);
 

@@ -1,7 +1,6 @@
 #include "checkpoint/safetensors.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <set>
 #include <utility>
@@ -14,22 +13,6 @@
 
 namespace holisafe::checkpoint {
 namespace {
-
-struct DTypeEntry {
-  DType dtype;
-  std::string_view name;
-  std::size_t size;
-};
-constexpr std::array<DTypeEntry, 10> dtypes{{{DType::f64, "F64", 8},
-                                             {DType::f32, "F32", 4},
-                                             {DType::f16, "F16", 2},
-                                             {DType::bf16, "BF16", 2},
-                                             {DType::i64, "I64", 8},
-                                             {DType::i32, "I32", 4},
-                                             {DType::i16, "I16", 2},
-                                             {DType::i8, "I8", 1},
-                                             {DType::u8, "U8", 1},
-                                             {DType::boolean, "BOOL", 1}}};
 
 /// Parses one file's header; keeps what every error needs.
 class HeaderReader {
@@ -205,16 +188,6 @@ class HeaderReader {
 };
 
 }  // namespace
-
-std::string_view name(DType dtype) { return dtypes[static_cast<std::size_t>(dtype)].name; }
-std::size_t size_of(DType dtype) { return dtypes[static_cast<std::size_t>(dtype)].size; }
-
-std::optional<DType> parse_dtype(std::string_view text) {
-  for (const auto& entry : dtypes) {
-    if (entry.name == text) return entry.dtype;
-  }
-  return std::nullopt;
-}
 
 std::string shape_text(std::span<const std::int64_t> shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));

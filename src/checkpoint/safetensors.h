@@ -11,7 +11,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,14 +18,9 @@
 
 #include "base/file.h"
 #include "base/result.h"
+#include "checkpoint/dtype.h"
 
 namespace holisafe::checkpoint {
-
-enum class DType : std::uint8_t { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean };
-
-std::string_view name(DType dtype);  ///< as in the file: "F32", …
-std::optional<DType> parse_dtype(std::string_view text);
-std::size_t size_of(DType dtype);  ///< bytes an element
 
 /// A tensor inside a mapped file, row-major, little-endian, not necessarily aligned. Never written through;
 /// `owner` keeps the mapping alive.

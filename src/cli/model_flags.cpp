@@ -1,5 +1,6 @@
 #include "cli/model_flags.h"
 
+#include "checkpoint/dtype.h"
 #include "cli/layout_flags.h"
 
 namespace holisafe::cli {
@@ -13,7 +14,7 @@ void add_local_flags(CLI::App* command, ModelFlags& flags) {
   command->add_option("--guard", flags.guard, "Guard plug-in file; default: the checkpoint's own guard");
   command->add_option("--adapter", flags.adapter, "PEFT adapter folder to run on top of the model");
   command->add_option("--dtype", flags.dtype, "What the model computes in")
-      ->check(CLI::IsMember({"float32", "bfloat16", "float16"}));
+      ->check(CLI::IsMember(checkpoint::computed_words()));
   command->add_option("--device", flags.device, "cpu, cuda or cuda:N");
   add_layout_flags(command, flags);
 }

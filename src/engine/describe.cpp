@@ -1,10 +1,9 @@
 #include "engine/describe.h"
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
-
-#include <nlohmann/json.hpp>
 
 #include "checkpoint/checkpoint.h"
 #include "engine/device.h"
@@ -23,12 +22,12 @@ Json parameters_of(models::Model& model, const guard::Guard* guard) {
   std::map<nn::Part, std::int64_t> counts;
   nn::Visitor visitor;
   visitor.parameter = [&counts](const nn::Parameter& parameter) {
-    counts[parameter.part] += parameter.tensor->numel();
+    counts[parameter.part] += parameter.count();
   };
   model.visit(visitor);
   if (guard != nullptr) {
     for (const auto& layer : guard->layers())
-      counts[nn::Part::guard] += layer.weight.numel() + layer.bias.numel();
+      counts[nn::Part::guard] += layer.weight.rows() * layer.weight.columns() + layer.bias.numel();
   }
   return {{"vision", counts[nn::Part::vision]},
           {"projector", counts[nn::Part::projector]},
@@ -41,7 +40,7 @@ Json guard_json(const guard::Guard& guard) {
   return {{"pooling", guard::name(info.pooling)},
           {"hidden_size", info.hidden_size},
           {"hidden_layers", guard.hidden_layers()},
-          {"classes", guard.layers().back().weight.size(0)},
+          {"classes", guard.layers().back().weight.rows()},
           {"temperature", info.temperature},
           {"thresholds", info.thresholds.empty() ? Json() : Json(info.thresholds)}};
 }
@@ -79,12 +78,15 @@ Result<Json> describe_adapter(const fs::path& folder) {
   HOLISAFE_TRY(const auto adapter, models::read_adapter(folder));
   std::set<std::string> targets;
   for (const auto& [module, matrices] : adapter.modules) targets.insert(module.substr(module.rfind('.') + 1));
+  auto beside = Json::array();
+  for (const auto& [part, sum] : adapter.config.trained_beside) beside.push_back(part);
   return Json{{"path", folder.string()},
               {"kind", "adapter"},
               {"base_model", adapter.config.base_model},
               {"rank", adapter.config.rank},
               {"alpha", adapter.config.alpha},
               {"modules", adapter.modules.size()},
+              {"trained_beside", beside},
               {"targets", targets}};
 }
 

@@ -9,18 +9,14 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "checkpoint/dtype.h"
 #include "engine/boundary.h"
+#include "models/dtype.h"
 
 namespace holisafe::engine {
 namespace {
-
-constexpr std::array<std::pair<std::string_view, torch::ScalarType>, 6> types{{{"float32", torch::kFloat32},
-                                                                               {"bfloat16", torch::kBFloat16},
-                                                                               {"float16", torch::kFloat16},
-                                                                               {"f32", torch::kFloat32},
-                                                                               {"bf16", torch::kBFloat16},
-                                                                               {"f16", torch::kFloat16}}};
 
 std::string processor_name() {
   std::ifstream info("/proc/cpuinfo");
@@ -65,17 +61,14 @@ Error torch_error(const std::string& what, const c10::Error& error) {
 }
 
 Result<torch::ScalarType> parse_dtype(const std::string& text) {
-  for (const auto& [word, type] : types) {
-    if (word == text) return type;
-  }
-  return fail(ErrorKind::usage, "no such dtype", text, "expected float32, bfloat16 or float16");
+  if (const auto dtype = checkpoint::parse_computed(text)) return models::torch_type(*dtype);
+  return fail(ErrorKind::usage, "no such dtype", text,
+              fmt::format("expected one of {}", fmt::join(checkpoint::computed_words(), ", ")));
 }
 
 std::string name(torch::ScalarType type) {
-  for (const auto& [word, known] : types) {
-    if (known == type) return std::string(word);
-  }
-  return c10::toString(type);
+  const auto dtype = models::file_dtype(type);
+  return dtype ? std::string(checkpoint::word(*dtype)) : c10::toString(type);
 }
 
 Result<torch::Device> parse_device(const std::string& text) {

@@ -109,6 +109,8 @@ class Engine {
   /// Null if there is none.
   [[nodiscard]] const guard::Guard* guard() const { return guard_ ? &*guard_ : nullptr; }
   guard::Guard* guard() { return guard_ ? &*guard_ : nullptr; }
+  /// What a user should know of what was opened: an adapter without what was trained beside it.
+  [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
   /// What computes, in a line: family, type, processor, threads.
   [[nodiscard]] std::string description() const;
@@ -153,8 +155,12 @@ class Engine {
   [[nodiscard]] Result<Trace> trace(const Request& request) const;
 
  private:
-  Engine(std::unique_ptr<models::Model> model, std::optional<guard::Guard> guard, int threads)
-      : model_(std::move(model)), guard_(std::move(guard)), threads_(threads) {}
+  Engine(std::unique_ptr<models::Model> model, std::optional<guard::Guard> guard, int threads,
+         std::vector<std::string> warnings)
+      : model_(std::move(model)),
+        guard_(std::move(guard)),
+        threads_(threads),
+        warnings_(std::move(warnings)) {}
   [[nodiscard]] bool pools(models::GuardPooling pooling) const {
     return guard_ && guard_->info().pooling == pooling;
   }
@@ -167,6 +173,7 @@ class Engine {
   std::unique_ptr<models::Model> model_;
   std::optional<guard::Guard> guard_;
   int threads_;
+  std::vector<std::string> warnings_;
 };
 
 /// What settings say in words. Errors: usage (a dtype or device of another name), unsupported (no such GPU).

@@ -186,7 +186,7 @@ TEST_P(Engines, AProjectorGuardNeverTouchesTheLanguageModel) {
   nn::Visitor poison;
   poison.parameter = [](const nn::Parameter& parameter) {
     if (parameter.part == nn::Part::language)
-      parameter.tensor->fill_(std::numeric_limits<float>::quiet_NaN());
+      parameter.floats().fill_(std::numeric_limits<float>::quiet_NaN());
   };
   engine.model().visit(poison);
   EXPECT_EQ(difference(engine.verdicts(images).value().front(), expected), 0);

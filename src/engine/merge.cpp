@@ -28,11 +28,12 @@ Result<void> keep_precision(const std::string& folder, models::Model& model) {
 
 }  // namespace
 
-Result<void> merge(const MergeRequest& request) {
+Result<std::vector<std::string>> merge(const MergeRequest& request) {
   if (request.adapter.empty() && request.guard.empty())
     return fail(ErrorKind::usage, "nothing to merge", "", "expected --adapter, --guard or both");
   std::error_code code;
-  if (fs::exists(request.out, code) && !(fs::is_directory(request.out, code) && fs::is_empty(request.out, code)))
+  if (fs::exists(request.out, code) &&
+      !(fs::is_directory(request.out, code) && fs::is_empty(request.out, code)))
     return fail(ErrorKind::usage, "cannot write checkpoint", request.out,
                 "expected no such folder, or an empty one");
   OpenOptions options;
@@ -51,7 +52,9 @@ Result<void> merge(const MergeRequest& request) {
   written.model = &engine.model();
   written.guard = request.guard.empty() ? nullptr : engine.guard();
   written.out = request.out;
-  return within_boundary("cannot write checkpoint", [&] { return guard::write_checkpoint(written); });
+  HOLISAFE_CHECK(
+      within_boundary("cannot write checkpoint", [&] { return guard::write_checkpoint(written); }));
+  return engine.warnings();
 }
 
 Result<void> synth(const std::string& family, const models::SynthRequest& request) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "models/model.h"
@@ -17,8 +18,9 @@ struct MergeRequest {
 };
 
 /// Base, adapter and guard as one checkpoint that transformers loads as the base's family. Errors: usage
-/// (nothing to merge, `out` is taken), those of Engine::open and guard::write_checkpoint.
-Result<void> merge(const MergeRequest& request);
+/// (nothing to merge, `out` is taken), those of Engine::open and guard::write_checkpoint. Gives
+/// Engine::warnings().
+Result<std::vector<std::string>> merge(const MergeRequest& request);
 
 /// A random checkpoint of a family by its name. Errors: usage (no such family), those of Family::synth.
 Result<void> synth(const std::string& family, const models::SynthRequest& request);

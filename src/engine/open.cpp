@@ -10,6 +10,7 @@
 #include "models/adapter.h"
 #include "models/load_image.h"
 #include "models/registry/registry.h"
+#include "models/trained_beside.h"
 
 namespace holisafe::engine {
 namespace {
@@ -34,11 +35,16 @@ Result<Engine> Engine::open(const OpenOptions& options) {
     HOLISAFE_TRY(auto model, models::load_model(options.model, load));
     HOLISAFE_TRY(auto guard, open_guard(options, model->info()));
     if (guard) guard->to(model->device());
+    std::vector<std::string> warnings;
     if (!options.adapter.empty()) {
       HOLISAFE_TRY(const auto adapter, models::read_adapter(options.adapter));
       HOLISAFE_CHECK(models::attach(adapter, *model));
+      HOLISAFE_TRY(auto missing,
+                   models::missing_beside(adapter, *model, guard ? guard->fingerprint() : std::string()));
+      if (!missing.empty())
+        warnings.push_back(fmt::format("{}: {}", options.adapter.string(), std::move(missing)));
     }
-    return Engine(std::move(model), std::move(guard), options.threads);
+    return Engine(std::move(model), std::move(guard), options.threads, std::move(warnings));
   });
 }
 

@@ -15,14 +15,6 @@ Pass run_prompts(const models::Model& model, std::span<const models::Prompt* con
   return pass;
 }
 
-models::Prompt up_to_images(models::Prompt prompt) {
-  const std::int64_t length = prompt.spans.empty() ? 0 : prompt.spans.back().end;
-  prompt.input_ids.resize(static_cast<std::size_t>(length));
-  prompt.supervised.resize(static_cast<std::size_t>(length));
-  prompt.positions = prompt.positions.slice(1, 0, length);
-  return prompt;
-}
-
 Result<std::optional<taxonomy::Verdict>> judge(const guard::Guard& guard, const models::Prompt& prompt,
                                                const torch::Tensor& hidden_states,
                                                std::span<const torch::Tensor> features) {

@@ -23,9 +23,6 @@ struct Pass {
 Pass run_prompts(const models::Model& model, std::span<const models::Prompt* const> prompts,
                  std::span<const torch::Tensor> features, nn::KvCache* cache);
 
-/// The prompt up to its last image's last token: nothing after it changes a verdict.
-models::Prompt up_to_images(models::Prompt prompt);
-
 /// The verdict over all images of one prompt from its hidden states [T, hidden_size] and its images'
 /// features; nothing without an image.
 Result<std::optional<taxonomy::Verdict>> judge(const guard::Guard& guard, const models::Prompt& prompt,

@@ -6,6 +6,7 @@
 #include "engine/device.h"
 #include "engine/engine.h"
 #include "engine/pass.h"
+#include "models/prompt.h"
 
 namespace holisafe::engine {
 namespace {
@@ -60,7 +61,7 @@ Result<std::vector<taxonomy::Verdict>> Engine::verdicts_after(std::span<const mo
   std::vector<models::Prompt> prompts;
   for (const auto& image : images) {
     HOLISAFE_TRY(auto prompt, model_->render(images_alone(1, {}), std::span(&image, 1)));
-    prompts.push_back(up_to_images(std::move(prompt)));
+    prompts.push_back(models::up_to_images(std::move(prompt)));
   }
   const Pass pass = run_prompts(*model_, pointers(prompts), features, nullptr);
   std::vector<taxonomy::Verdict> out;
@@ -81,7 +82,7 @@ Result<std::optional<taxonomy::Verdict>> Engine::verdict_of(const Request& reque
     return judge(*guard_, prompt, hidden_states, features);
   HOLISAFE_TRY(auto alone, model_->render(images_alone(request.images.size(), request.conversation.system),
                                           request.images));
-  alone = up_to_images(std::move(alone));
+  alone = models::up_to_images(std::move(alone));
   const models::Prompt* const only = &alone;
   const Pass pass = run_prompts(*model_, std::span(&only, 1), features, nullptr);
   return judge(*guard_, alone, pass.hidden_states[0], features);
@@ -129,7 +130,7 @@ Result<ImagePrefix> Engine::read_images(std::vector<models::ProcessedImage> imag
     HOLISAFE_TRY(auto prompt, model_->render(images_alone(images.size(), system), images));
     ImagePrefix out{std::move(system),
                     std::move(images),
-                    up_to_images(std::move(prompt)),
+                    models::up_to_images(std::move(prompt)),
                     {},
                     nn::KvCache(model_->info().num_layers)};
     const auto features = model_->encode_images(out.images);

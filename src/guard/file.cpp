@@ -62,7 +62,7 @@ Result<std::vector<nn::Linear>> take_layers(Tensors tensors, std::int64_t hidden
   std::int64_t inputs = hidden_size;
   do {
     HOLISAFE_TRY(auto layer, take_layer(tensors, layers.size(), inputs, where));
-    inputs = layer.weight.size(0);
+    inputs = layer.weight.rows();
     layers.push_back(std::move(layer));
   } while (tensors.contains(fmt::format("mlp.{}.weight", 3 * layers.size())));
   if (!tensors.empty())
@@ -249,7 +249,7 @@ std::vector<checkpoint::TensorSource> tensor_sources(Guard& guard, const std::st
   std::vector<checkpoint::TensorSource> out;
   nn::Visitor visitor;
   visitor.parameter = [&out](const nn::Parameter& parameter) {
-    out.push_back(models::source_of(parameter.name, *parameter.tensor));
+    out.push_back(models::source_of(parameter.name, parameter.floats()));
   };
   guard.visit(prefix, visitor);
   return out;

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "models/registry/registry.h"
+#include "models/trained_beside.h"
 
 namespace holisafe::guard {
 
@@ -44,7 +46,7 @@ Guard Guard::random(GuardInfo info, double hidden_scale, std::int64_t hidden_lay
 
 double Guard::hidden_scale() const {
   if (layers_.size() < 2) return 0;
-  return static_cast<double>(layers_.front().weight.size(0)) / static_cast<double>(info_.hidden_size);
+  return static_cast<double>(layers_.front().weight.rows()) / static_cast<double>(info_.hidden_size);
 }
 
 torch::Tensor Guard::forward(const torch::Tensor& pooled, double dropout) const {
@@ -69,9 +71,18 @@ void Guard::visit(const std::string& prefix, nn::Visitor visitor) {
 
 void Guard::to(torch::Device device) {
   for (nn::Linear& layer : layers_) {
-    layer.weight = layer.weight.to(device);
+    layer.weight = layer.weight.floats().to(device);
     layer.bias = layer.bias.to(device);
   }
+}
+
+std::string Guard::fingerprint() const {
+  std::map<std::string, torch::Tensor> weights;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    weights[fmt::format("mlp.{}.weight", 3 * i)] = layers_[i].weight.floats();
+    weights[fmt::format("mlp.{}.bias", 3 * i)] = layers_[i].bias;
+  }
+  return models::weights_fingerprint(weights);
 }
 
 Result<void> Guard::check_fits(const models::ModelInfo& model, const std::string& where) const {

@@ -69,6 +69,9 @@ class Guard {
   /// Moves the weights.
   void to(torch::Device device);
 
+  /// Of its weights, wherever they are kept (models/trained_beside.h).
+  [[nodiscard]] std::string fingerprint() const;
+
   /// Errors: mismatch (a model of another family or hidden size; names both). `where` names the guard's file.
   [[nodiscard]] Result<void> check_fits(const models::ModelInfo& model, const std::string& where) const;
 

@@ -109,20 +109,19 @@ TEST_F(Guards, GivesWhatPyTorchGivesWithTwoHiddenLayersAndCalibration) {
 
 TEST_F(Guards, GradientsEqualPyTorchs) {
   auto guard = read(testdata("guard.safetensors")).value();
-  std::map<std::string, torch::Tensor*> weights;
+  std::map<std::string, torch::Tensor> weights;
   nn::Visitor visitor;
   visitor.parameter = [&](const nn::Parameter& parameter) {
     EXPECT_EQ(parameter.part, nn::Part::guard);
-    parameter.tensor->requires_grad_();
-    weights[parameter.name] = parameter.tensor;
+    weights[parameter.name] = parameter.floats().requires_grad_();
   };
   guard.visit("", visitor);
   auto pooled = reference("pooled").requires_grad_();
   const auto label = at::full({1}, 16, torch::kInt64);
   at::cross_entropy_loss(guard.forward(pooled).unsqueeze(0), label).backward();
   EXPECT_LT(difference(pooled.grad(), reference("grad.pooled")), 1e-6);
-  EXPECT_LT(difference(weights.at("mlp.0.weight")->grad(), reference("grad.mlp.0.weight")), 1e-6);
-  EXPECT_LT(difference(weights.at("mlp.3.bias")->grad(), reference("grad.mlp.3.bias")), 1e-6);
+  EXPECT_LT(difference(weights.at("mlp.0.weight").grad(), reference("grad.mlp.0.weight")), 1e-6);
+  EXPECT_LT(difference(weights.at("mlp.3.bias").grad(), reference("grad.mlp.3.bias")), 1e-6);
 }
 
 TEST_F(Guards, DropoutDropsInTrainingOnly) {

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/folder.h"
 #include "checkpoint/checkpoint.h"
 #include "guard/file.h"
 #include "models/weights.h"
@@ -27,7 +28,7 @@ std::map<std::string, Weight> weights_of(models::Model& model) {
   std::map<std::string, Weight> out;
   nn::Visitor visitor;
   visitor.parameter = [&](const nn::Parameter& parameter) {
-    out[model.file_name(parameter.name)].tensor = *parameter.tensor;
+    out[model.file_name(parameter.name)].tensor = parameter.floats();
   };
   visitor.linear = [&](const std::string& name, nn::Linear& linear, nn::Part) {
     out[model.file_name(name + ".weight")].linear = &linear;
@@ -40,7 +41,7 @@ std::map<std::string, Weight> weights_of(models::Model& model) {
 void add_tied_head(const models::Model& model, const checkpoint::Checkpoint& base,
                    std::map<std::string, Weight>& weights) {
   if (!model.decoder().config().tie_embeddings) return;
-  const auto embedding = weights.find(model.file_name("language_model.embed_tokens.weight"));
+  const auto embedding = weights.find(model.file_name(std::string(nn::embedding_name)));
   for (const auto& [name, view] : base.tensors()) {
     if (name.ends_with("lm_head.weight")) weights[name] = embedding->second;
   }
@@ -108,13 +109,8 @@ Result<void> add_tower_config(const CheckpointRequest& request, nlohmann::ordere
   return {};
 }
 
-}  // namespace
-
-Result<void> write_checkpoint(const CheckpointRequest& request) {
-  std::error_code code;
-  if (fs::equivalent(request.base, request.out, code))
-    return fail(ErrorKind::usage, "cannot write checkpoint", request.out.string(),
-                "expected another folder than the base model's");
+/// The files of a checkpoint, into request.out.
+Result<void> write_into(const CheckpointRequest& request) {
   HOLISAFE_TRY(const auto base, checkpoint::Checkpoint::open(request.base));
   HOLISAFE_TRY(auto sources, sources_of(request, base));
   HOLISAFE_CHECK(checkpoint::write_weights(request.out, std::move(sources)));
@@ -124,6 +120,20 @@ Result<void> write_checkpoint(const CheckpointRequest& request) {
   if (request.guard != nullptr) config.update(config_keys(*request.guard));
   HOLISAFE_CHECK(add_tower_config(request, config));
   return checkpoint::write_json(request.out / "config.json", config);
+}
+
+}  // namespace
+
+Result<void> write_checkpoint(const CheckpointRequest& request) {
+  std::error_code code;
+  if (fs::equivalent(request.base, request.out, code))
+    return fail(ErrorKind::usage, "cannot write checkpoint", request.out.string(),
+                "expected another folder than the base model's");
+  return replace_folder(request.out, [&request](const fs::path& folder) {
+    CheckpointRequest beside = request;
+    beside.out = folder;
+    return write_into(beside);
+  });
 }
 
 }  // namespace holisafe::guard

@@ -17,7 +17,7 @@ struct CheckpointRequest {
   bool drop_guard = false;  ///< the base's own guard is left out
   bool trained = false;     ///< all weights are the model's; else all but merged ones are the base's bytes
   std::filesystem::path vision_tower;  ///< where the base's tower came from, if it goes inside now
-  std::filesystem::path out;           ///< made; must not be `base`
+  std::filesystem::path out;           ///< made, or replaced whole; must not be `base`
 };
 
 /// A vision tower from a folder of its own stays there, unless `vision_tower` names it: then it is written,

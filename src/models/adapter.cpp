@@ -19,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr const char* config_name = "adapter_config.json";
 constexpr const char* weights_name = "adapter_model.safetensors";
+constexpr const char* beside_key = "holisafe_trained_beside";
 constexpr std::string_view wrapper = "base_model.model.";
 constexpr std::string_view language = "language_model.";
 
@@ -57,6 +58,18 @@ bool asks(const nlohmann::json& value) {
   return !value.empty();
 }
 
+void read_beside(const ConfigFields& fields, AdapterConfig& config) {
+  const auto beside = fields.value(beside_key);
+  if (beside.is_null()) return;
+  if (!beside.is_object()) return fields.reject(ErrorKind::wrong_type, beside_key, "expected an object");
+  for (const auto& [part, sum] : beside.items()) {
+    if (!sum.is_string())
+      fields.reject(ErrorKind::wrong_type, beside_key, "expected a fingerprint of " + part);
+    else
+      config.trained_beside[part] = sum.get<std::string>();
+  }
+}
+
 Result<AdapterConfig> read_config(const fs::path& path) {
   HOLISAFE_TRY(auto document, checkpoint::read_json(path));
   const ConfigFields fields(std::move(document), path.string());
@@ -78,6 +91,7 @@ Result<AdapterConfig> read_config(const fs::path& path) {
   config.dropout = fields.number("lora_dropout", 0);
   config.rslora = fields.flag("use_rslora", false);
   config.base_model = fields.text("base_model_name_or_path", "");
+  read_beside(fields, config);
   HOLISAFE_CHECK(fields.check());
   return config;
 }
@@ -120,22 +134,24 @@ nlohmann::ordered_json config_document(const Adapter& adapter) {
     if (static_cast<double>(whole) == number) return whole;
     return number;
   };
-  return {{"alpha_pattern", nlohmann::ordered_json::object()},
-          {"base_model_name_or_path", config.base_model},
-          {"bias", "none"},
-          {"fan_in_fan_out", false},
-          {"inference_mode", true},
-          {"init_lora_weights", true},
-          {"lora_alpha", as_written(config.alpha)},
-          {"lora_dropout", config.dropout},
-          {"modules_to_save", nullptr},
-          {"peft_type", "LORA"},
-          {"r", config.rank},
-          {"rank_pattern", nlohmann::ordered_json::object()},
-          {"target_modules", target_pattern({targets.begin(), targets.end()})},
-          {"task_type", nullptr},
-          {"use_dora", false},
-          {"use_rslora", config.rslora}};
+  nlohmann::ordered_json out{{"alpha_pattern", nlohmann::ordered_json::object()},
+                             {"base_model_name_or_path", config.base_model},
+                             {"bias", "none"},
+                             {"fan_in_fan_out", false},
+                             {"inference_mode", true},
+                             {"init_lora_weights", true},
+                             {"lora_alpha", as_written(config.alpha)},
+                             {"lora_dropout", config.dropout},
+                             {"modules_to_save", nullptr},
+                             {"peft_type", "LORA"},
+                             {"r", config.rank},
+                             {"rank_pattern", nlohmann::ordered_json::object()},
+                             {"target_modules", target_pattern({targets.begin(), targets.end()})},
+                             {"task_type", nullptr},
+                             {"use_dora", false},
+                             {"use_rslora", config.rslora}};
+  if (!config.trained_beside.empty()) out[beside_key] = config.trained_beside;
+  return out;
 }
 
 }  // namespace
@@ -180,12 +196,12 @@ Result<void> attach(const Adapter& adapter, Model& model) {
     const auto layer = layers.find(module);
     if (layer == layers.end())
       return fail(ErrorKind::mismatch, "cannot attach adapter", module, "the model has no such linear layer");
-    const auto& weight = layer->second->weight;
-    if (weight.size(0) != lora.b.size(0) || weight.size(1) != lora.a.size(1)) {
+    const nn::Matrix& weight = layer->second->weight;
+    if (weight.rows() != lora.b.size(0) || weight.columns() != lora.a.size(1)) {
       return fail(ErrorKind::mismatch, "cannot attach adapter", module,
                   fmt::format("expected a layer of {}, found {}",
                               checkpoint::shape_text(std::vector{lora.b.size(0), lora.a.size(1)}),
-                              checkpoint::shape_text(weight.sizes())));
+                              checkpoint::shape_text(std::vector{weight.rows(), weight.columns()})));
     }
   }
   for (const auto& [module, lora] : adapter.modules) {

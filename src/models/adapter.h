@@ -5,7 +5,7 @@
 //   merge_adapters(*model);                    // or: into the weights
 //
 // An adapter of `holisafe train` holds the language model's part only: where vision tower and projector were
-// trained too, it is not the whole model (docs/training.md).
+// trained too, it is not the whole model (docs/training.md), and says so (models/trained_beside.h).
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,9 @@ struct AdapterConfig {
   double dropout = 0;      ///< of the adapter's input while training
   bool rslora = false;     ///< scale alpha / sqrt(rank) (arXiv 2312.03732) instead of alpha / rank
   std::string base_model;  ///< base_model_name_or_path; informative
+  /// Parts of the model (models/trained_beside.h) that were trained with it and are not in it, each with the
+  /// fingerprint of its trained weights. A key of this program's own, which PEFT passes over.
+  std::map<std::string, std::string> trained_beside;
 };
 
 /// Low-rank matrices by the canonical name of the linear layer they belong to. Matrices are float32 on the

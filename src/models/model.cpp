@@ -35,8 +35,13 @@ void Model::visit(nn::Visitor visitor) {
 }
 
 std::string Model::file_name(const std::string& canonical) const {
-  const auto found = file_names_.find(canonical);
-  return found == file_names_.end() ? canonical : found->second;
+  const auto* found = source(canonical);
+  return found == nullptr ? canonical : found->name;
+}
+
+const checkpoint::TensorView* Model::source(const std::string& canonical) const {
+  const auto found = sources_.find(canonical);
+  return found == sources_.end() ? nullptr : &found->second;
 }
 
 std::vector<torch::Tensor> Model::encode_images(std::span<const ProcessedImage> images) const {
@@ -57,20 +62,17 @@ Result<void> Model::load_weights(const std::map<std::string, checkpoint::TensorV
                 [](const auto& entry) { return entry.first.find(guard_keys::head) != std::string::npos; });
   HOLISAFE_TRY(const auto matched, checkpoint::match(specs, own, rules, where));
   Result<void> outcome;
-  std::string matrix;  // of the linear layer that is visited
   nn::Visitor visitor;
-  visitor.linear = [&matrix](const std::string& name, nn::Linear&, nn::Part) { matrix = name + ".weight"; };
   visitor.parameter = [&](const nn::Parameter& parameter) {
     if (!outcome) return;
     const checkpoint::TensorView& view = matched.at(parameter.name);
-    const bool is_matrix = parameter.name == matrix || parameter.name == "language_model.embed_tokens.weight";
-    auto tensor = weight(view, is_matrix ? for_matrix(view, options) : options);
+    auto tensor = weight(view, parameter.is_matrix() ? for_matrix(view, options) : options);
     if (!tensor) {
       outcome = fail(tensor.error());
       return;
     }
-    *parameter.tensor = *std::move(tensor);
-    file_names_[parameter.name] = view.name;
+    parameter.replace(*std::move(tensor));
+    sources_[parameter.name] = view;
   };
   visit(visitor);
   HOLISAFE_CHECK(outcome);
@@ -81,7 +83,7 @@ Result<void> Model::load_weights(const std::map<std::string, checkpoint::TensorV
 void Model::randomize(std::uint64_t seed, torch::ScalarType dtype) {
   nn::Visitor visitor;
   visitor.parameter = [&](const nn::Parameter& parameter) {
-    *parameter.tensor = random_weight(parameter, seed, dtype);
+    parameter.replace(random_weight(parameter.name, parameter.sizes(), seed, dtype));
   };
   visit(visitor);
   options_.dtype = dtype;

@@ -122,6 +122,9 @@ class Model {
   /// Name of a canonical tensor in the files it came from; the canonical one if it came from none.
   [[nodiscard]] std::string file_name(const std::string& canonical) const;
 
+  /// What files hold of a canonical tensor; null if it came from none.
+  [[nodiscard]] const checkpoint::TensorView* source(const std::string& canonical) const;
+
   /// Binds weights from a checkpoint. Errors: those of checkpoint::match, and unsupported (a dtype that holds
   /// no weights).
   Result<void> load_weights(const std::map<std::string, checkpoint::TensorView>& tensors,
@@ -141,7 +144,7 @@ class Model {
   tokenizer::Tokenizer tokenizer_;
   nn::Decoder decoder_;
   LoadOptions options_;
-  std::map<std::string, std::string> file_names_;
+  std::map<std::string, checkpoint::TensorView> sources_;  ///< by canonical name
 };
 
 /// A model of random weights to write: config.json, tokenizer and processor files, and weights by file name.

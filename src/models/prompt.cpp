@@ -88,4 +88,16 @@ Result<void> check_ids(const Prompt& prompt, std::int64_t vocab_size) {
   return {};
 }
 
+Prompt cut(Prompt prompt, std::int64_t length) {
+  prompt.input_ids.resize(static_cast<std::size_t>(length));
+  prompt.supervised.resize(static_cast<std::size_t>(length));
+  prompt.positions = prompt.positions.slice(1, 0, length);
+  return prompt;
+}
+
+Prompt up_to_images(Prompt prompt) {
+  const std::int64_t end = prompt.spans.empty() ? 0 : prompt.spans.back().end;
+  return cut(std::move(prompt), end);
+}
+
 }  // namespace holisafe::models

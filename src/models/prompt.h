@@ -51,4 +51,10 @@ Result<void> check_turns(const chat::Conversation& conversation, std::size_t ima
 /// of weights may not belong together. Errors: mismatch (names id, token position and rows).
 Result<void> check_ids(const Prompt& prompt, std::int64_t vocab_size);
 
+/// The first `length` tokens of a prompt; no image reaches beyond them.
+Prompt cut(Prompt prompt, std::int64_t length);
+
+/// The prompt up to its last image's last token: nothing after it changes a verdict.
+Prompt up_to_images(Prompt prompt);
+
 }  // namespace holisafe::models

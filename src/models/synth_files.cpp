@@ -114,8 +114,7 @@ checkpoint::TensorSource random_source(const std::string& name, const std::strin
   const auto shape = at::empty(sizes, torch::TensorOptions().device(torch::kMeta).dtype(weights.dtype));
   checkpoint::TensorSource source = source_of(name, shape);
   source.write = [=, seed = weights.seed, dtype = weights.dtype](const WritePiece& write) {
-    torch::Tensor sized = shape;
-    const auto drawn = random_weight({drawn_as, &sized, nn::Part::language}, seed, dtype);
+    const auto drawn = random_weight(drawn_as, shape.sizes(), seed, dtype);
     return source_of(name, drawn).write(write);
   };
   return source;
@@ -188,7 +187,7 @@ Result<void> write_random_weights(const std::filesystem::path& folder, Model& mo
   nn::Visitor visitor;
   visitor.parameter = [&](const nn::Parameter& parameter) {
     sources.push_back(
-        random_source(weights.file_name(parameter.name), parameter.name, parameter.tensor->sizes(), weights));
+        random_source(weights.file_name(parameter.name), parameter.name, parameter.sizes(), weights));
   };
   model.visit(visitor);
   if (weights.guard) {

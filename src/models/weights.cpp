@@ -6,27 +6,12 @@
 #include <numeric>
 
 #include "base/file.h"
+#include "models/dtype.h"
 
 namespace holisafe::models {
 namespace {
 
 constexpr std::int64_t piece_bytes = std::int64_t{1} << 24;
-
-Result<checkpoint::DType> file_type(const std::string& name, torch::ScalarType type) {
-  switch (type) {
-    case torch::kFloat32:
-      return checkpoint::DType::f32;
-    case torch::kFloat16:
-      return checkpoint::DType::f16;
-    case torch::kBFloat16:
-      return checkpoint::DType::bf16;
-    case torch::kInt64:
-      return checkpoint::DType::i64;
-    default:
-      return fail(ErrorKind::unsupported, "cannot write tensor", name,
-                  std::string("of type ") + c10::toString(type));
-  }
-}
 
 // FNV-1a: the same everywhere, unlike std::hash.
 std::uint64_t hash(const std::string& text) {
@@ -56,18 +41,8 @@ torch::Tensor converted(const torch::Tensor& tensor, const checkpoint::TensorVie
 }  // namespace
 
 Result<torch::ScalarType> scalar_type(const checkpoint::TensorView& view) {
-  switch (view.dtype) {
-    case checkpoint::DType::f32:
-      return torch::kFloat32;
-    case checkpoint::DType::f16:
-      return torch::kFloat16;
-    case checkpoint::DType::bf16:
-      return torch::kBFloat16;
-    case checkpoint::DType::f64:
-      return torch::kFloat64;
-    default:
-      break;
-  }
+  const torch::ScalarType type = torch_type(view.dtype);
+  if (c10::isFloatingType(type)) return type;
   return fail(ErrorKind::unsupported, "cannot load tensor", view.name,
               "expected F32, F16, BF16 or F64, found " + std::string(checkpoint::name(view.dtype)));
 }
@@ -111,13 +86,13 @@ Result<torch::Tensor> weight(const checkpoint::TensorView& view, const LoadOptio
   return loaded;
 }
 
-torch::Tensor random_weight(const nn::Parameter& parameter, std::uint64_t seed, torch::ScalarType dtype) {
-  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed ^ hash(parameter.name));
-  const auto sizes = parameter.tensor->sizes();
-  const bool bias = parameter.name.ends_with("bias");
+torch::Tensor random_weight(const std::string& name, at::IntArrayRef sizes, std::uint64_t seed,
+                            torch::ScalarType dtype) {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed ^ hash(name));
+  const bool bias = name.ends_with("bias");
   const bool norm = sizes.size() == 1 && !bias;
-  const bool embedding = parameter.name.ends_with("embed_tokens.weight");
-  const std::int64_t inputs = sizes.size() < 2 ? 1 : parameter.tensor->numel() / sizes[0];
+  const bool embedding = name == nn::embedding_name;
+  const std::int64_t inputs = sizes.size() < 2 ? 1 : c10::multiply_integers(sizes) / sizes[0];
   const double scale = sizes.size() < 2 ? 0.1
                        : embedding      ? 1.0
                                         : 1.0 / std::sqrt(static_cast<double>(inputs));
@@ -130,7 +105,7 @@ std::vector<checkpoint::TensorSpec> tensor_specs(const std::function<void(const 
   std::vector<checkpoint::TensorSpec> specs;
   nn::Visitor visitor;
   visitor.parameter = [&specs](const nn::Parameter& parameter) {
-    specs.push_back({parameter.name, parameter.tensor->sizes().vec(), false});
+    specs.push_back({parameter.name, parameter.sizes(), false});
   };
   visit(visitor);
   return specs;
@@ -140,10 +115,12 @@ checkpoint::TensorSource source_of(const std::string& name, const torch::Tensor&
   checkpoint::TensorSource source;
   source.name = name;
   source.shape = tensor.sizes().vec();
-  const auto type = file_type(name, tensor.scalar_type());
+  const auto type = file_dtype(tensor.scalar_type());
   if (type) source.dtype = *type;
-  source.write = [tensor, type](const WritePiece& write) -> Result<void> {
-    if (!type) return fail(type.error());
+  source.write = [name, tensor, type](const WritePiece& write) -> Result<void> {
+    if (!type)
+      return fail(ErrorKind::unsupported, "cannot write tensor", name,
+                  std::string("of type ") + c10::toString(tensor.scalar_type()));
     const auto bytes = tensor.detach().cpu().contiguous();
     const auto* data = static_cast<const char*>(bytes.const_data_ptr());
     const auto size = static_cast<std::int64_t>(bytes.nbytes());

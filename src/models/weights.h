@@ -26,9 +26,10 @@ Result<torch::ScalarType> stored_type(const std::map<std::string, checkpoint::Te
 /// nothing will be written, it is a view of the mapped file, which it keeps open. Errors: unsupported.
 Result<torch::Tensor> weight(const checkpoint::TensorView& view, const LoadOptions& options);
 
-/// A random weight of a parameter's shape: matrices scaled by their inputs, norms near their identity, drawn
-/// from seed and name alone.
-torch::Tensor random_weight(const nn::Parameter& parameter, std::uint64_t seed, torch::ScalarType dtype);
+/// A random weight of a canonical name and shape: matrices scaled by their inputs, norms near their identity,
+/// drawn from seed and name alone.
+torch::Tensor random_weight(const std::string& name, at::IntArrayRef sizes, std::uint64_t seed,
+                            torch::ScalarType dtype);
 
 /// The tensors that a visit() names, with their shapes.
 std::vector<checkpoint::TensorSpec> tensor_specs(const std::function<void(const nn::Visitor&)>& visit);

@@ -6,17 +6,6 @@
 #include "nn/mask.h"
 
 namespace holisafe::nn {
-namespace {
-
-torch::Tensor shaped(at::IntArrayRef sizes) {
-  return at::empty(sizes, torch::TensorOptions().device(torch::kMeta).dtype(torch::kFloat32));
-}
-
-Linear linear(std::int64_t in, std::int64_t out, bool bias = false) {
-  return {shaped({out, in}), bias ? shaped({out}) : torch::Tensor(), std::nullopt};
-}
-
-}  // namespace
 
 /// Angles and masks of the two kinds of layers, made once a pass.
 struct Decoder::Pass {
@@ -28,9 +17,9 @@ struct Decoder::Pass {
 };
 
 Decoder::Decoder(DecoderConfig config) : config_(std::move(config)) {
-  embedding_ = shaped({config_.vocab_size, config_.hidden_size});
+  embedding_ = Matrix::shaped(config_.vocab_size, config_.hidden_size);
   norm_ = {shaped({config_.hidden_size}), config_.rms_norm_eps, config_.unit_offset_norm};
-  if (!config_.tie_embeddings) head_ = linear(config_.hidden_size, config_.vocab_size);
+  if (!config_.tie_embeddings) head_ = Linear::shaped(config_.hidden_size, config_.vocab_size);
   for (std::int64_t i = 0; i < config_.num_layers; ++i) layers_.push_back(make_layer());
 }
 
@@ -41,10 +30,10 @@ Decoder::Layer Decoder::make_layer() const {
   };
   Layer layer;
   layer.input_norm = norm(c.hidden_size);
-  layer.q = linear(c.hidden_size, c.num_heads * c.head_dim, c.qkv_bias);
-  layer.k = linear(c.hidden_size, c.num_key_value_heads * c.head_dim, c.qkv_bias);
-  layer.v = linear(c.hidden_size, c.num_key_value_heads * c.head_dim, c.qkv_bias);
-  layer.o = linear(c.num_heads * c.head_dim, c.hidden_size, c.output_bias);
+  layer.q = Linear::shaped(c.hidden_size, c.num_heads * c.head_dim, c.qkv_bias);
+  layer.k = Linear::shaped(c.hidden_size, c.num_key_value_heads * c.head_dim, c.qkv_bias);
+  layer.v = Linear::shaped(c.hidden_size, c.num_key_value_heads * c.head_dim, c.qkv_bias);
+  layer.o = Linear::shaped(c.num_heads * c.head_dim, c.hidden_size, c.output_bias);
   layer.post_attention_norm = norm(c.hidden_size);
   if (c.qk_norm) {
     layer.q_norm = norm(c.head_dim);
@@ -54,8 +43,9 @@ Decoder::Layer Decoder::make_layer() const {
     layer.pre_feedforward_norm = norm(c.hidden_size);
     layer.post_feedforward_norm = norm(c.hidden_size);
   }
-  layer.mlp = {linear(c.hidden_size, c.intermediate_size), linear(c.hidden_size, c.intermediate_size),
-               linear(c.intermediate_size, c.hidden_size), c.activation};
+  layer.mlp = {Linear::shaped(c.hidden_size, c.intermediate_size),
+               Linear::shaped(c.hidden_size, c.intermediate_size),
+               Linear::shaped(c.intermediate_size, c.hidden_size), c.activation};
   return layer;
 }
 
@@ -65,7 +55,7 @@ bool Decoder::is_sliding(std::size_t layer) const {
 
 torch::Tensor Decoder::embed(const torch::Tensor& ids) const {
   // The embedding may be stored in fewer bits than are computed in.
-  const auto rows = at::embedding(embedding_, ids).to(norm_.weight.scalar_type());
+  const auto rows = embedding_.look_up(ids).to(norm_.weight.scalar_type());
   if (config_.embedding_scale == 1) return rows;
   return rows * at::scalar_tensor(config_.embedding_scale, rows.options());
 }
@@ -143,12 +133,12 @@ torch::Tensor Decoder::attend(std::size_t index, const torch::Tensor& x, const P
 
 torch::Tensor Decoder::logits(const torch::Tensor& hidden_states) const {
   if (!config_.tie_embeddings) return head_.forward(hidden_states);
-  return Linear{embedding_, {}, std::nullopt}.forward(hidden_states);
+  return embedding_.multiply(hidden_states);
 }
 
 void Decoder::visit(const Visitor& visitor) {
   const std::string root = "language_model.";
-  visitor.tensor(root + "embed_tokens.weight", embedding_);
+  visitor.matrix(std::string(embedding_name), embedding_);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     Layer& layer = layers_[i];
     const std::string name = root + "layers." + std::to_string(i) + ".";

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <torch/types.h>
@@ -22,6 +23,9 @@
 #include "nn/rotary.h"
 
 namespace holisafe::nn {
+
+/// Canonical name of the embedding, which is the output projection too where the two are tied.
+inline constexpr std::string_view embedding_name = "language_model.embed_tokens.weight";
 
 struct DecoderConfig {
   std::int64_t hidden_size = 0;
@@ -99,7 +103,7 @@ class Decoder {
   torch::Tensor attend(std::size_t index, const torch::Tensor& x, const Pass& pass, KvCache* cache) const;
 
   DecoderConfig config_;
-  torch::Tensor embedding_;  ///< [vocab_size, hidden_size]
+  Matrix embedding_;  ///< [vocab_size, hidden_size]
   std::vector<Layer> layers_;
   RmsNorm norm_;
   Linear head_;  ///< weight undefined where tied

@@ -6,6 +6,7 @@
 
 #include <torch/types.h>
 
+#include "nn/matrix.h"
 #include "nn/parameters.h"
 
 namespace holisafe::nn {
@@ -20,9 +21,12 @@ struct Lora {
 
 /// y = x W^T + bias + adapter. Thread-safe to run.
 struct Linear {
-  torch::Tensor weight;  ///< [out, in]
-  torch::Tensor bias;    ///< [out], or undefined
+  Matrix weight;       ///< [out, in]
+  torch::Tensor bias;  ///< [out], or undefined
   std::optional<Lora> lora;
+
+  /// Shapes without numbers, to be loaded.
+  static Linear shaped(std::int64_t in, std::int64_t out, bool with_bias = false);
 
   /// x [..., in] -> [..., out]; the weight is taken in x's dtype.
   [[nodiscard]] torch::Tensor forward(const torch::Tensor& x) const;
@@ -33,7 +37,7 @@ struct Linear {
   void visit(const std::string& name, const Visitor& visitor);
 };
 
-/// Merged weight: weight + scale x B A, in the weight's dtype.
+/// weight + scale x B A, in the weight's dtype.
 torch::Tensor merged_weight(const torch::Tensor& weight, const Lora& lora);
 
 }  // namespace holisafe::nn

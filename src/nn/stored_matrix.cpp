@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <numeric>
 
-#include <ATen/Parallel.h>
+#include <ATen/TensorIterator.h>
 #include <immintrin.h>
 
 namespace holisafe::nn {
@@ -15,6 +15,9 @@ namespace {
 constexpr std::int64_t few_rows = 8;
 /// Beyond, this many floats of the weight are widened at a time, to stay in cache for the matrix product.
 constexpr std::int64_t piece_floats = std::int64_t{1} << 22;
+/// A thread takes no fewer numbers of the weight than these: waking another one costs as long as reading
+/// them.
+constexpr std::int64_t thread_numbers = std::int64_t{1} << 17;
 
 using Bits = std::uint16_t;
 
@@ -96,37 +99,51 @@ __attribute__((target("avx512f"))) void dot_avx512(const Bits* weight, const flo
   add_rest<Number, Rows>(weight, x, stride, i, size, out);
 }
 
+/// Calls `part(begin, end)` for parts of the elements of `line` (contiguous, float32) on LibTorch's threads.
+/// Through an iterator over them: at::parallel_for is a template that runs on one thread wherever the program
+/// itself is not compiled with OpenMP, and an iterator's loop is the library's own.
+template <class Part>
+void on_threads(const torch::Tensor& line, std::int64_t least, const Part& part) {
+  const auto* first = line.const_data_ptr<float>();
+  auto elements = at::TensorIterator::borrowing_nullary_op(line);
+  const auto loop = [&](char** data, const std::int64_t*, std::int64_t count, std::int64_t times) {
+    const std::int64_t begin = reinterpret_cast<const float*>(data[0]) - first;
+    part(begin, begin + count * times);
+  };
+  elements.for_each(at::TensorIteratorBase::loop2d_t(loop), least);
+}
+
 /// One chunk: `Rows` rows of x with every row of the weight.
-template <class Number, int Rows>
-void multiply_rows(const float* x, const Bits* weight, float* out, std::int64_t in, std::int64_t features,
-                   VectorSet set) {
-  const auto product = set == VectorSet::avx512 ? dot_avx512<Number, Rows> : dot_avx2<Number, Rows>;
-  at::parallel_for(0, features, 64, [&](std::int64_t begin, std::int64_t end) {
+template <class Number, VectorSet set, int Rows>
+void multiply_rows(const float* x, const torch::Tensor& weight, const torch::Tensor& out) {
+  constexpr auto product = set == VectorSet::avx512 ? dot_avx512<Number, Rows> : dot_avx2<Number, Rows>;
+  const std::int64_t features = weight.size(0);
+  const std::int64_t in = weight.size(1);
+  const auto* bits = static_cast<const Bits*>(weight.const_data_ptr());
+  auto* results = out.mutable_data_ptr<float>();
+  const std::int64_t least = std::max(std::int64_t{1}, thread_numbers / std::max(std::int64_t{1}, in));
+  on_threads(out[0], least, [&](std::int64_t begin, std::int64_t end) {
     std::array<float, Rows> sums{};
     for (std::int64_t feature = begin; feature < end; ++feature) {
-      product(weight + feature * in, x, in, in, sums.data());
+      product(bits + feature * in, x, in, in, sums.data());
       for (int row = 0; row < Rows; ++row)
-        out[row * features + feature] = sums[static_cast<std::size_t>(row)];
+        results[row * features + feature] = sums[static_cast<std::size_t>(row)];
     }
   });
 }
 
 /// [rows, in] x [features, in]^T, four rows at a time.
-template <class Number>
-torch::Tensor multiply_few(const torch::Tensor& x, const torch::Tensor& weight, VectorSet set) {
-  const std::int64_t in = weight.size(1);
-  const std::int64_t features = weight.size(0);
-  const auto out = at::empty({x.size(0), features}, x.options());
-  const auto* bits = static_cast<const Bits*>(weight.const_data_ptr());
+template <class Number, VectorSet set>
+torch::Tensor multiply_few(const torch::Tensor& x, const torch::Tensor& weight) {
+  const auto out = at::empty({x.size(0), weight.size(0)}, x.options());
   std::int64_t row = 0;
   const auto chunk = [&](auto multiply, std::int64_t rows) {
-    multiply(x.const_data_ptr<float>() + row * in, bits, out.mutable_data_ptr<float>() + row * features, in,
-             features, set);
+    multiply(x.const_data_ptr<float>() + row * weight.size(1), weight, out.narrow(0, row, rows));
     row += rows;
   };
-  while (x.size(0) - row >= 4) chunk(multiply_rows<Number, 4>, 4);
-  if (x.size(0) - row >= 2) chunk(multiply_rows<Number, 2>, 2);
-  if (x.size(0) - row >= 1) chunk(multiply_rows<Number, 1>, 1);
+  while (x.size(0) - row >= 4) chunk(multiply_rows<Number, set, 4>, 4);
+  if (x.size(0) - row >= 2) chunk(multiply_rows<Number, set, 2>, 2);
+  if (x.size(0) - row >= 1) chunk(multiply_rows<Number, set, 1>, 1);
   return out;
 }
 
@@ -146,13 +163,32 @@ torch::Tensor multiply_many(const torch::Tensor& x, const torch::Tensor& weight)
   return out;
 }
 
-}  // namespace
-
-bool is_stored_matrix(const torch::Tensor& weight, const torch::Tensor& x) {
-  const auto type = weight.scalar_type();
-  return (type == torch::kFloat16 || type == torch::kBFloat16) && x.scalar_type() == torch::kFloat32 &&
-         weight.is_cpu() && x.is_cpu() && weight.is_contiguous() && !at::GradMode::is_enabled();
+/// A StoredProduct: x is [..., in].
+template <class Number, VectorSet set>
+torch::Tensor multiply(const torch::Tensor& x, const torch::Tensor& weight) {
+  const auto rows = x.reshape({-1, weight.size(1)}).contiguous();
+  auto sizes = x.sizes().vec();
+  sizes.back() = weight.size(0);
+  if constexpr (set != VectorSet::none) {
+    if (rows.size(0) <= few_rows) return multiply_few<Number, set>(rows, weight).view(sizes);
+  }
+  return multiply_many(rows, weight).view(sizes);
 }
+
+template <class Number>
+StoredProduct product_of(VectorSet set) {
+  switch (set) {
+    case VectorSet::avx512:
+      return multiply<Number, VectorSet::avx512>;
+    case VectorSet::avx2:
+      return multiply<Number, VectorSet::avx2>;
+    case VectorSet::none:
+      break;
+  }
+  return multiply<Number, VectorSet::none>;
+}
+
+}  // namespace
 
 VectorSet vector_set() {
   static const VectorSet best = [] {
@@ -164,13 +200,11 @@ VectorSet vector_set() {
   return best;
 }
 
-torch::Tensor multiply_stored(const torch::Tensor& x, const torch::Tensor& weight, VectorSet set) {
-  const auto rows = x.reshape({-1, weight.size(1)}).contiguous();
-  auto sizes = x.sizes().vec();
-  sizes.back() = weight.size(0);
-  if (set == VectorSet::none || rows.size(0) > few_rows) return multiply_many(rows, weight).view(sizes);
-  if (weight.scalar_type() == torch::kFloat16) return multiply_few<Float16>(rows, weight, set).view(sizes);
-  return multiply_few<BFloat16>(rows, weight, set).view(sizes);
+StoredProduct stored_product(const torch::Tensor& weight, VectorSet set) {
+  if (!weight.is_cpu() || !weight.is_contiguous()) return nullptr;
+  if (weight.scalar_type() == torch::kFloat16) return product_of<Float16>(set);
+  if (weight.scalar_type() == torch::kBFloat16) return product_of<BFloat16>(set);
+  return nullptr;
 }
 
 }  // namespace holisafe::nn

@@ -9,16 +9,6 @@
 #include "nn/attention.h"
 
 namespace holisafe::nn {
-namespace {
-
-torch::Tensor shaped(at::IntArrayRef sizes) {
-  return at::empty(sizes, torch::TensorOptions().device(torch::kMeta).dtype(torch::kFloat32));
-}
-
-Linear linear(std::int64_t in, std::int64_t out) { return {shaped({out, in}), shaped({out}), std::nullopt}; }
-
-}  // namespace
-
 VisionEncoder::VisionEncoder(VisionEncoderConfig config) : config_(config) {
   const VisionEncoderConfig& c = config_;
   const auto norm = [&c] {
@@ -39,9 +29,10 @@ VisionEncoder::Layer VisionEncoder::make_layer() const {
   Layer layer;
   layer.norm1 = norm();
   layer.norm2 = norm();
-  for (Linear* projection : {&layer.q, &layer.k, &layer.v, &layer.out}) *projection = linear(size, size);
-  layer.fc1 = linear(size, config_.intermediate_size);
-  layer.fc2 = linear(config_.intermediate_size, size);
+  for (Linear* projection : {&layer.q, &layer.k, &layer.v, &layer.out})
+    *projection = Linear::shaped(size, size, true);
+  layer.fc1 = Linear::shaped(size, config_.intermediate_size, true);
+  layer.fc2 = Linear::shaped(config_.intermediate_size, size, true);
   return layer;
 }
 

@@ -2,8 +2,8 @@
 // its own; the command line gives it in AnswererSettings::open_model.
 #include <utility>
 
+#include "checkpoint/fingerprint.h"
 #include "runs/answerers.h"
-#include "runs/fingerprint.h"
 
 namespace holisafe::runs {
 namespace {
@@ -29,7 +29,7 @@ Result<store::Identity> identity(const AnswererSettings& settings) {
         std::pair{"adapter", &local.adapter}, std::pair{"vision-tower", &local.vision_tower}}) {
     std::string found;
     if (!path->empty()) {
-      HOLISAFE_TRY(found, fingerprint(*path));
+      HOLISAFE_TRY(found, checkpoint::fingerprint(*path));
     }
     out.emplace_back(name, std::move(found));
   }

@@ -13,7 +13,6 @@
 #include "runs/add_samples.h"
 #include "runs/answer_ledger.h"
 #include "runs/answerers.h"
-#include "runs/fingerprint.h"
 #include "runs/rule_judge.h"
 #include "runs/run_part.h"
 #include "runs/run_report.h"
@@ -144,25 +143,6 @@ TEST_F(Runs, ARefusedKeyStopsTheRunAndKeepsWhatCame) {
   EXPECT_EQ(end->stopped->kind, ErrorKind::unauthorized);
   EXPECT_EQ(store.counts()->answered, 5);
   EXPECT_EQ(server.received().size(), 6);
-}
-
-TEST_F(Runs, FingerprintsTellContentsNotPlaces) {
-  const auto write = [&](const std::string& name, const std::string& text) {
-    fs::create_directories((folder_ / name).parent_path());
-    std::ofstream(folder_ / name) << text;
-  };
-  std::string large(std::size_t{20} << 20U, 'x');
-  write("a/config.json", "{}");
-  write("a/model.safetensors", large);
-  fs::copy(folder_ / "a", folder_ / "b");
-  const auto first = *fingerprint(folder_ / "a");
-  EXPECT_EQ(*fingerprint(folder_ / "b"), first);
-  std::fill(large.begin() + 5'000'000, large.begin() + 5'100'000, 'y');
-  write("b/model.safetensors", large);
-  EXPECT_NE(*fingerprint(folder_ / "b"), first);
-  write("a/empty.txt", "");
-  EXPECT_NE(*fingerprint(folder_ / "a"), first);
-  EXPECT_EQ(fingerprint(folder_ / "none").error().kind, ErrorKind::not_found);
 }
 
 }  // namespace

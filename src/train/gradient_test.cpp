@@ -39,7 +39,7 @@ TEST(Gradient, AdapterInDoublePrecision) {
   const Tensor x = at::randn({4, 7}, options).requires_grad_();
   const auto loss = [&] { return linear.forward(x).tanh().sum(); };
   loss().backward();
-  EXPECT_FALSE(linear.weight.grad().defined());  // frozen: no buffer
+  EXPECT_FALSE(linear.weight.floats().grad().defined());  // frozen: no buffer
   for (const Tensor& parameter : {linear.lora->a, linear.lora->b, x}) {
     const Tensor direction = at::randn_like(parameter.detach());
     const double expected = difference(loss, parameter, direction, 1e-6);
@@ -138,7 +138,7 @@ TEST_F(JointGradient, FrozenPartsHaveNone) {
   ASSERT_TRUE(trained) << trained.error().message();
   nn::Visitor visitor;
   visitor.parameter = [](const nn::Parameter& parameter) {
-    EXPECT_FALSE(parameter.tensor->requires_grad()) << parameter.name;
+    EXPECT_FALSE(parameter.floats().requires_grad()) << parameter.name;
   };
   trained->model->visit(visitor);
   for (const TrainedTensor& tensor : trained->tensors)

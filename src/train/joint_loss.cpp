@@ -4,6 +4,7 @@
 
 #include <ATen/autocast_mode.h>
 
+#include "guard/guard.h"
 #include "train/activation_checkpoint.h"
 #include "train/supervised_loss.h"
 
@@ -45,32 +46,24 @@ std::vector<torch::Tensor> encode(const models::Model& model, const MicroBatch& 
   return features.split_with_sizes(tokens, 0);
 }
 
-/// Mean of the rows [P, hidden_size] that belong to each of `count` samples, float32.
-torch::Tensor mean_by_sample(const torch::Tensor& rows, const torch::Tensor& sample, std::int64_t count) {
-  const auto sums = torch::zeros({count, rows.size(1)}, rows.options().dtype(torch::kFloat32))
-                        .index_add(0, sample, rows.to(torch::kFloat32));
-  return sums / at::bincount(sample, {}, count).unsqueeze(1).to(torch::kFloat32);
-}
-
-/// What the guard sees of each labelled sample.
+/// What the guard sees of each labelled sample, as where it is asked for a verdict.
 torch::Tensor pool(models::GuardPooling pooling, const MicroBatch& batch, const torch::Tensor& hidden,
                    const std::vector<torch::Tensor>& features) {
-  if (pooling == models::GuardPooling::last_hidden) {
-    const auto rows = hidden.flatten(0, 1).index_select(0, batch.guard_rows);
-    return mean_by_sample(rows, batch.guard_sample, batch.labelled_count());
-  }
-  // The mean of each image's features, then of a sample's images.
-  std::vector<torch::Tensor> means;
-  std::vector<std::int64_t> owner;
-  for (std::size_t i = 0; i < batch.shown.size(); ++i) {
-    for (std::size_t s = 0; s < batch.labelled.size(); ++s) {
-      if (batch.labelled[s] != batch.shown_by[i]) continue;
-      means.push_back(features[batch.shown[i]].to(torch::kFloat32).mean(0));
-      owner.push_back(static_cast<std::int64_t>(s));
+  const bool from_hidden = pooling == models::GuardPooling::last_hidden;
+  const auto states = from_hidden ? hidden.unbind(0) : std::vector<torch::Tensor>();
+  std::vector<torch::Tensor> out;
+  for (std::size_t s = 0; s < batch.labelled.size(); ++s) {
+    if (from_hidden) {
+      out.push_back(guard::pool_hidden(states[batch.labelled[s]], batch.guard_spans[s]));
+      continue;
     }
+    std::vector<torch::Tensor> own;
+    for (std::size_t i = 0; i < batch.shown.size(); ++i) {
+      if (batch.shown_by[i] == batch.labelled[s]) own.push_back(features[batch.shown[i]]);
+    }
+    out.push_back(guard::pool_features(own));
   }
-  return mean_by_sample(at::stack(means), torch::tensor(owner, torch::kInt64).to(means.front().device()),
-                        batch.labelled_count());
+  return at::stack(out);
 }
 
 /// Features in the order in which prompts show them.

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "models/prompt.h"
+
 namespace holisafe::train {
 namespace {
 
@@ -54,9 +56,7 @@ Result<void> Collator::cut(models::Prompt& prompt, const Sample& sample) const {
                            fmt::format("expected at least {}, so that the sample's images fit, found {}",
                                        prompt.spans.back().end, max_length_)}));
   }
-  prompt.input_ids.resize(static_cast<std::size_t>(max_length_));
-  prompt.supervised.resize(static_cast<std::size_t>(max_length_));
-  prompt.positions = prompt.positions.slice(1, 0, max_length_);
+  prompt = models::cut(std::move(prompt), max_length_);
   return {};
 }
 
@@ -79,11 +79,7 @@ Result<MicroBatch> Collator::make_verdict(std::vector<std::int64_t> samples) con
     const Sample& sample = set_.samples[static_cast<std::size_t>(index)];
     const auto opened = chat::single_turn(std::vector<chat::Image>(sample.images.size()), "");
     HOLISAFE_TRY(auto prompt, render(sample, opened, building));
-    const std::int64_t end = prompt.spans.back().end;
-    prompt.input_ids.resize(static_cast<std::size_t>(end));
-    prompt.supervised.assign(static_cast<std::size_t>(end), 0);
-    prompt.positions = prompt.positions.slice(1, 0, end);
-    building.prompts.push_back(std::move(prompt));
+    building.prompts.push_back(models::up_to_images(std::move(prompt)));
   }
   return finish(std::move(building));
 }
@@ -94,7 +90,7 @@ MicroBatch Collator::finish(Building building) const {
   for (const models::Prompt& prompt : building.prompts) prompts.push_back(&prompt);
   out.prompts = models::collate(model_, prompts, models::Padding::right);
   const std::int64_t length = out.prompts.input_ids.size(1);
-  std::vector<std::int64_t> supervised_rows, targets, guard_rows, guard_sample, labels;
+  std::vector<std::int64_t> supervised_rows, targets, labels;
   for (std::size_t b = 0; b < building.prompts.size(); ++b) {
     const models::Prompt& prompt = building.prompts[b];
     const auto row = static_cast<std::int64_t>(b) * length;
@@ -105,20 +101,13 @@ MicroBatch Collator::finish(Building building) const {
     }
     const std::int64_t label = set_.samples[static_cast<std::size_t>(out.samples[b])].label;
     if (label == no_label || prompt.spans.empty()) continue;
-    for (const models::ImageSpan& span : prompt.spans) {
-      for (std::int64_t t = span.begin; t < span.end; ++t) {
-        guard_rows.push_back(row + t);
-        guard_sample.push_back(static_cast<std::int64_t>(labels.size()));
-      }
-    }
     labels.push_back(label);
     out.labelled.push_back(b);
+    out.guard_spans.push_back(prompt.spans);
   }
   const auto device = model_.device();
   out.supervised_rows = indices(supervised_rows, device);
   out.targets = indices(targets, device);
-  out.guard_rows = indices(guard_rows, device);
-  out.guard_sample = indices(guard_sample, device);
   out.labels = indices(labels, device);
   return std::move(out);
 }

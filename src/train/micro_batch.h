@@ -26,10 +26,9 @@ struct MicroBatch {
   torch::Tensor supervised_rows;  ///< i64 [N], row b x T + t whose hidden state predicts a supervised token
   torch::Tensor targets;          ///< i64 [N], those tokens
 
-  torch::Tensor guard_rows;           ///< i64 [P], rows of the image positions of labelled samples
-  torch::Tensor guard_sample;         ///< i64 [P], which labelled sample each belongs to
-  torch::Tensor labels;               ///< i64 [S]
+  torch::Tensor labels;               ///< i64 [S], of the samples with a guard label and an image
   std::vector<std::size_t> labelled;  ///< which of `samples` these are
+  std::vector<std::vector<models::ImageSpan>> guard_spans;  ///< where their images stand
 
   [[nodiscard]] std::int64_t supervised() const { return targets.size(0); }
   [[nodiscard]] std::int64_t labelled_count() const { return labels.size(0); }

@@ -7,7 +7,8 @@
 
 namespace holisafe::train {
 
-/// The backend of this process; null in a program without NCCL. Throws what c10d throws.
+/// The backend of this process, which keeps its keys of `store` under a name of its own; null in a program
+/// without NCCL. Throws what c10d throws.
 c10::intrusive_ptr<c10d::Backend> make_nccl_backend(const c10::intrusive_ptr<c10d::Store>& store, int rank,
                                                     int world_size);
 

@@ -1,31 +1,52 @@
 #include "train/outputs.h"
 
-#include <cerrno>
-#include <cstdio>
+#include <map>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "base/file.h"
+#include "base/folder.h"
+#include "checkpoint/checkpoint.h"
 #include "checkpoint/safetensors.h"
 #include "guard/file.h"
 #include "guard/write_checkpoint.h"
 #include "models/adapter.h"
+#include "models/trained_beside.h"
+#include "models/weights.h"
 
 namespace holisafe::train {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// Makes the folder `place` by `write` into a folder beside it; replaces one that is there.
-Result<void> write_folder(const fs::path& place, const std::function<Result<void>(const fs::path&)>& write) {
-  const fs::path partial = place.parent_path() / fmt::format(".{}.partial", place.filename().string());
-  std::error_code ignored;
-  fs::remove_all(partial, ignored);
-  HOLISAFE_CHECK(write(partial));
-  fs::remove_all(place, ignored);
-  if (::rename(partial.c_str(), place.c_str()) != 0) return fail(system_error("cannot write", place, errno));
-  return {};
+/// The type that RUN/model holds a weight in: its file's; a tower that comes from a folder of its own goes
+/// inside in the base's.
+Result<torch::ScalarType> type_in_model(const TrainedModel& trained, const TrainedTensor& tensor,
+                                        const Settings& settings) {
+  const auto* view = trained.model->source(tensor.name);
+  if (view != nullptr && (tensor.group != Group::vision || settings.vision_tower.empty()))
+    return models::scalar_type(*view);
+  HOLISAFE_TRY(const auto base, checkpoint::Checkpoint::open(settings.model));
+  return models::stored_type(base.tensors());
+}
+
+/// What learned beside the adapter, as RUN/model and RUN/guard.safetensors hold it.
+Result<std::map<std::string, std::string>> trained_beside(const TrainedModel& trained,
+                                                          const Settings& settings) {
+  std::map<std::string, std::string> out;
+  for (const auto& [group, part] :
+       {std::pair{Group::vision, nn::Part::vision}, std::pair{Group::projector, nn::Part::projector}}) {
+    std::map<std::string, torch::Tensor> weights;
+    for (const TrainedTensor& tensor : trained.tensors) {
+      if (tensor.group != group) continue;
+      HOLISAFE_TRY(const auto type, type_in_model(trained, tensor, settings));
+      weights[tensor.name] = tensor.tensor.detach().to(torch::kCPU, type);
+    }
+    if (!weights.empty()) out[models::part_name(part)] = models::weights_fingerprint(weights);
+  }
+  if (trained.guard) out[models::part_name(nn::Part::guard)] = trained.guard->fingerprint();
+  return out;
 }
 
 Error differs(const std::string& name, std::string detail) {
@@ -47,22 +68,22 @@ Result<torch::Tensor> take(const NamedTensors& from, const std::string& name, co
 Result<void> write_outputs(TrainedModel& trained, const Settings& settings) {
   const torch::NoGradGuard no_grad;
   if (trained.adapted) {
-    HOLISAFE_CHECK(write_folder(settings.out / "adapter", [&](const fs::path& folder) {
-      return models::write_adapter(folder, trained.adapter());
+    models::Adapter adapter = trained.adapter();
+    HOLISAFE_TRY(adapter.config.trained_beside, trained_beside(trained, settings));
+    HOLISAFE_CHECK(replace_folder(settings.out / "adapter", [&](const fs::path& folder) {
+      return models::write_adapter(folder, adapter);
     }));
   }
   if (trained.guard) HOLISAFE_CHECK(guard::write(*trained.guard, settings.out / "guard.safetensors"));
-  return write_folder(settings.out / "model", [&](const fs::path& folder) {
-    guard::CheckpointRequest request;
-    request.base = settings.model;
-    request.model = trained.model.get();
-    request.guard = trained.guard.get();
-    request.drop_guard = trained.guard == nullptr;
-    request.trained = trained.base_learns();
-    if (!settings.freeze_vision) request.vision_tower = settings.vision_tower;
-    request.out = folder;
-    return guard::write_checkpoint(request);
-  });
+  guard::CheckpointRequest request;
+  request.base = settings.model;
+  request.model = trained.model.get();
+  request.guard = trained.guard.get();
+  request.drop_guard = trained.guard == nullptr;
+  request.trained = trained.base_learns();
+  if (!settings.freeze_vision) request.vision_tower = settings.vision_tower;
+  request.out = settings.out / "model";
+  return guard::write_checkpoint(request);
 }
 
 RunState make_state(std::int64_t step, const std::vector<TrainedTensor>& tensors) {

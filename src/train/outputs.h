@@ -12,7 +12,8 @@
 namespace holisafe::train {
 
 /// Writes RUN/adapter (where an adapter was trained), RUN/guard.safetensors and RUN/model, the merged
-/// checkpoint in the base's layout. Each appears whole or not at all. Errors: those of writing.
+/// checkpoint in the base's layout. Each is the old one or the new one at any moment. Errors: those of
+/// writing.
 Result<void> write_outputs(TrainedModel& trained, const Settings& settings);
 
 /// The trained tensors and their optimizer state after `step`; shares their memory.

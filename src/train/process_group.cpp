@@ -10,7 +10,6 @@
 #include <mutex>
 #include <optional>
 #include <thread>
-#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <vector>
@@ -167,8 +166,7 @@ class Peers final : public ProcessGroup {
     options->devices.push_back(local ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
                                      : c10d::ProcessGroupGloo::createDefaultDevice());
     gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank.rank, rank.world_size, options);
-    nccl_ =
-        make_nccl_backend(c10::make_intrusive<c10d::PrefixStore>("nccl", store), rank.rank, rank.world_size);
+    nccl_ = make_nccl_backend(store, rank.rank, rank.world_size);
     heartbeats_ = std::make_unique<Heartbeats>(store->clone(), rank);
   }
 
@@ -258,6 +256,7 @@ Result<std::unique_ptr<ProcessGroup>> join(const Rank& rank) {
     options.isServer = rank.rank == 0 && (agent == nullptr || std::string_view(agent) != "True");
     options.timeout = meeting_timeout;
     options.waitWorkers = false;
+    if (rank.listening) options.masterListenFd = *rank.listening;
     const auto store = c10::make_intrusive<c10d::TCPStore>(rank.address, options);
     return std::make_unique<Peers>(rank, store);
   } catch (const std::exception& exception) {

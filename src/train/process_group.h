@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <torch/types.h>
@@ -19,6 +20,7 @@ struct Rank {
   int local_rank = 0;  ///< which device of this machine
   std::string address;
   int port = 0;
+  std::optional<int> listening;  ///< of rank 0: a socket that listens on `port` already; taken over
 };
 
 /// Reads RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT; one process when WORLD_SIZE is absent

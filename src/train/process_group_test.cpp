@@ -4,7 +4,10 @@
 #include <cstdlib>
 #include <thread>
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,21 +35,43 @@ TEST(RankFromEnvironment, ReadsTheLaunchersVariables) {
   EXPECT_EQ(rank_from_environment()->world_size, 1);
 }
 
-/// Runs `body(rank)` in a child process of its own for every rank but 0, which runs here; gives the children.
-Rank local_rank(int rank, int world_size, int port) {
-  return {.rank = rank, .world_size = world_size, .local_rank = rank, .address = "127.0.0.1", .port = port};
+/// A socket that listens on a port which the system chose.
+struct Listening {
+  Listening() : socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+    auto* plain = reinterpret_cast<sockaddr*>(&address);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(socket, plain, size), 0);
+    EXPECT_EQ(::listen(socket, 8), 0);
+    EXPECT_EQ(::getsockname(socket, plain, &size), 0);
+    port = ::ntohs(address.sin_port);
+  }
+  int socket;
+  int port = 0;
+};
+
+Rank local_rank(int rank, const Listening& store) {
+  return {.rank = rank,
+          .world_size = 2,
+          .local_rank = rank,
+          .address = "127.0.0.1",
+          .port = store.port,
+          .listening = rank == 0 ? std::optional(store.socket) : std::nullopt};
 }
 
 TEST(ProcessGroup, SumsOverProcessesAndNoticesADeadOne) {
-  const int port = 20000 + static_cast<int>(::getpid() % 12000);  // below the ports that systems hand out
+  const Listening store;
   const pid_t child = ::fork();
   if (child == 0) {
-    auto group = join(local_rank(1, 2, port));
+    ::close(store.socket);
+    auto group = join(local_rank(1, store));
     torch::Tensor values = torch::full({3}, 2.0F);
     const bool fine = group && (*group)->all_reduce(values) && values[0].item<float>() == 3.0F;
     ::kill(::getpid(), fine ? SIGKILL : SIGTERM);
   }
-  auto group = join(local_rank(0, 2, port));
+  auto group = join(local_rank(0, store));
   ASSERT_TRUE(group) << group.error().message();
   torch::Tensor values = torch::full({3}, 1.0F);
   ASSERT_TRUE((*group)->all_reduce(values));

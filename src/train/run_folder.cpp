@@ -1,14 +1,12 @@
 #include "train/run_folder.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/hash.h"
 #include "train/tensor_file.h"
 
@@ -21,16 +19,6 @@ constexpr const char* state_files[] = {"trained.safetensors", "optimizer.safeten
 Result<std::string> sum(const fs::path& path) {
   HOLISAFE_TRY(const MappedFile file, MappedFile::open(path));
   return hex(sha256(file.text()));
-}
-
-Result<void> sync_folder(const fs::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return fail(system_error("cannot write checkpoint", path, errno));
-  const int status = ::fsync(descriptor);
-  const int error = errno;
-  ::close(descriptor);
-  if (status != 0) return fail(system_error("cannot write checkpoint", path, error));
-  return {};
 }
 
 Result<nlohmann::ordered_json> read_json(const fs::path& path) {
@@ -136,26 +124,21 @@ Result<RunState> RunFolder::load(std::int64_t step) const {
 }
 
 Result<void> RunFolder::save(const RunState& state, std::int64_t keep) const {
-  const fs::path place = checkpoints() / fmt::format("step-{}", state.step);
-  const fs::path partial = checkpoints() / fmt::format(".step-{}.partial", state.step);
   std::error_code ignored;
-  HOLISAFE_CHECK(make_folders(checkpoints()));
   for (const auto& entry : fs::directory_iterator(checkpoints(), ignored)) {
+    // Of a process that was killed; the one of this step would go by itself.
     if (entry.path().extension() == ".partial") fs::remove_all(entry.path(), ignored);
   }
-  HOLISAFE_CHECK(make_folders(partial));
-  HOLISAFE_CHECK(write_tensors(partial / state_files[0], state.trained, {}));
-  HOLISAFE_CHECK(write_tensors(partial / state_files[1], state.optimizer, {}));
-  nlohmann::ordered_json json{{"step", state.step}, {"sha256", nlohmann::ordered_json::object()}};
-  for (const char* file : state_files) {
-    HOLISAFE_TRY(json["sha256"][file], sum(partial / file));
-  }
-  HOLISAFE_CHECK(write_file_atomic(partial / "checkpoint.json", json.dump(2) + "\n"));
-  HOLISAFE_CHECK(sync_folder(partial));
-  fs::remove_all(place, ignored);  // a torn one of the same step
-  if (::rename(partial.c_str(), place.c_str()) != 0)
-    return fail(system_error("cannot write checkpoint", place, errno));
-  HOLISAFE_CHECK(sync_folder(checkpoints()));
+  const auto write = [&](const fs::path& folder) -> Result<void> {
+    HOLISAFE_CHECK(write_tensors(folder / state_files[0], state.trained, {}));
+    HOLISAFE_CHECK(write_tensors(folder / state_files[1], state.optimizer, {}));
+    nlohmann::ordered_json json{{"step", state.step}, {"sha256", nlohmann::ordered_json::object()}};
+    for (const char* file : state_files) {
+      HOLISAFE_TRY(json["sha256"][file], sum(folder / file));
+    }
+    return write_file_atomic(folder / "checkpoint.json", json.dump(2) + "\n");
+  };
+  HOLISAFE_CHECK(replace_folder(checkpoints() / fmt::format("step-{}", state.step), write));
   std::int64_t kept = 0;
   for (const std::int64_t step : steps()) {
     if (++kept > keep) fs::remove_all(checkpoints() / fmt::format("step-{}", step), ignored);

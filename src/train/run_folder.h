@@ -6,7 +6,7 @@
 //   RUN/checkpoints/step-N/   trained.safetensors, optimizer.safetensors, checkpoint.json (their SHA-256,
 //   written last)
 //
-// A checkpoint is written beside its place, fsynced and renamed, so that one under its final name is whole
+// A checkpoint appears whole (base/folder.h), so that one under its final name is whole
 // unless the disk lost something; the sums in checkpoint.json find that.
 #pragma once
 

@@ -49,9 +49,14 @@ TEST(SupervisedCrossEntropy, AgreesWithFiniteDifferences) {
 
 TEST(SupervisedCrossEntropy, NoPositionsGiveZeroLossAndZeroGradient) {
   const auto hidden = torch::zeros({0, 4}).requires_grad_();
-  const auto loss = supervised_cross_entropy(hidden, torch::randn({9, 4}), torch::zeros({0}, torch::kLong));
+  const auto weight = torch::randn({9, 4}).requires_grad_();
+  const auto loss = supervised_cross_entropy(hidden, weight, torch::zeros({0}, torch::kLong));
   EXPECT_EQ(loss.item<float>(), 0.0F);
   loss.backward();
+  ASSERT_TRUE(hidden.grad().defined());
+  EXPECT_EQ(hidden.grad().sizes(), hidden.sizes());
+  ASSERT_TRUE(weight.grad().defined());
+  EXPECT_TRUE(torch::equal(weight.grad(), torch::zeros({9, 4})));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "engine/device.h"
 #include "guard/file.h"
 #include "models/registry/registry.h"
+#include "models/trained_beside.h"
 
 namespace holisafe::train {
 namespace {
@@ -56,11 +57,11 @@ Result<LinearLayers> targeted(models::Model& model, const std::vector<std::strin
 
 /// torch.nn.init.kaiming_uniform_(a=sqrt(5)) bounds a matrix [rank, in] by 1/sqrt(in).
 nn::Lora fresh_lora(const nn::Linear& linear, std::int64_t rank, at::Generator& generator) {
-  const auto in = linear.weight.size(1);
+  const auto in = linear.weight.columns();
   const double bound = 1.0 / std::sqrt(static_cast<double>(in));
   nn::Lora lora;
   lora.a = torch::empty({rank, in}, torch::kFloat32).uniform_(-bound, bound, generator);
-  lora.b = torch::zeros({linear.weight.size(0), rank}, torch::kFloat32);
+  lora.b = torch::zeros({linear.weight.rows(), rank}, torch::kFloat32);
   return lora;
 }
 
@@ -110,8 +111,8 @@ Result<void> add_adapter(TrainedModel& trained, const Settings& settings) {
     }
   }
   trained.adapted = true;
-  trained.adapter_config = {settings.lora_rank, settings.lora_alpha, settings.lora_dropout, false,
-                            settings.model.string()};
+  trained.adapter_config = {
+      settings.lora_rank, settings.lora_alpha, settings.lora_dropout, false, settings.model.string(), {}};
   return {};
 }
 
@@ -126,9 +127,8 @@ void unfreeze(TrainedModel& trained, const Settings& settings) {
     const Group group = parameter.part == nn::Part::vision      ? Group::vision
                         : parameter.part == nn::Part::projector ? Group::projector
                                                                 : Group::lora;
-    *parameter.tensor = parameter.tensor->detach().to(torch::kFloat32).clone(torch::MemoryFormat::Contiguous);
-    parameter.tensor->requires_grad_();
-    trained.tensors.push_back({parameter.name, *parameter.tensor, group});
+    parameter.replace(parameter.float_copy().requires_grad_());
+    trained.tensors.push_back({parameter.name, parameter.floats(), group});
     trained.vision_learns = trained.vision_learns || parameter.part != nn::Part::language;
   };
   trained.model->visit(visitor);
@@ -173,9 +173,8 @@ Result<void> add_guard(TrainedModel& trained, const Settings& settings, const ch
   trained.guard->to(trained.model->device());
   nn::Visitor visitor;
   visitor.parameter = [&](const nn::Parameter& parameter) {
-    *parameter.tensor = parameter.tensor->detach().clone();
-    parameter.tensor->requires_grad_();
-    trained.tensors.push_back({parameter.name, *parameter.tensor, Group::guard});
+    parameter.replace(parameter.float_copy().requires_grad_());
+    trained.tensors.push_back({parameter.name, parameter.floats(), Group::guard});
   };
   trained.guard->visit(guard::head_name, visitor);
   return {};
@@ -183,28 +182,38 @@ Result<void> add_guard(TrainedModel& trained, const Settings& settings, const ch
 
 /// Frozen linear weights that the base stores as bfloat16 need no float32 copy under autocast: nothing is
 /// lost.
-void keep_frozen_in_bf16(models::Model& model, const checkpoint::Checkpoint& base) {
+void keep_frozen_in_bf16(models::Model& model) {
   const auto stored_in_bf16 = [&](const std::string& canonical) {
-    const auto view = base.tensors().find(model.file_name(canonical));
-    return view != base.tensors().end() && view->second.dtype == checkpoint::DType::bf16;
+    const auto* view = model.source(canonical);
+    return view != nullptr && view->dtype == checkpoint::DType::bf16;
   };
   nn::Visitor visitor;
   visitor.linear = [&](const std::string& name, nn::Linear& linear, nn::Part) {
-    if (linear.weight.requires_grad() || !stored_in_bf16(name + ".weight")) return;
-    linear.weight = linear.weight.to(torch::kBFloat16);
+    if (linear.weight.learns() || !stored_in_bf16(name + ".weight")) return;
+    linear.weight = linear.weight.floats().to(torch::kBFloat16);
   };
   model.visit(visitor);
+}
+
+/// Whether the adapter to start from stood beside other weights than those here.
+Result<void> compare_with_adapter(TrainedModel& trained, const Settings& settings) {
+  HOLISAFE_TRY(const models::Adapter adapter, models::read_adapter(settings.init_adapter));
+  const std::string guard = trained.guard ? trained.guard->fingerprint() : std::string();
+  HOLISAFE_TRY(auto missing, models::missing_beside(adapter, *trained.model, guard));
+  if (!missing.empty())
+    trained.warnings.push_back(fmt::format("{}: {}", settings.init_adapter.string(), std::move(missing)));
+  return {};
 }
 
 }  // namespace
 
 torch::Tensor TrainedModel::output_weight() const {
   const bool tied = model->decoder().config().tie_embeddings;
-  const std::string wanted = tied ? "language_model.embed_tokens.weight" : "lm_head.weight";
+  const std::string_view wanted = tied ? nn::embedding_name : "lm_head.weight";
   torch::Tensor out;
   nn::Visitor visitor;
   visitor.parameter = [&](const nn::Parameter& parameter) {
-    if (parameter.name == wanted) out = *parameter.tensor;
+    if (parameter.name == wanted) out = parameter.floats();
   };
   model->visit(visitor);
   return out;
@@ -236,7 +245,8 @@ Result<TrainedModel> prepare(const Settings& settings, int local_rank) {
   if (!settings.full && !settings.freeze_language) HOLISAFE_CHECK(add_adapter(trained, settings));
   trained.language_learns = settings.full || trained.adapted;
   if (settings.with_guard) HOLISAFE_CHECK(add_guard(trained, settings, base));
-  if (settings.dtype == "bfloat16") keep_frozen_in_bf16(*trained.model, base);
+  if (!settings.init_adapter.empty()) HOLISAFE_CHECK(compare_with_adapter(trained, settings));
+  if (settings.dtype == "bfloat16") keep_frozen_in_bf16(*trained.model);
   return trained;
 }
 

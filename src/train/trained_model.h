@@ -23,9 +23,10 @@ struct TrainedModel {
   std::unique_ptr<guard::Guard> guard;  ///< null: trained without
   std::vector<TrainedTensor> tensors;   ///< vision, projector, language (adapter or weights), guard
   models::AdapterConfig adapter_config;
-  bool adapted = false;          ///< the language model learns through an adapter
-  bool vision_learns = false;    ///< some tensor of tower or projector does
-  bool language_learns = false;  ///< by adapter or in full
+  bool adapted = false;               ///< the language model learns through an adapter
+  bool vision_learns = false;         ///< some tensor of tower or projector does
+  bool language_learns = false;       ///< by adapter or in full
+  std::vector<std::string> warnings;  ///< an adapter to start from without what was trained beside it
 
   /// What logits are made with: [vocab_size, hidden_size].
   [[nodiscard]] torch::Tensor output_weight() const;

@@ -39,6 +39,9 @@ class Training {
     HOLISAFE_TRY(set_, read_samples(settings_));
     HOLISAFE_TRY(const auto identity, run_identity(settings_, group_.rank().world_size));
     HOLISAFE_TRY(trained_, prepare(settings_, group_.rank().local_rank));
+    if (group_.is_main()) {
+      for (const std::string& warning : trained_.warnings) watch_.warn(warning);
+    }
     plan_order();
     HOLISAFE_CHECK(open_folder(identity));
     ImageCache images(*trained_.model, set_.images, image_cache_budget(group_.rank().world_size));

@@ -23,7 +23,7 @@ namespace holisafe::train {
 struct Watch {
   Progress* progress = nullptr;  ///< steps; may be null
   const StopFlag& stop;          ///< ends the run after the step in progress, with a checkpoint
-  std::function<void(const std::string&)> warn;  ///< torn checkpoints
+  std::function<void(const std::string&)> warn;  ///< torn checkpoints, an adapter's missing parts
 };
 
 /// Trains and writes RUN. Call it in every process of a run. Errors: those of Settings::check, read_samples,

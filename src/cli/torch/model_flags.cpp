@@ -8,7 +8,9 @@ namespace holisafe::cli {
 
 Result<engine::Engine> open_engine(const ModelFlags& flags) {
   if (flags.model.empty()) return fail(ErrorKind::usage, "bad command line", "", "--model is required");
-  return engine::open_engine(flags);
+  HOLISAFE_TRY(auto engine, engine::open_engine(flags));
+  for (const std::string& warning : engine.warnings()) warn(warning);
+  return engine;
 }
 
 void say_hardware(const engine::Engine& engine) { say(fmt::format("holisafe: {}\n", engine.description())); }

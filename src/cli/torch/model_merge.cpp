@@ -21,7 +21,9 @@ void add_model_merge(CLI::App& model) {
   command->add_option("--out", flags->out, "Folder to write")->required();
   on_run(command, [flags] {
     const auto done = engine::merge(*flags);
-    return done ? exit_ok : report(done.error());
+    if (!done) return report(done.error());
+    for (const std::string& warning : *done) warn(warning);
+    return exit_ok;
   });
 }
 

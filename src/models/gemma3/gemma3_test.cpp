@@ -168,7 +168,7 @@ TEST(Gemma3Embedding, IsScaledInTheComputeType) {
     nn::Decoder decoder(config);
     nn::Visitor visitor;
     visitor.parameter = [type = type](const nn::Parameter& weight) {
-      *weight.tensor = at::ones(weight.tensor->sizes(), type);
+      weight.replace(at::ones(weight.sizes(), type));
     };
     decoder.visit(visitor);
     const auto rows = decoder.embed(torch::tensor({1}, torch::kInt64));

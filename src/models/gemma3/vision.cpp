@@ -3,20 +3,13 @@
 #include <utility>
 
 namespace holisafe::models::gemma3 {
-namespace {
-
-torch::Tensor shaped(at::IntArrayRef sizes) {
-  return at::empty(sizes, torch::TensorOptions().device(torch::kMeta).dtype(torch::kFloat32));
-}
-
-}  // namespace
 
 Vision::Vision(const Config& config)
     : tower(config.vision),
       patches_per_side_(config.patches_per_side()),
       pooling_size_(config.pooling_size()),
-      norm_{shaped({config.vision.hidden_size}), config.vision.layer_norm_eps, /*unit_offset=*/true},
-      projection_(shaped({config.vision.hidden_size, config.text.hidden_size})) {}
+      norm_{nn::shaped({config.vision.hidden_size}), config.vision.layer_norm_eps, /*unit_offset=*/true},
+      projection_(nn::shaped({config.vision.hidden_size, config.text.hidden_size})) {}
 
 torch::Tensor Vision::forward(const torch::Tensor& pixels) const {
   const std::int64_t channels = tower.config().hidden_size;

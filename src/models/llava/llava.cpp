@@ -17,11 +17,6 @@ using Tensors = std::map<std::string, checkpoint::TensorView>;
 /// Pixels of one batch through the tower: enough to fill the cores, few enough to keep memory flat.
 constexpr std::int64_t most_pixels = std::int64_t{8} * 336 * 336;
 
-nn::Linear linear(std::int64_t in, std::int64_t out, bool bias) {
-  const auto meta = torch::TensorOptions().device(torch::kMeta).dtype(torch::kFloat32);
-  return {at::empty({out, in}, meta), bias ? at::empty({out}, meta) : torch::Tensor(), std::nullopt};
-}
-
 bool has_tower(const Tensors& tensors) {
   return std::any_of(tensors.begin(), tensors.end(), [](const auto& entry) {
     return checkpoint::canonical_name(entry.first, name_rules()).starts_with("vision_tower.");
@@ -116,10 +111,11 @@ Llava::Llava(const Config& config, ModelInfo info, tokenizer::Tokenizer tokenize
       processor_(std::move(processor)),
       format_(std::move(format)),
       tower_(config.vision),
-      projector_in_(
-          linear(config.vision.hidden_size * static_cast<std::int64_t>(config.feature_layers.size()),
-                 config.text.hidden_size, config.projector_bias)),
-      projector_out_(linear(config.text.hidden_size, config.text.hidden_size, config.projector_bias)) {}
+      projector_in_(nn::Linear::shaped(
+          config.vision.hidden_size * static_cast<std::int64_t>(config.feature_layers.size()),
+          config.text.hidden_size, config.projector_bias)),
+      projector_out_(
+          nn::Linear::shaped(config.text.hidden_size, config.text.hidden_size, config.projector_bias)) {}
 
 Result<std::unique_ptr<Model>> Llava::load(const std::filesystem::path& folder, const LoadOptions& options) {
   HOLISAFE_TRY(const auto main, checkpoint::Checkpoint::open(folder));

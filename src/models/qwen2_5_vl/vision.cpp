@@ -13,13 +13,7 @@ namespace {
 // The tower's norms take no epsilon from the config.
 constexpr double norm_epsilon = 1e-6;
 
-torch::Tensor shaped(at::IntArrayRef sizes) {
-  return at::empty(sizes, torch::TensorOptions().device(torch::kMeta).dtype(torch::kFloat32));
-}
-
-nn::Linear linear(std::int64_t in, std::int64_t out) {
-  return {shaped({out, in}), shaped({out}), std::nullopt};
-}
+nn::Linear linear(std::int64_t in, std::int64_t out) { return nn::Linear::shaped(in, out, true); }
 
 }  // namespace
 
@@ -34,9 +28,9 @@ struct VisionTower::Pass {
 VisionTower::VisionTower(VisionConfig config) : config_(std::move(config)) {
   const VisionConfig& c = config_;
   inverse_frequencies_ = nn::make_rotary(c.head_dim() / 2, c.rope_theta, nullptr)->inverse_frequencies;
-  patch_embed_ = shaped({c.hidden_size, 3, c.temporal_patch_size, c.patch_size, c.patch_size});
+  patch_embed_ = nn::shaped({c.hidden_size, 3, c.temporal_patch_size, c.patch_size, c.patch_size});
   for (std::int64_t i = 0; i < c.depth; ++i) blocks_.push_back(make_block());
-  merger_norm_ = {shaped({c.hidden_size}), norm_epsilon, false};
+  merger_norm_ = {nn::shaped({c.hidden_size}), norm_epsilon, false};
   const std::int64_t merged = c.hidden_size * c.merge_unit();
   merger_in_ = linear(merged, merged);
   merger_out_ = linear(merged, c.out_hidden_size);
@@ -45,8 +39,8 @@ VisionTower::VisionTower(VisionConfig config) : config_(std::move(config)) {
 VisionTower::Block VisionTower::make_block() const {
   const VisionConfig& c = config_;
   Block block;
-  block.norm1 = {shaped({c.hidden_size}), norm_epsilon, false};
-  block.norm2 = {shaped({c.hidden_size}), norm_epsilon, false};
+  block.norm1 = {nn::shaped({c.hidden_size}), norm_epsilon, false};
+  block.norm2 = {nn::shaped({c.hidden_size}), norm_epsilon, false};
   block.qkv = linear(c.hidden_size, 3 * c.hidden_size);
   block.proj = linear(c.hidden_size, c.hidden_size);
   block.mlp = {linear(c.hidden_size, c.intermediate_size), linear(c.hidden_size, c.intermediate_size),

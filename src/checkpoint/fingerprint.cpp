@@ -1,4 +1,4 @@
-#include "runs/fingerprint.h"
+#include "checkpoint/fingerprint.h"
 
 #include <algorithm>
 #include <vector>
@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 
-namespace holisafe::runs {
+namespace holisafe::checkpoint {
 namespace {
 
 constexpr std::size_t whole_up_to = std::size_t{16} << 20U;
@@ -16,21 +16,24 @@ constexpr std::size_t end_bytes = std::size_t{1} << 20U;
 constexpr std::size_t places = 1000;
 constexpr std::size_t place_bytes = 4096;
 
+void add_bytes(std::string_view bytes, Sha256& hash) {
+  hash.update(fmt::format("{}\n", bytes.size()));
+  if (bytes.size() <= whole_up_to) {
+    hash.update(bytes);
+    return;
+  }
+  hash.update(bytes.substr(0, end_bytes));
+  const std::size_t step = (bytes.size() - 2 * end_bytes) / places;
+  for (std::size_t place = 0; place < places; ++place)
+    hash.update(bytes.substr(end_bytes + place * step, place_bytes));
+  hash.update(bytes.substr(bytes.size() - end_bytes));
+}
+
 Result<void> add_file(const std::filesystem::path& path, Sha256& hash) {
   std::error_code code;
   if (std::filesystem::file_size(path, code) == 0 && !code) return {};  // nothing to map
   HOLISAFE_TRY(const MappedFile file, MappedFile::open(path));
-  const std::string_view text = file.text();
-  hash.update(fmt::format("{}\n", text.size()));
-  if (text.size() <= whole_up_to) {
-    hash.update(text);
-    return {};
-  }
-  hash.update(text.substr(0, end_bytes));
-  const std::size_t step = (text.size() - 2 * end_bytes) / places;
-  for (std::size_t place = 0; place < places; ++place)
-    hash.update(text.substr(end_bytes + place * step, place_bytes));
-  hash.update(text.substr(text.size() - end_bytes));
+  add_bytes(file.text(), hash);
   return {};
 }
 
@@ -59,4 +62,13 @@ Result<std::string> fingerprint(const std::filesystem::path& path) {
   return hex(hash.finish());
 }
 
-}  // namespace holisafe::runs
+std::string fingerprint(const std::map<std::string, std::string_view>& parts) {
+  Sha256 hash;
+  for (const auto& [name, bytes] : parts) {
+    hash.update(name + "\n");
+    add_bytes(bytes, hash);
+  }
+  return hex(hash.finish());
+}
+
+}  // namespace holisafe::checkpoint

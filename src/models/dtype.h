@@ -1,0 +1,17 @@
+// LibTorch's names for the element types of checkpoint/dtype.h.
+#pragma once
+
+#include <optional>
+
+#include <torch/types.h>
+
+#include "checkpoint/dtype.h"
+
+namespace holisafe::models {
+
+torch::ScalarType torch_type(checkpoint::DType dtype);
+
+/// Nothing for a type that files cannot hold.
+std::optional<checkpoint::DType> file_dtype(torch::ScalarType type);
+
+}  // namespace holisafe::models
