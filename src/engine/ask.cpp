@@ -1,9 +1,10 @@
 #include "engine/ask.h"
 
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <utility>
 
-#include <nlohmann/json.hpp>
+#include "guard/verdict_json.h"
 
 namespace holisafe::engine {
 namespace {
@@ -40,14 +41,16 @@ Result<Asked> ask(const Engine& engine, const chat::Conversation& conversation, 
   return out;
 }
 
-nlohmann::ordered_json to_json(const Asked& asked, const nlohmann::ordered_json& guard, double load_seconds) {
+nlohmann::ordered_json to_json(const Asked& asked, const guard::Flagging& flagging, double load_seconds) {
+  nlohmann::ordered_json verdict;
+  if (asked.verdict) guard::add_verdict(verdict, *asked.verdict, flagging);
   return {{"answer", asked.answer.text},
           {"finish_reason", name(asked.answer.finish_reason)},
           {"prompt_tokens", asked.prompt_ids.size()},
           {"completion_tokens", asked.answer.completion_ids.size()},
           {"prompt_token_ids", asked.prompt_ids},
           {"completion_token_ids", asked.answer.completion_ids},
-          {"guard", guard},
+          {"guard", verdict},
           {"timings",
            {{"load_seconds", load_seconds},
             {"image_seconds", asked.image_seconds},

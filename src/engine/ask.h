@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "chat/chat.h"
 #include "engine/engine.h"
+#include "guard/flagging.h"
 
 namespace holisafe::engine {
 
@@ -31,7 +32,7 @@ struct Asked {
 Result<Asked> ask(const Engine& engine, const chat::Conversation& conversation, const AskOptions& options);
 
 /// answer, finish_reason, prompt_tokens, completion_tokens, prompt_token_ids, completion_token_ids, guard
-/// (the verdict's JSON, or null), timings.
-nlohmann::ordered_json to_json(const Asked& asked, const nlohmann::ordered_json& guard, double load_seconds);
+/// (the verdict, or null), timings.
+nlohmann::ordered_json to_json(const Asked& asked, const guard::Flagging& flagging, double load_seconds);
 
 }  // namespace holisafe::engine

@@ -52,10 +52,9 @@ Result<void> ask(const Flags& flags) {
     fmt::print("\n");
     return {};
   }
-  nlohmann::ordered_json guard;
-  if (asked.verdict) guard::add_verdict(guard, *asked.verdict, guard::Flagging(flags.threshold));
+  const guard::Flagging flagging(flags.threshold);
   const bool interrupted = asked.answer.finish_reason == engine::FinishReason::interrupted;
-  if (!interrupted) fmt::print("{}", json_line(engine::to_json(asked, guard, load.count())));
+  if (!interrupted) fmt::print("{}", json_line(engine::to_json(asked, flagging, load.count())));
   return {};
 }
 
