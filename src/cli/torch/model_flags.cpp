@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/program.h"
 #include "cli/terminal.h"
 
 namespace holisafe::cli {
