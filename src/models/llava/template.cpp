@@ -83,7 +83,10 @@ class Sections {
     if (layout_ == Layout::original) return turn.text();
     std::string out;
     for (const chat::Part& part : turn.parts) {
-      if (const auto* text = std::get_if<std::string>(&part)) out += (out.empty() ? "" : " ") + *text;
+      const auto* text = std::get_if<std::string>(&part);
+      if (text == nullptr) continue;
+      if (!out.empty()) out += ' ';
+      out += *text;
     }
     return out;
   }
