@@ -305,6 +305,7 @@ Result<store::RunStore::Counts> counts_of(const Run& run) {
   for (const auto* part : run.parts) {
     HOLISAFE_TRY(const auto counts, part->counts());
     out.samples += counts.samples;
+    out.questions += counts.questions;
     out.answered += counts.answered;
     out.filtered += counts.filtered;
     out.unanswered += counts.unanswered;
