@@ -1,14 +1,27 @@
 #!/usr/bin/env bash
-# Configures and builds one preset of CMakePresets.json (release by default); further arguments go to CMake.
+# Configures and builds presets of CMakePresets.json.
+#
+#   tools/build.sh PRESET [CMAKE-ARGUMENT...]             all of it, with the tests
+#   tools/build.sh program [CMAKE-ARGUMENT...]            the preset release: the program alone
+#   TARGETS="a b" tools/build.sh PRESET                   only these targets
 set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=${1:-release}
 shift || true
-# ccache keeps precompiled headers usable only when told that their time stamps do not matter.
+if [ "$preset" = program ]; then
+  preset=release
+  TARGETS=holisafe
+  # In a folder that has the tests already they stay: CMake would sweep out what belongs to none of its targets.
+  [ -e build/CMakeCache.txt ] || set -- -DHOLISAFE_TESTS=OFF "$@"
+else
+  set -- -DHOLISAFE_TESTS=ON "$@"
+fi
+# ccache, where a developer has it, keeps precompiled headers usable only when told that their time stamps do not matter.
 export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
 [ -z "${HOLISAFE_PYTHON:-}" ] || set -- "-DHOLISAFE_PYTHON=$HOLISAFE_PYTHON" "$@"
 # Debian's CMake, whatever else is on the PATH.
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 /usr/bin/cmake --preset "$preset" "$@" >"$log" 2>&1 || { cat "$log" >&2; exit 2; }
-/usr/bin/cmake --build --preset "$preset" --parallel "${JOBS:-$(nproc)}"
+read -ra targets <<<"${TARGETS:-all}"
+/usr/bin/cmake --build --preset "$preset" --parallel "${JOBS:-$(nproc)}" --target "${targets[@]}"

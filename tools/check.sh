@@ -1,18 +1,30 @@
 #!/usr/bin/env bash
-# The checks beside the tests: formatting, the layers without LibTorch under ASan and UBSan, clang-tidy of changed layers.
+# The checks beside the tests: formatting; all layers under ASan and UBSan; what listens, asks and keeps runs under TSan;
+# clang-tidy of changed layers.
 #
 #   tools/check.sh [all]    all: clang-tidy looks at every layer, changed or not
+#
+# LibTorch itself is not instrumented. What is forgiven it, and why, stands in tools/sanitizers/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 step() { echo "check: $* (after ${SECONDS} s)"; }
+jobs=${JOBS:-$(nproc)}
+suppressions=$PWD/tools/sanitizers
 
 step "formatting"
 git ls-files -z '*.cpp' '*.h' | xargs -0 clang-format --dry-run --Werror
 
-step "layers without LibTorch under AddressSanitizer and UndefinedBehaviorSanitizer"
+step "AddressSanitizer and UndefinedBehaviorSanitizer"
 tools/build.sh asan
-ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
-  ctest --preset asan --parallel "${JOBS:-$(nproc)}" --timeout 1200
+ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 LSAN_OPTIONS=suppressions=$suppressions/leaks.txt:print_suppressions=0 \
+  UBSAN_OPTIONS=print_stacktrace=1 ctest --preset asan --parallel "$jobs" --timeout 1200
+
+# Layers with threads or processes beside each other.
+threaded=(base http ask store runs)
+step "ThreadSanitizer:" "${threaded[@]}"
+TARGETS="${threaded[*]/%/_test}" tools/build.sh tsan
+TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
+  ctest --preset tsan --parallel "$jobs" --timeout 1200 -R "^($(IFS='|'; echo "${threaded[*]}"))\."
 
 # Layers that a branch changed; all of them on the main branch, and where what rules every file changed.
 changed_layers() {
@@ -26,7 +38,7 @@ changed_layers() {
 }
 layers=$([ "${1:-}" = all ] && echo . || changed_layers)
 step "clang-tidy:" "${layers//./every layer}"
-python3 - "$layers" <<'PY' | xargs -r -P "${JOBS:-$(nproc)}" -n 1 clang-tidy --quiet -p build-asan
+python3 - "$layers" <<'PY' | xargs -r -P "$jobs" -n 1 clang-tidy --quiet -p build-asan
 import json
 import os
 import sys

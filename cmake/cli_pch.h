@@ -1,0 +1,5 @@
+// Precompiled for the commands: each declares flags (CLI11) and most print JSON.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>

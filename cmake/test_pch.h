@@ -1,0 +1,6 @@
+// Precompiled for the tests of the layers without LibTorch.
+#pragma once
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
