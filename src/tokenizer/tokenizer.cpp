@@ -24,8 +24,7 @@ class Run {
   }
 
   Result<Encoding> encode() {
-    if (!is_utf8(text_))
-      return fail(ErrorKind::invalid_utf8, "cannot encode text", "", "expected UTF-8");
+    if (!is_utf8(text_)) return fail(ErrorKind::invalid_utf8, "cannot encode text", "", "expected UTF-8");
     AlignedText all;
     all.text = text_;
     all.origin.reserve(text_.size());
