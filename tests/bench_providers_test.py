@@ -33,7 +33,7 @@ class Providers(unittest.TestCase):
         cls.data = make_data(root / "data", ROWS, query="Question #{}#: \"what\" \\ \u2026?")
         cls.rows = json.loads((cls.data / "holisafe_bench.json").read_text(encoding="utf-8"))
         server = fake.Server(lambda provider, number: answer(number))
-        done = subprocess.run(cls.arguments("openai", server, root / "run"), capture_output=True, text=True,
+        done = subprocess.run(cls.command(cls.data, "openai", server, root / "run"), capture_output=True, text=True,
                               env=cls.environment())
         server.close()
         assert done.returncode == 0, done.stderr
@@ -48,9 +48,12 @@ class Providers(unittest.TestCase):
     def environment(cls):
         return {**{k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE")}, "HOLISAFE_API_KEY": fake.KEY}
 
-    @classmethod
-    def arguments(cls, provider, server, out, *more):
-        return [PROGRAM, "bench", "run", "--data", str(cls.data), "--api", provider, "--endpoint", server.url, "--api-model", "m",
+    def arguments(self, provider, server, out, *more):
+        return self.command(self.data, provider, server, out, *more)
+
+    @staticmethod
+    def command(data, provider, server, out, *more):
+        return [PROGRAM, "bench", "run", "--data", str(data), "--api", provider, "--endpoint", server.url, "--api-model", "m",
                 "--out", str(out), *map(str, more)]
 
     def server(self, **options):
@@ -73,6 +76,17 @@ class Providers(unittest.TestCase):
     def batches_kept(self, out="run"):
         with sqlite3.connect(self.folder / out / "run.db") as database:
             return [row[0] for row in database.execute("SELECT key FROM key_values WHERE key LIKE 'batch/%'")]
+
+    def kill_when(self, command, ready, limit=60):
+        """Starts a command and kills it as soon as `ready` says so; false if it ended before."""
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environment())
+        end = time.monotonic() + limit
+        while process.poll() is None and not ready() and time.monotonic() < end:
+            time.sleep(0.002)
+        killed = process.poll() is None
+        process.kill()
+        process.wait()
+        return killed
 
     def assert_body(self, provider, body):
         """The question to the letter, greedy, after the system text."""
@@ -143,17 +157,6 @@ class Providers(unittest.TestCase):
         self.run_bench("anthropic", server)
         self.assertEqual(sorted(call[1] for call in server.calls), list(range(1, ROWS, 2)))
         self.assert_same_files()
-
-    def kill_when(self, command, ready, limit=60):
-        """Starts a command and kills it as soon as `ready` says so; false if it ended before."""
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environment())
-        end = time.monotonic() + limit
-        while process.poll() is None and not ready() and time.monotonic() < end:
-            time.sleep(0.002)
-        killed = process.poll() is None
-        process.kill()
-        process.wait()
-        return killed
 
     def test_killed_while_batches_are_under_way(self):
         for provider in PROVIDERS:
