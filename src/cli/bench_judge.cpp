@@ -45,10 +45,9 @@ int show(const runs::JudgeEnd& end, const std::string& folder, bool json) {
     return report(error);
   }
   if (end.interrupted) {
-    report({ErrorKind::interrupted, "interrupted", folder,
-            fmt::format("{} of {} answers judged by {}; the same command goes on from there",
-                        counts.answered - end.left, counts.answered, end.name)});
-    return exit_interrupted;
+    return report({ErrorKind::interrupted, "interrupted", folder,
+                   fmt::format("{} of {} answers judged by {}; the same command goes on from there",
+                               counts.answered - end.left, counts.answered, end.name)});
   }
   for (const auto& scored : end.run.scores) {
     if (scored.score.judge != end.name) continue;

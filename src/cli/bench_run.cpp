@@ -73,10 +73,9 @@ int show(const runs::RunEnd& end, const std::string& folder, bool json) {
     return report(error);
   }
   if (end.interrupted) {
-    report({ErrorKind::interrupted, "interrupted", folder,
-            fmt::format("{} of {} samples done; the same command resumes", counts.questions - counts.open(),
-                        counts.questions)});
-    return exit_interrupted;
+    return report({ErrorKind::interrupted, "interrupted", folder,
+                   fmt::format("{} of {} samples done; the same command resumes",
+                               counts.questions - counts.open(), counts.questions)});
   }
   if (json) {
     for (const auto& score : end.run->scores)
