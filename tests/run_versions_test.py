@@ -230,6 +230,7 @@ class Models(Case):
         for name, seed, guard in (("base", 3, ()), ("safe", 4, ("--guard",))):
             model = self.folder / "models" / name
             self.run_program("model", "synth", "--family", "llava", "--preset", "tiny", "--seed", seed, *guard, "--out", model)
+            shutil.copy(self.folder / "chat_template.jinja", model)
             before = (self.folder / name / "predictions.json").read_text(encoding="utf-8").split("\n")
             with sqlite3.connect(self.folder / name / "run.db") as connection:
                 connection.execute("DELETE FROM predictions WHERE position IN (?, ?)", asked)
