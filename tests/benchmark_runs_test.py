@@ -276,7 +276,7 @@ class Local(Case):
         self.holisafe("bench", "run", "--benchmark", name, "--data", self.data[name], "--model", self.root / "tiny", "--max-new-tokens", 5, "--out", out, *more)
 
     def test_the_same_bytes_each_time(self):
-        self.holisafe("model", "synth", "--family", "qwen2.5-vl", "--preset", "tiny", "--seed", 3, "--guard", "--out", self.root / "tiny")
+        self.holisafe("model", "synth", "--family", "qwen2_5_vl", "--preset", "tiny", "--seed", 3, "--guard", "--out", self.root / "tiny")
         for name in benchmark_data.NAMES:
             with self.subTest(name):
                 whole = self.folder / name

@@ -140,6 +140,19 @@ TEST_F(MmmuFolder, MarksByBothRules) {
   EXPECT_EQ(mark(item(open_row("3.5")).value(), "authors", "x = 3.50").label, "right");
 }
 
+TEST(Table, PublishedFiguresAreInTheOrderOfAScores) {
+  for (const auto* each : all()) {
+    if (each->published->scores == nullptr) continue;
+    const auto count = each->figures->rates.size() + each->figures->means.size();
+    for (const char* judge : {"string", "lmms-eval", "openai:gpt-4o", "local:m"}) {
+      for (const auto& score : each->published->scores(judge))
+        EXPECT_EQ(score.figures.size(), count) << each->name;
+    }
+  }
+  EXPECT_EQ(mmmu().published->scores("lmms-eval").back().figures.front(), 0.363);
+  EXPECT_TRUE(mmmu().published->scores("authors").empty()) << "another rule's figures are no comparison";
+}
+
 TEST(Table, EveryBenchmarkIsWhole) {
   std::vector<std::string> found;
   for (const Benchmark* each : all()) {

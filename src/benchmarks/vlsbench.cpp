@@ -129,6 +129,18 @@ metrics::Figures make_figures() {
   return out;
 }
 
+/// HoliSafe's paper (v1, table 4), judged by GPT-4o as VLSBench's authors do: refuse, warn, safety.
+std::span<const metrics::PublishedScore> published(std::string_view judge) {
+  static const std::vector<metrics::PublishedScore> scores = {
+      {"LLaVA-v1.5-7B", {0.0, 0.066, 0.066}},
+      {"SPA-VL-DPO-7B", {0.026, 0.244, 0.27}},
+      {"VLGuard-7B", {0.023, 0.189, 0.213}},
+      {"SafeLLaVA-7B", {0.305, 0.509, 0.814}},
+  };
+  if (!judge.starts_with("openai:")) return {};
+  return scores;
+}
+
 Benchmark make() {
   static const metrics::Figures figures = make_figures();
   Benchmark out;
@@ -147,7 +159,7 @@ Benchmark make() {
                           mark_by_judge, read_number};
   out.filtered = "refuse";
   out.figures = &figures;
-  out.published = Published{{2241}};
+  out.published = Published{{2241}, published};
   return out;
 }
 
