@@ -116,23 +116,33 @@ class Calibrate(TrainingCase):
         done = subprocess.run([PROGRAM, "guard", "--model", self.base, *flags, "-r", self.root / "held/images"], capture_output=True, text=True, timeout=300)
         return done.returncode, done.stdout, done.stderr
 
-    def test_thresholds_flag_by_class(self):
-        out = self.root / "thresholds.safetensors"
-        thresholds = json.loads(self.calibrate("--out", out, "--json"))["thresholds"]
-        code, text, error = self.judged("--guard", out, "--json", "--thresholds")
+    def check_flags(self, guard, thresholds):
+        code, text, error = self.judged("--guard", guard, "--json", "--thresholds")
         lines = [json.loads(line) for line in text.splitlines()]
         self.assertEqual(len(lines), IMAGES, error)
         for line in lines:
             expected = [name for name, score in line["scores"].items() if name != "safe" and score >= thresholds[name]]
             self.assertEqual((line["flagged"], line["flagged_classes"]), (bool(expected), expected), line["path"])
         self.assertEqual(code, int(any(line["flagged"] for line in lines)))
-        self.assertNotEqual([line["flagged"] for line in lines], [line["scores"]["safe"] <= 0.5 for line in lines], "nothing is shown by this")
+        return lines
+
+    def test_thresholds_flag_by_class(self):
+        out = self.root / "thresholds.safetensors"
+        thresholds = json.loads(self.calibrate("--out", out, "--json"))["thresholds"]
+        lines = self.check_flags(out, thresholds)
+        # One class alone, from the middle of its scores on: every second image.
+        name = max(thresholds, key=lambda each: (each != "safe") * sum(line["scores"][each] for line in lines))
+        middle = float(np.median([line["scores"][name] for line in lines]))
+        alone = {each: middle if each == name else 1.0 for each in thresholds}
+        with safe_open(out, "pt") as file:
+            save_file(load_file(out), self.root / "alone.safetensors", metadata={**file.metadata(), "thresholds": json.dumps(list(alone.values()))})
+        self.assertEqual(sum(line["flagged"] for line in self.check_flags(self.root / "alone.safetensors", alone)), IMAGES // 2)
         # Without the flag all is as it was.
         for line, plain in zip(lines, map(json.loads, self.judged("--guard", out, "--json")[1].splitlines()), strict=True):
             self.assertNotIn("flagged_classes", plain)
             self.assertEqual(plain["flagged"], 1 - plain["scores"]["safe"] >= 0.5)
             self.assertEqual(plain["scores"], line["scores"])
-        code, text, error = self.judged("--guard", out, "--thresholds")
+        text = self.judged("--guard", out, "--thresholds")[1]
         some = next(line for line in lines if line["flagged"])
         self.assertIn("flagged: " + ", ".join(some["flagged_classes"]), text)
 
