@@ -84,7 +84,7 @@ struct RawField {
 /// must be the text of a valid object, such as one of RowFile::row_texts().
 std::vector<RawField> raw_fields(std::string_view json);
 
-/// The string that stands under `key` in a row's text; empty where there is none, or no string.
+/// The string that stands under `key` in a row's text; empty where there is none, no string, or no JSON.
 std::string string_field(std::string_view json, std::string_view key);
 
 }  // namespace holisafe::dataset

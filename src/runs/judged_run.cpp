@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "benchmarks/score_json.h"
+#include "dataset/rows.h"
 #include "metrics/agreement.h"
 #include "runs/example_picker.h"
 #include "runs/prediction_file.h"
@@ -75,7 +76,8 @@ class UnknownValues {
 
   void add(const Item& item) {
     for (std::size_t i = 0; i < groups_.size(); ++i) {
-      if (item.group(groups_[i]->name).empty()) ++counts_[i][string_field(item.json, groups_[i]->name)];
+      if (item.group(groups_[i]->name).empty())
+        ++counts_[i][dataset::string_field(item.json, groups_[i]->name)];
     }
   }
 
@@ -183,7 +185,7 @@ class RightAnswerCounter {
   explicit RightAnswerCounter(const Benchmark& benchmark) : figures_(*benchmark.figures) {}
 
   void add(const Seen& seen, const MarkNumber& mark) {
-    const std::string key = string_field(seen.item.json, answer_key);
+    const std::string key = dataset::string_field(seen.item.json, answer_key);
     if (key.empty()) return;
     ++out_.rows;
     const bool wrong = std::any_of(figures_.rates.begin(), figures_.rates.end(), [&](const auto& rate) {

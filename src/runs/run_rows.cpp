@@ -1,7 +1,6 @@
 #include "runs/run_rows.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include <fmt/format.h>
@@ -46,12 +45,6 @@ Result<std::filesystem::path> images_of(const store::RunStore& store) {
   if (images) return std::filesystem::path(*images);
   return fail(ErrorKind::missing, "run without its images folder", store.folder().string(),
               "expected the folder in run.db, found none");
-}
-
-std::string string_field(std::string_view json, std::string_view key) {
-  const auto row = nlohmann::json::parse(json, nullptr, false);
-  const auto found = row.is_object() ? row.find(key) : row.end();
-  return found != row.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 Result<RunRows> RunRows::open(const Run& run, const std::string& judge) {

@@ -34,10 +34,6 @@ Result<FilterAs> filter_as(const store::RunStore& store);
 /// Folder that a store's images lie in. Errors: missing (a store that does not say).
 Result<std::filesystem::path> images_of(const store::RunStore& store);
 
-/// The string that stands under `key` in a row's JSON text, for fields that the store has no column for;
-/// empty where there is none, no string, or no JSON.
-std::string string_field(std::string_view json, std::string_view key);
-
 /// Merges the parts of a run. One thread at a time; the stores must not be written meanwhile.
 class RunRows {
  public:
