@@ -253,9 +253,9 @@ TEST_P(Engines, AnotherSystemTextIsNotTheSamePrefix) {
 TEST_P(Engines, AGuardOfAnotherSizeNamesBothSizes) {
   guard::GuardInfo info;
   info.hidden_size = 77;
+  info.model_type = open().model().info().model_type;
   auto guard = guard::Guard::random(info, 0.5, 1, 0);
   const auto path = root() / "other.safetensors";
-  folder();
   ASSERT_TRUE(guard::write(guard, path));
   const auto engine = Engine::open({.model = folder(), .guard = path, .adapter = {}, .load = {}});
   ASSERT_FALSE(engine);
