@@ -165,7 +165,7 @@ class Run(TrainingCase):
         self.assertNotIn(key, json.loads((frozen / "adapter/adapter_config.json").read_text()))
         self.assertEqual(self.warnings(self.base, "--adapter", frozen / "adapter"), [])
         # Training goes on from it, and says the same.
-        again = self.train(self.root / "again", *few, "--lora-alpha", 256, "--init-adapter", adapter)
+        again = self.train(self.root / "gone_on", *few, "--lora-alpha", 256, "--init-adapter", adapter)
         self.assertIn(f"holisafe: warning: {adapter}: the adapter was trained together with vision tower, projector, guard", again)
 
     # ---- many processes
