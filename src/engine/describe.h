@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-
 #include <nlohmann/json_fwd.hpp>
 
 #include "base/result.h"
