@@ -69,7 +69,7 @@ class ScriptedAnswerer : public chat::Answerer {
 const OnProgress quiet = [](const AskEnd&) {};
 
 TEST(AskAll, AsksEachPendingQuestionOnceAndKeepsEveryReply) {
-  for (const std::size_t room : {1, 3, 1000}) {
+  for (const std::size_t room : {1U, 3U, 1000U}) {
     MemoryLedger ledger(200);
     ScriptedAnswerer answerer(room);
     answerer.fails = {3, 150};
