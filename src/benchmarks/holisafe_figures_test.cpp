@@ -111,7 +111,7 @@ TEST(ScoreJson, TheGeneralForm) {
   EXPECT_TRUE(found["judge"].is_null());
   EXPECT_EQ(found["primary"], "accuracy");
   EXPECT_EQ(found["metrics"]["accuracy"]["value"], 0.5);
-  EXPECT_EQ(found["groups"]["subject"]["Physics"], json({{"n", 2}, {"accuracy", 0.5}}));
+  EXPECT_EQ(json::parse(found["groups"]["subject"]["Physics"].dump()), json({{"n", 2}, {"accuracy", 0.5}}));
 }
 
 }  // namespace
