@@ -1,5 +1,6 @@
 // Precompiled for the commands: each declares flags (CLI11) and most print JSON.
 #pragma once
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include <fmt/format.h>

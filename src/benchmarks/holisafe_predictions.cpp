@@ -1,6 +1,8 @@
 // Prediction files of HoliSafe-Bench: the benchmark's rows with `prediction`. More is let through than in the
 // data themselves: rows need no image, and those of an unknown type are skipped whatever else they hold.
+#include <array>
 #include <map>
+#include <memory>
 #include <memory_resource>
 #include <unordered_map>
 
@@ -45,13 +47,13 @@ class Reader {
       return {};
     }
     HOLISAFE_CHECK(check_prediction(row));
-    place(*type, subcategory(row));
+    Item& item = item_at(*type, subcategory(row));
     if (!row.image) ++rows_without_image_;
-    item_.cluster = row.image.value_or("");
+    item.cluster = row.image.value_or("");
     warn_of_disagreement(row, *type);
-    if (options_.texts) add_texts(row);
+    if (options_.texts) add_texts(row, item);
     if (row.prediction) answers_[0] = *row.prediction;
-    on_prediction_(item_, std::span(answers_).first(row.prediction ? 1 : 0));
+    on_prediction_(item, std::span(answers_).first(row.prediction ? 1 : 0));
     return {};
   }
 
@@ -109,19 +111,21 @@ class Reader {
     return 0;
   }
 
-  /// Rows of one place often follow each other.
-  void place(Combination type, std::size_t subcategory) {
-    if (!item_.groups.empty() && type == type_ && subcategory == subcategory_) return;
-    item_.groups = groups_of(type, subcategory);
-    type_ = type;
-    subcategory_ = subcategory;
+  /// An item for each place, so that its groups are made once.
+  Item& item_at(Combination type, std::size_t subcategory) {
+    auto& item = items_[static_cast<std::size_t>(type) * taxonomy::class_count + subcategory];
+    if (!item) {
+      item = std::make_unique<Item>();
+      item->groups = groups_of(type, subcategory);
+    }
+    return *item;
   }
 
-  void add_texts(const Row& row) {
-    item_.id = row.id;
-    item_.id_is_string = row.id_is_string;
-    item_.query = row.query.value_or("");
-    item_.parts = {chat::Image{.file = std::string(row.image.value_or("")), .bytes = nullptr}, item_.query};
+  static void add_texts(const Row& row, Item& item) {
+    item.id = row.id;
+    item.id_is_string = row.id_is_string;
+    item.query = row.query.value_or("");
+    item.parts = {chat::Image{.file = std::string(row.image.value_or("")), .bytes = nullptr}, item.query};
   }
 
   void warn_of_disagreement(const Row& row, Combination type) {
@@ -143,9 +147,7 @@ class Reader {
   const PredictionOptions& options_;
   const OnPrediction& on_prediction_;
   PredictionsRead out_;
-  Item item_;
-  Combination type_ = Combination::SSS;
-  std::size_t subcategory_ = 0;
+  std::array<std::unique_ptr<Item>, taxonomy::combination_count * taxonomy::class_count> items_;
   std::array<std::string, 1> answers_;
   std::pmr::monotonic_buffer_resource memory_{std::size_t{256} << 10U};  ///< freed at once, not row by row
   std::pmr::unordered_map<std::string, std::size_t> integer_ids_{&memory_};

@@ -1,5 +1,6 @@
 #include "runs/score_file.h"
 
+#include <array>
 #include <memory_resource>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
@@ -53,7 +54,7 @@ class RowScorer {
 
   void add(const Item& item, std::span<const std::string> answers) {
     const metrics::MarkNumber mark = mark_by_rule(benchmark_, rule_, item, answers);
-    rows_.rows.push_back({rows_.places.number(item.groups), cluster(item.cluster), mark});
+    rows_.rows.push_back({place(item.groups), cluster(item.cluster), mark});
     if (!options_.for_report) return;
     const auto rate = examples_.wants(item.groups, mark);
     if (!rate) return;
@@ -81,6 +82,17 @@ class RowScorer {
   }
 
  private:
+  /// Readers give the groups of a place from the same memory: what was found for it last is looked at first.
+  std::uint32_t place(const metrics::Groups& groups) {
+    auto& [memory, number] =
+        places_[(reinterpret_cast<std::uintptr_t>(groups.data()) >> 6U) % places_.size()];
+    if (memory != groups.data() || rows_.places.all()[number] != groups) {
+      number = rows_.places.number(groups);
+      memory = groups.data();
+    }
+    return number;
+  }
+
   /// Rows without a cluster are clusters of their own.
   std::uint32_t cluster(const std::string& name) {
     if (name.empty()) return clusters_++;
@@ -93,6 +105,7 @@ class RowScorer {
   const Benchmark& benchmark_;
   const benchmarks::Rule& rule_;
   metrics::MarkedRows rows_;
+  std::array<std::pair<const void*, std::uint32_t>, 64> places_{};
   std::pmr::monotonic_buffer_resource memory_{std::size_t{256} << 10U};  ///< freed at once, not row by row
   std::pmr::unordered_map<std::string, std::uint32_t> numbers_{&memory_};
   std::uint32_t clusters_ = 0;
