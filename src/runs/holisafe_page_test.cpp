@@ -1,5 +1,6 @@
 // The page over HoliSafe-Bench with every kind of section, against one made by the program that knew the
-// five combinations by name (testdata/holisafe_page.html); only what guard metrics count has changed since.
+// five combinations by name (tests/fixtures/holisafe_page.html); only what guard metrics count has changed
+// since.
 #include <array>
 #include <random>
 
@@ -111,7 +112,7 @@ TEST(HolisafePage, EverySection) {
   report.sections.push_back(comparison_section("base", "safe", comparison(), std::array{changed}));
   const std::string html = report::page(report);
   ASSERT_TRUE(write_file_atomic(testing::TempDir() + "holisafe_page.html", html));
-  const auto expected = read_file(HOLISAFE_SOURCE_DIR "/src/runs/testdata/holisafe_page.html");
+  const auto expected = read_file(HOLISAFE_SOURCE_DIR "/tests/fixtures/holisafe_page.html");
   ASSERT_TRUE(expected);
   EXPECT_EQ(shown(html), *expected) << "the page is in " << testing::TempDir() << "holisafe_page.html";
 }

@@ -1,6 +1,7 @@
 #include "runs/score_file.h"
 
 #include <array>
+#include <cstdint>
 #include <memory_resource>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
