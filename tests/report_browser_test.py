@@ -84,7 +84,7 @@ class Report(unittest.TestCase):
             files.append(root / f"{name}.json")
             files[-1].write_text(json.dumps(rows))
         cls.report = root / "report.html"
-        done = subprocess.run([score_test.PROGRAM, "bench", "score", *files, "--json", "--allow-missing", "--html", cls.report],
+        done = subprocess.run([score_test.PROGRAM, "bench", "score", *files, "--published", "--json", "--allow-missing", "--html", cls.report],
                               capture_output=True, check=True)
         cls.scores = [json.loads(line) for line in done.stdout.splitlines()]
         cls.page, cls.console = open_in_browser(cls.report, root / "profile")
