@@ -56,6 +56,7 @@ std::optional<DType> parse_computed(std::string_view text) {
 
 std::vector<std::string> computed_words() {
   std::vector<std::string> out;
+  out.reserve(computed.size());
   for (const DType dtype : computed) out.emplace_back(word(dtype));
   return out;
 }

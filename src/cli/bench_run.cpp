@@ -134,12 +134,9 @@ void add_bench_run(CLI::App& bench) {
   CLI::App* command =
       declare(bench, "run", "Ask a model every question of a benchmark; the same command again resumes",
               {"holisafe bench run --data HoliSafe-Bench --model SafeLLaVA-7B --out runs/safe-llava",
-               "holisafe bench run --data HoliSafe-Bench --endpoint http://127.0.0.1:8000/v1 --api-model "
-               "NAME --out runs/name",
-               "holisafe bench run --data HoliSafe-Bench --api anthropic --api-model NAME --batch --out "
-               "runs/name",
-               "holisafe bench run --data HoliSafe-Bench --endpoint URL --api-model NAME --shard 0/4 --out "
-               "runs/name-0",
+               "holisafe bench run --data HoliSafe-Bench --endpoint URL --api-model NAME --out runs/name",
+               "holisafe bench run --data DIR --api anthropic --api-model NAME --batch --out runs/name",
+               "holisafe bench run --data DIR --endpoint URL --api-model NAME --shard 0/4 --out runs/name-0",
                "holisafe bench report runs/name-0 runs/name-1 runs/name-2 runs/name-3"});
   add_data_flags(command, *flags);
   auto& who = flags->answerer.settings;

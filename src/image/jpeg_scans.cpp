@@ -11,13 +11,13 @@ namespace holisafe::image {
 namespace {
 
 /// Each of 64 coefficients in at most 14 passes, the highest bits first (ITU-T T.81, G.1.1.1).
-constexpr std::uint64_t most_scans = 64 * 14;
+constexpr std::uint64_t most_scans = std::uint64_t{64} * 14;
 /// libjpeg-turbo passes a block in about 50 ns even where the scan says nothing of it.
 constexpr std::uint64_t most_visits = 40'000'000;
 /// Encoders pass a block some ten times: the largest pictures may take longer than the bound above.
 constexpr std::uint64_t usual_visits = 16;
 
-constexpr std::uint64_t coefficient_bytes_of_block = 64 * 2;
+constexpr std::uint64_t coefficient_bytes_of_block = std::uint64_t{64} * 2;
 /// RGB, and coefficients of a picture whose colours have half its width and height.
 constexpr std::uint64_t bytes_of_pixel = 3 + 3;
 /// What small pictures may take however few pixels are allowed.

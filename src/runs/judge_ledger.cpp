@@ -51,6 +51,7 @@ Result<std::unique_ptr<JudgeLedger>> JudgeLedger::open(store::RunStore& store, s
 Result<std::vector<ask::Pending>> JudgeLedger::pending_after(chat::Key key, std::size_t most) {
   HOLISAFE_TRY(const auto rows, store_.unjudged_after(judge_, keys_.kept(key), most));
   std::vector<ask::Pending> out;
+  out.reserve(rows.size());
   for (const store::Row& row : rows) out.emplace_back(keys_.asked(row.key()), question(row));
   return out;
 }

@@ -25,6 +25,7 @@ Result<const benchmarks::Rule*> rule_of(const ScoreOptions& options) {
   const Benchmark& benchmark = *options.benchmark;
   const auto names = [](const std::vector<benchmarks::Rule>& rules) {
     std::vector<std::string_view> out;
+    out.reserve(rules.size());
     for (const auto& rule : rules) out.push_back(rule.name);
     return fmt::format("{}", fmt::join(out, ", "));
   };
