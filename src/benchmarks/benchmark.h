@@ -147,7 +147,7 @@ struct Benchmark {
   std::string_view default_split;        ///< empty where there is one
   std::string_view rows_are = "rows";    ///< what its rows are called: "pairs", "rows"
   /// Opens what `data` names: the benchmark's folder, or its file; a prediction file, which has the same
-  /// rows, too. Errors: not_found, malformed, unexpected (another set's folder).
+  /// rows, too. Errors: not_found (another set's folder as well: its file is not there), malformed.
   Result<std::unique_ptr<Rows>> (*open)(const std::filesystem::path& data) = nullptr;
   /// Reads everything and names every problem at once; calls `on_item`, if there is one, with each sound row.
   /// Errors: what keeps the file from being read at all.
