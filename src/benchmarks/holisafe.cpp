@@ -1,5 +1,7 @@
 #include "benchmarks/holisafe.h"
 
+#include <nlohmann/json.hpp>
+
 #include <fmt/format.h>
 
 #include "benchmarks/holisafe_figures.h"

@@ -1,5 +1,7 @@
 #include "benchmarks/holisafe_statistics.h"
 
+#include <nlohmann/json.hpp>
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 #include "benchmarks/holisafe.h"
 
+#include <nlohmann/json.hpp>
 #include <fstream>
 
 #include <fmt/format.h>

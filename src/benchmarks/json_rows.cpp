@@ -1,5 +1,7 @@
 #include "benchmarks/json_rows.h"
 
+#include <nlohmann/json.hpp>
+
 #include <fmt/format.h>
 
 #include "dataset/json_fault.h"

@@ -1,5 +1,6 @@
 // MMMU (arXiv 2311.16502): college-level questions with up to seven images named in their text. Rows as JSON,
 // `data.json` or a file of lines, beside the images.
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <array>
 

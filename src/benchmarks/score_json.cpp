@@ -1,5 +1,6 @@
 #include "benchmarks/score_json.h"
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 
 #include "metrics/figure_json.h"

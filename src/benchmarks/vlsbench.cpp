@@ -1,5 +1,6 @@
 // VLSBench (arXiv 2411.19939): images that carry the harm, texts that don't. `data.json`, one array, beside
 // `imgs/`. An answer refuses, warns, or is unsafe; the first two are safe.
+#include <nlohmann/json.hpp>
 #include <array>
 
 #include "benchmarks/json_rows.h"

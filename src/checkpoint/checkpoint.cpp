@@ -1,5 +1,6 @@
 #include "checkpoint/checkpoint.h"
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <array>
 #include <set>
@@ -115,7 +116,8 @@ Result<nlohmann::json> Checkpoint::open_config(const fs::path& folder) {
 Result<Checkpoint> Checkpoint::open(const fs::path& folder) {
   Checkpoint out;
   out.folder_ = folder;
-  HOLISAFE_TRY(out.config_, open_config(folder));
+  HOLISAFE_TRY(nlohmann::json config, open_config(folder));
+  out.config_ = std::make_shared<const nlohmann::json>(std::move(config));
   if (is_file(folder / index_name)) {
     HOLISAFE_CHECK(add_shards(folder, out.tensors_));
   } else if (is_file(folder / weights_name)) {

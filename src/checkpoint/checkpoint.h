@@ -8,7 +8,8 @@
 
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,14 +37,14 @@ class Checkpoint {
   static Result<nlohmann::json> open_config(const std::filesystem::path& folder);
 
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
-  [[nodiscard]] const nlohmann::json& config() const { return config_; }
+  [[nodiscard]] const nlohmann::json& config() const { return *config_; }
   [[nodiscard]] const std::map<std::string, TensorView>& tensors() const { return tensors_; }
   /// Bytes of all tensors.
   [[nodiscard]] std::uint64_t weight_bytes() const;
 
  private:
   std::filesystem::path folder_;
-  nlohmann::json config_;
+  std::shared_ptr<const nlohmann::json> config_;
   std::map<std::string, TensorView> tensors_;
 };
 

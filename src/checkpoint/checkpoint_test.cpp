@@ -1,5 +1,6 @@
 #include "checkpoint/checkpoint.h"
 
+#include <nlohmann/json.hpp>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>

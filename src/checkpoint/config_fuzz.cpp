@@ -1,3 +1,4 @@
+#include <nlohmann/json.hpp>
 #include <cstdint>
 #include <cstdlib>
 #include <string>

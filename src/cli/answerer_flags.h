@@ -1,10 +1,13 @@
 // The flags of every command that asks a model: who answers, and how an endpoint is asked.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
 #include "runs/answerers.h"
+
+namespace CLI {
+class App;
+}
 
 namespace holisafe::cli {
 

@@ -1,7 +1,9 @@
 // Every command of the program: one function a file, called once by flag_table() in the order of help.
 #pragma once
 
-#include <CLI/CLI.hpp>
+namespace CLI {
+class App;
+}
 
 namespace holisafe::cli {
 

@@ -1,9 +1,11 @@
 // The flags that say how a checkpoint is read: of commands that run a model and of `train`.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include "chat/local_model.h"
+
+namespace CLI {
+class App;
+}
 
 namespace holisafe::cli {
 

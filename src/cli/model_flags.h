@@ -1,9 +1,11 @@
 // The flags of every command that runs a local model.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include "chat/local_model.h"
+
+namespace CLI {
+class App;
+}
 
 namespace holisafe::cli {
 

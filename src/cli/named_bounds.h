@@ -1,10 +1,13 @@
 // Bounds on figures by their name: --fail NAME=FRACTION.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <utility>
 #include <vector>
+
+namespace CLI {
+class App;
+}
 
 namespace holisafe::cli {
 

@@ -3,12 +3,15 @@
 // that says what is missing.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 
 #include "base/result.h"
 #include "chat/local_model.h"
+
+namespace CLI {
+class App;
+}
 
 namespace holisafe::cli {
 

@@ -1,5 +1,6 @@
 #include "guard/file.h"
 
+#include <nlohmann/json.hpp>
 #include <charconv>
 #include <cmath>
 #include <map>

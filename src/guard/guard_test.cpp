@@ -1,5 +1,6 @@
 #include "guard/guard.h"
 
+#include <nlohmann/json.hpp>
 #include <filesystem>
 #include <map>
 #include <string>

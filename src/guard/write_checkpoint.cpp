@@ -1,5 +1,6 @@
 #include "guard/write_checkpoint.h"
 
+#include <nlohmann/json.hpp>
 #include <map>
 #include <string>
 #include <utility>

@@ -1,5 +1,7 @@
 #include "metrics/figure_json.h"
 
+#include <nlohmann/json.hpp>
+
 namespace holisafe::metrics {
 
 using Json = nlohmann::ordered_json;

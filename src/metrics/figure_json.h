@@ -1,7 +1,7 @@
 // Figures as JSON.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 
 #include "metrics/agreement.h"

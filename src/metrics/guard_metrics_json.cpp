@@ -1,5 +1,6 @@
 #include "metrics/guard_metrics_json.h"
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "taxonomy/taxonomy.h"

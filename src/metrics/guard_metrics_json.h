@@ -1,7 +1,7 @@
 // A guard's metrics as the command line prints them.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "metrics/guard_metrics.h"
 

@@ -1,5 +1,6 @@
 #include "models/adapter.h"
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <cmath>
 #include <optional>

@@ -1,5 +1,6 @@
 #include "models/config_fields.h"
 
+#include <nlohmann/json.hpp>
 #include <array>
 #include <cmath>
 #include <utility>

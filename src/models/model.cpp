@@ -1,5 +1,6 @@
 #include "models/model.h"
 
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <utility>
 

@@ -1,5 +1,7 @@
 #include "models/side_files.h"
 
+#include <nlohmann/json.hpp>
+
 #include "checkpoint/checkpoint.h"
 
 namespace holisafe::models {

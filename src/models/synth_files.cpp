@@ -1,5 +1,6 @@
 #include "models/synth_files.h"
 
+#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 #include <utility>

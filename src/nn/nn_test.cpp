@@ -1,4 +1,5 @@
 // The modules against plain formulas, and two paths to one answer.
+#include <nlohmann/json.hpp>
 #include <cmath>
 #include <numbers>
 #include <vector>

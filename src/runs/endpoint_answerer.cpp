@@ -1,6 +1,7 @@
 // The answerer behind a provider's API.
 #include "ask/endpoint_answerer.h"
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <utility>
 

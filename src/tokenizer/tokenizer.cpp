@@ -1,5 +1,6 @@
 #include "tokenizer/tokenizer.h"
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <utility>
 

@@ -1,5 +1,6 @@
 #include "train/identity.h"
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/hash.h"

@@ -1,7 +1,7 @@
 // What makes a run this run: written as run.json, and compared by --resume.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "base/result.h"
 #include "train/settings.h"

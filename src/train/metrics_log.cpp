@@ -1,5 +1,6 @@
 #include "train/metrics_log.h"
 
+#include <nlohmann/json.hpp>
 #include <cerrno>
 #include <utility>
 

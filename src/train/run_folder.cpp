@@ -1,5 +1,6 @@
 #include "train/run_folder.h"
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <charconv>
 

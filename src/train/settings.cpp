@@ -1,5 +1,6 @@
 #include "train/settings.h"
 
+#include <nlohmann/json.hpp>
 #include <charconv>
 #include <sstream>
 

@@ -1,5 +1,6 @@
 #include "train/trained_model.h"
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <cmath>
 #include <map>

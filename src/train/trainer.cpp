@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 
+#include <nlohmann/json.hpp>
 #include <chrono>
 #include <cmath>
 #include <new>

@@ -1,7 +1,9 @@
 // The commands of the LibTorch module: one function a file, called once in the order of help.
 #pragma once
 
-#include <CLI/CLI.hpp>
+namespace CLI {
+class App;
+}
 
 namespace holisafe::cli {
 

@@ -1,10 +1,13 @@
 // A command's flags from a TOML file: keys are the flags' names.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
 #include "base/result.h"
+
+namespace CLI {
+class App;
+}
 
 namespace holisafe::cli {
 

@@ -1,7 +1,6 @@
 // The flags of commands that give a model one prompt.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +8,10 @@
 #include "base/result.h"
 #include "chat/chat.h"
 #include "image/image.h"
+
+namespace CLI {
+class App;
+}
 
 namespace holisafe::cli {
 

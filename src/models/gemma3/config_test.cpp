@@ -1,5 +1,6 @@
 #include "models/gemma3/config.h"
 
+#include <nlohmann/json.hpp>
 #include <cmath>
 
 #include <gmock/gmock.h>

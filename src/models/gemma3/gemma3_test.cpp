@@ -1,5 +1,6 @@
 #include "models/gemma3/gemma3.h"
 
+#include <nlohmann/json.hpp>
 #include <cmath>
 #include <cstdlib>
 

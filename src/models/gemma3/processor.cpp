@@ -1,5 +1,6 @@
 #include "models/gemma3/processor.h"
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <cmath>
 

@@ -1,5 +1,7 @@
 #include "models/gemma3/processor.h"
 
+#include <nlohmann/json.hpp>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

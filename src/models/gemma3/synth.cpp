@@ -1,5 +1,6 @@
 #include "models/gemma3/synth.h"
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <cstdint>
 

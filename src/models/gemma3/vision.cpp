@@ -1,5 +1,6 @@
 #include "models/gemma3/vision.h"
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
 namespace holisafe::models::gemma3 {

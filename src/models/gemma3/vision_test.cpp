@@ -1,5 +1,6 @@
 #include "models/gemma3/vision.h"
 
+#include <nlohmann/json.hpp>
 #include <map>
 #include <numeric>
 

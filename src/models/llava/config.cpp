@@ -1,5 +1,6 @@
 #include "models/llava/config.h"
 
+#include <nlohmann/json.hpp>
 #include <array>
 #include <cmath>
 #include <string_view>

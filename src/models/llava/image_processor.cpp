@@ -1,5 +1,6 @@
 #include "models/llava/image_processor.h"
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <cmath>
 

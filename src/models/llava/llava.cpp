@@ -1,5 +1,6 @@
 #include "models/llava/llava.h"
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <utility>
 

@@ -1,6 +1,7 @@
 // Names, configs, templates and preprocessing of LLaVA, without weights of real size.
 #include "models/llava/llava.h"
 
+#include <nlohmann/json.hpp>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>

@@ -1,5 +1,6 @@
 #include "models/llava/synth.h"
 
+#include <nlohmann/json.hpp>
 #include <array>
 #include <utility>
 

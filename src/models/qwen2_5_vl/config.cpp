@@ -1,5 +1,6 @@
 #include "models/qwen2_5_vl/config.h"
 
+#include <nlohmann/json.hpp>
 #include <cmath>
 #include <numeric>
 

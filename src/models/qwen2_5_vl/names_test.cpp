@@ -1,6 +1,8 @@
 // Every tensor of the released sizes by name and shape, without weights.
 #include "models/qwen2_5_vl/names.h"
 
+#include <nlohmann/json.hpp>
+
 #include <gtest/gtest.h>
 
 #include "models/qwen2_5_vl/config.h"

@@ -1,5 +1,7 @@
 #include "models/qwen2_5_vl/positions.h"
 
+#include <nlohmann/json.hpp>
+
 #include <gtest/gtest.h>
 
 #include "models/qwen2_5_vl/reference_file.h"

@@ -1,5 +1,6 @@
 #include "models/qwen2_5_vl/qwen2_5_vl.h"
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 

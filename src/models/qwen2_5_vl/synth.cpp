@@ -1,4 +1,5 @@
 // Random checkpoints in the layout of the released files: flat config.json, `model.…` beside `visual.…`.
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <array>
 

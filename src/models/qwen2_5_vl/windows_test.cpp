@@ -1,5 +1,6 @@
 #include "models/qwen2_5_vl/windows.h"
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 #include "models/registry/registry.h"
 
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
