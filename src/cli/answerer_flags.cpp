@@ -1,5 +1,6 @@
 #include "cli/answerer_flags.h"
 
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <utility>
 

@@ -1,5 +1,7 @@
 #include "cli/layout_flags.h"
 
+#include <CLI/CLI.hpp>
+
 namespace holisafe::cli {
 
 void add_layout_flags(CLI::App* command, chat::ModelSettings& flags) {

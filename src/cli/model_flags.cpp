@@ -1,5 +1,7 @@
 #include "cli/model_flags.h"
 
+#include <CLI/CLI.hpp>
+
 #include "checkpoint/dtype.h"
 #include "cli/layout_flags.h"
 

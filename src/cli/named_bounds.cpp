@@ -1,5 +1,6 @@
 #include "cli/named_bounds.h"
 
+#include <CLI/CLI.hpp>
 #include <charconv>
 #include <optional>
 
