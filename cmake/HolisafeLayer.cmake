@@ -39,8 +39,6 @@ endif()
 # For layers marked QUICK and tests: inlining fmt, nlohmann-json, CLI11 and gtest is half of -O3's time to compile.
 add_library(holisafe_quick_to_build INTERFACE)
 target_compile_options(holisafe_quick_to_build INTERFACE $<$<CONFIG:Release>:-O1>)
-# With its headers precompiled GCC 12 also warns of endless copies inside std::string's operator+ (GCC bug 105329).
-target_compile_options(holisafe_quick_to_build INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds -Wno-stringop-overflow>)
 
 find_package(PkgConfig REQUIRED)
 if(HOLISAFE_TESTS)
@@ -144,6 +142,8 @@ function(holisafe_precompiled target name)
     target_compile_options(${header} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
   endif()
   target_precompile_headers(${target} REUSE_FROM ${header})
-  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess> -fPIC)
+  # With its headers precompiled GCC 12 also warns of endless copies inside std::string's operator+ (GCC bug 105329).
+  target_compile_options(${target} PRIVATE -fPIC
+                         $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess -Wno-array-bounds -Wno-stringop-overflow>)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
 endfunction()
