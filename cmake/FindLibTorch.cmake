@@ -28,7 +28,7 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
     IMPORTED_LOCATION "${LibTorch_torch_cpu_LIBRARY}"
     INTERFACE_INCLUDE_DIRECTORIES "${_root}/include;${_root}/include/torch/csrc/api/include"
     INTERFACE_LINK_OPTIONS "LINKER:--allow-shlib-undefined"  # those of a CUDA build are resolved by the wheel at run time
-    INTERFACE_COMPILE_DEFINITIONS "_GLIBCXX_USE_CXX11_ABI=1;FMT_HEADER_ONLY=1"  # the wheel brings headers of its own fmt
+    INTERFACE_COMPILE_DEFINITIONS "_GLIBCXX_USE_CXX11_ABI=1;FMT_HEADER_ONLY=1;AT_PER_OPERATOR_HEADERS"  # the wheel brings headers of its own fmt
     INTERFACE_LINK_LIBRARIES "${LibTorch_c10_LIBRARY};Threads::Threads")
   set(LibTorch_ROOT_DIR "${_root}")
 

@@ -107,7 +107,6 @@ function(holisafe_layer name)
     target_compile_definitions(${name}_test PRIVATE HOLISAFE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     if(arg_TORCH)
       holisafe_precompiled(${name}_test torch LibTorch::cpu fmt::fmt)
-      holisafe_unity(${name}_test)
     else()
       holisafe_precompiled(${name}_test test fmt::fmt nlohmann_json::nlohmann_json GTest::gmock)
     endif()
@@ -115,17 +114,17 @@ function(holisafe_layer name)
   endif()
 endfunction()
 
-# holisafe_unity(TARGET): with HOLISAFE_UNITY its files are compiled eight at a time. What LibTorch's headers cost Clang and clang-tidy is
-# then paid once for the eight; whoever works on one file is better off without.
+# holisafe_unity(TARGET): with HOLISAFE_UNITY its files are compiled four at a time. What LibTorch's headers cost Clang and clang-tidy is
+# then paid once for the four; whoever works on one file is better off without.
 function(holisafe_unity target)
   if(HOLISAFE_UNITY)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 4)
   endif()
 endfunction()
 
 # holisafe_precompiled(TARGET NAME LIBRARY...)
 #
-# The target shares the precompiled header cmake/NAME_pch.h, which includes headers of LIBRARY... alone, none of our own: a file says
+# The target shares the precompiled header cmake/NAME_pch.h, which includes headers of LIBRARY... alone, none of our own but nn/tensor.h: a file says
 # itself what it includes, and a change of ours rebuilds what it concerns. The header is built once, by the target
 # holisafe_NAME_header. Programs are compiled as position-independent as libraries, so that it fits them too.
 function(holisafe_precompiled target name)
@@ -137,6 +136,9 @@ function(holisafe_precompiled target name)
     endif()
     add_library(${header} OBJECT "${source}")
     target_link_libraries(${header} PRIVATE holisafe_options ${ARGN})
+    if(name STREQUAL "torch")
+      target_include_directories(${header} PRIVATE "${PROJECT_SOURCE_DIR}/src")  # nn/tensor.h: a list of LibTorch's headers
+    endif()
     target_precompile_headers(${header} PRIVATE "${PROJECT_SOURCE_DIR}/cmake/${name}_pch.h")
     # For ccache, which cannot look into a precompiled header that g++ has put into its output.
     target_compile_options(${header} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)

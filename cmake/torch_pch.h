@@ -1,8 +1,15 @@
-// Precompiled for every target that uses LibTorch. Narrow on purpose: tensors, autograd, not torch/torch.h.
+// Precompiled for every target that uses LibTorch.
 #pragma once
-#include <ATen/ATen.h>
+#include <array>
+#include <filesystem>
+#include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
-#include <torch/csrc/autograd/variable.h>
-#include <torch/types.h>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
 
 #include <fmt/format.h>
+
+#include "nn/tensor.h"

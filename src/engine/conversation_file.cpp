@@ -10,16 +10,13 @@
 
 namespace holisafe::engine {
 namespace {
-
-using Json = nlohmann::json;
-
 /// One message being read; errors name it.
 class Message {
  public:
-  Message(const Json& value, std::string where, std::filesystem::path folder)
+  Message(const nlohmann::json& value, std::string where, std::filesystem::path folder)
       : value_(value), where_(std::move(where)), folder_(std::move(folder)) {}
 
-  [[nodiscard]] Result<std::string> text(const Json& of, const char* key) const {
+  [[nodiscard]] Result<std::string> text(const nlohmann::json& of, const char* key) const {
     if (!of.is_object()) return wrong("", "an object", of);
     const auto found = of.find(key);
     if (found == of.end())
@@ -40,7 +37,7 @@ class Message {
       return out;
     }
     if (!content->is_array()) return wrong("content", "a string or a list", *content);
-    for (const Json& each : *content) {
+    for (const nlohmann::json& each : *content) {
       HOLISAFE_TRY(const std::string type, text(each, "type"));
       if (type == "text") {
         HOLISAFE_TRY(auto words, text(each, "text"));
@@ -62,13 +59,14 @@ class Message {
   }
 
  private:
-  [[nodiscard]] tl::unexpected<Error> wrong(const char* key, const char* expected, const Json& found) const {
+  [[nodiscard]] tl::unexpected<Error> wrong(const char* key, const char* expected,
+                                            const nlohmann::json& found) const {
     return fail(
         ErrorKind::wrong_type, "cannot read conversation", where_,
         fmt::format("{}{}expected {}, found {}", key, *key == '\0' ? "" : ": ", expected, found.type_name()));
   }
 
-  const Json& value_;
+  const nlohmann::json& value_;
   std::string where_;
   std::filesystem::path folder_;
 };
@@ -76,7 +74,7 @@ class Message {
 }  // namespace
 
 Result<chat::Conversation> read_conversation(const std::filesystem::path& file) {
-  HOLISAFE_TRY(const Json document, checkpoint::read_json(file));
+  HOLISAFE_TRY(const nlohmann::json document, checkpoint::read_json(file));
   if (!document.is_array())
     return fail(ErrorKind::wrong_type, "cannot read conversation", file.string(),
                 fmt::format("expected a list of messages, found {}", document.type_name()));

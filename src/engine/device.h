@@ -3,9 +3,8 @@
 
 #include <string>
 
-#include <torch/types.h>
-
 #include "base/result.h"
+#include "nn/tensor.h"
 
 namespace holisafe::engine {
 

@@ -19,8 +19,6 @@
 #include <string>
 #include <vector>
 
-#include <torch/types.h>
-
 #include "base/result.h"
 #include "chat/chat.h"
 #include "chat/local_model.h"
@@ -28,6 +26,7 @@
 #include "image/image.h"
 #include "models/model.h"
 #include "nn/kv_cache.h"
+#include "nn/tensor.h"
 
 namespace holisafe::engine {
 

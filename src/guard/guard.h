@@ -13,11 +13,10 @@
 #include <string>
 #include <vector>
 
-#include <torch/types.h>
-
 #include "base/result.h"
 #include "models/model.h"
 #include "nn/linear.h"
+#include "nn/tensor.h"
 #include "taxonomy/verdict.h"
 
 namespace holisafe::guard {

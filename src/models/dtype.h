@@ -3,9 +3,8 @@
 
 #include <optional>
 
-#include <torch/types.h>
-
 #include "checkpoint/dtype.h"
+#include "nn/tensor.h"
 
 namespace holisafe::models {
 

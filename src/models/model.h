@@ -12,13 +12,12 @@
 #include <string>
 #include <vector>
 
-#include <torch/types.h>
-
 #include "base/result.h"
 #include "chat/chat.h"
 #include "checkpoint/match.h"
 #include "image/image.h"
 #include "nn/decoder.h"
+#include "nn/tensor.h"
 #include "tokenizer/tokenizer.h"
 
 namespace holisafe::models {

@@ -4,11 +4,10 @@
 
 #include <array>
 
-#include <torch/types.h>
-
 #include "image/image.h"
 #include "image/resize.h"
 #include "models/config_fields.h"
+#include "nn/tensor.h"
 
 namespace holisafe::models {
 

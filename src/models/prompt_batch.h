@@ -7,9 +7,8 @@
 #include <cstdint>
 #include <span>
 
-#include <torch/types.h>
-
 #include "models/model.h"
+#include "nn/tensor.h"
 
 namespace holisafe::models {
 

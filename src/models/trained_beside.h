@@ -7,11 +7,10 @@
 #include <string>
 #include <vector>
 
-#include <torch/types.h>
-
 #include "base/result.h"
 #include "models/adapter.h"
 #include "models/model.h"
+#include "nn/tensor.h"
 
 namespace holisafe::models {
 

@@ -1,7 +1,7 @@
 // Scaled dot-product attention over grouped heads.
 #pragma once
 
-#include <torch/types.h>
+#include "nn/tensor.h"
 
 namespace holisafe::nn {
 

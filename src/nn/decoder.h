@@ -12,8 +12,6 @@
 #include <string_view>
 #include <vector>
 
-#include <torch/types.h>
-
 #include "nn/attention.h"
 #include "nn/kv_cache.h"
 #include "nn/layer_hook.h"
@@ -21,6 +19,7 @@
 #include "nn/mlp.h"
 #include "nn/norm.h"
 #include "nn/rotary.h"
+#include "nn/tensor.h"
 
 namespace holisafe::nn {
 

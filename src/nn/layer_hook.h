@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include <torch/types.h>
+#include "nn/tensor.h"
 
 namespace holisafe::nn {
 

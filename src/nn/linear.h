@@ -4,10 +4,9 @@
 #include <optional>
 #include <string>
 
-#include <torch/types.h>
-
 #include "nn/matrix.h"
 #include "nn/parameters.h"
+#include "nn/tensor.h"
 
 namespace holisafe::nn {
 

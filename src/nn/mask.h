@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include <torch/types.h>
+#include "nn/tensor.h"
 
 namespace holisafe::nn {
 

@@ -10,9 +10,8 @@
 
 #include <cstdint>
 
-#include <torch/types.h>
-
 #include "nn/stored_matrix.h"
+#include "nn/tensor.h"
 
 namespace holisafe::nn {
 

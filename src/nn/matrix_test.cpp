@@ -8,9 +8,9 @@
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
-#include <torch/types.h>
 
 #include "nn/linear.h"
+#include "nn/tensor.h"
 
 namespace holisafe::nn {
 namespace {

@@ -3,10 +3,9 @@
 
 #include <string>
 
-#include <torch/types.h>
-
 #include "base/result.h"
 #include "nn/linear.h"
+#include "nn/tensor.h"
 
 namespace holisafe::nn {
 

@@ -1,12 +1,11 @@
 // The modules against plain formulas, and two paths to one answer.
-#include <nlohmann/json.hpp>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <numbers>
 #include <vector>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <torch/types.h>
 
 #include "nn/attention.h"
 #include "nn/decoder.h"
@@ -16,6 +15,7 @@
 #include "nn/mlp.h"
 #include "nn/norm.h"
 #include "nn/rotary.h"
+#include "nn/tensor.h"
 #include "nn/vision_encoder.h"
 
 namespace holisafe::nn {

@@ -3,9 +3,8 @@
 
 #include <string>
 
-#include <torch/types.h>
-
 #include "nn/parameters.h"
+#include "nn/tensor.h"
 
 namespace holisafe::nn {
 

@@ -7,9 +7,8 @@
 #include <variant>
 #include <vector>
 
-#include <torch/types.h>
-
 #include "nn/matrix.h"
+#include "nn/tensor.h"
 
 namespace holisafe::nn {
 

@@ -7,9 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include <torch/types.h>
-
 #include "base/result.h"
+#include "nn/tensor.h"
 
 namespace holisafe::nn {
 

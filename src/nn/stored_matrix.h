@@ -3,7 +3,7 @@
 // waits for. nn/matrix.h chooses among them.
 #pragma once
 
-#include <torch/types.h>
+#include "nn/tensor.h"
 
 namespace holisafe::nn {
 

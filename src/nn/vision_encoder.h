@@ -11,12 +11,11 @@
 #include <string>
 #include <vector>
 
-#include <torch/types.h>
-
 #include "nn/layer_hook.h"
 #include "nn/linear.h"
 #include "nn/mlp.h"
 #include "nn/norm.h"
+#include "nn/tensor.h"
 
 namespace holisafe::nn {
 

@@ -4,7 +4,7 @@
 
 #include <functional>
 
-#include <torch/types.h>
+#include "nn/tensor.h"
 
 namespace holisafe::train {
 

@@ -1,7 +1,9 @@
 #include "train/activation_checkpoint.h"
 
+#include <ATen/Context.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+
+#include "nn/tensor.h"
 
 namespace holisafe::train {
 namespace {

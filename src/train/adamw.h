@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <torch/types.h>
+#include "nn/tensor.h"
 
 namespace holisafe::train {
 

@@ -1,7 +1,8 @@
 #include "train/adamw.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+
+#include "nn/tensor.h"
 
 namespace holisafe::train {
 namespace {

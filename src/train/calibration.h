@@ -3,9 +3,8 @@
 
 #include <vector>
 
-#include <torch/types.h>
-
 #include "base/result.h"
+#include "nn/tensor.h"
 
 namespace holisafe::train {
 

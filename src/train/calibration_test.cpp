@@ -1,7 +1,9 @@
 #include "train/calibration.h"
 
+#include <ATen/Context.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+
+#include "nn/tensor.h"
 
 namespace holisafe::train {
 namespace {
@@ -17,9 +19,7 @@ TEST(Calibrate, FindsTheTemperatureThatLabelsWereDrawnWith) {
   EXPECT_LT(found->ece_after, 0.02);
   EXPECT_GT(found->ece_before, 0.05);
   // d NLL / d temperature vanishes at the minimum.
-  const auto nll = [&](double t) {
-    return torch::nn::functional::cross_entropy(logits / t, labels).item<double>();
-  };
+  const auto nll = [&](double t) { return at::cross_entropy_loss(logits / t, labels).item<double>(); };
   EXPECT_LE(nll(found->temperature), nll(found->temperature * 1.01) + 1e-6);
   EXPECT_LE(nll(found->temperature), nll(found->temperature * 0.99) + 1e-6);
 }
@@ -28,7 +28,8 @@ TEST(Calibrate, ThresholdsSeparateWhatCanBeSeparated) {
   // Probabilities of class 1: 0.8, 0.7 (seen), 0.3, 0.2 (not). Class 2 never occurs.
   const auto probabilities =
       torch::tensor({0.15, 0.8, 0.05, 0.25, 0.7, 0.05, 0.65, 0.3, 0.05, 0.75, 0.2, 0.05}).view({4, 3});
-  const auto found = calibrate(probabilities.log().to(torch::kFloat32), torch::tensor({1, 1, 0, 0}));
+  const auto found =
+      calibrate(probabilities.log().to(torch::kFloat32), torch::tensor({1, 1, 0, 0}, torch::kInt64));
   ASSERT_TRUE(found);
   EXPECT_EQ(found->accuracy, 1.0);
   const auto scaled = (probabilities.log() / found->temperature).softmax(1);

@@ -4,8 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <torch/types.h>
-
+#include "nn/tensor.h"
 #include "train/micro_batch.h"
 #include "train/settings.h"
 #include "train/trained_model.h"

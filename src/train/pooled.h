@@ -4,11 +4,10 @@
 #include <cstdint>
 #include <vector>
 
-#include <torch/types.h>
-
 #include "base/progress.h"
 #include "base/result.h"
 #include "models/model.h"
+#include "nn/tensor.h"
 #include "train/micro_batch.h"
 #include "train/process_group.h"
 #include "train/samples.h"

@@ -7,9 +7,8 @@
 #include <optional>
 #include <string>
 
-#include <torch/types.h>
-
 #include "base/result.h"
+#include "nn/tensor.h"
 
 namespace holisafe::train {
 

@@ -18,9 +18,8 @@
 #include <string>
 #include <vector>
 
-#include <torch/types.h>
-
 #include "base/result.h"
+#include "nn/tensor.h"
 
 namespace holisafe::train {
 

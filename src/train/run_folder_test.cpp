@@ -1,13 +1,14 @@
 #include "train/run_folder.h"
 
+#include <nlohmann/json.hpp>
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "nn/tensor.h"
 
 namespace holisafe::train {
 namespace {

@@ -1,5 +1,6 @@
 #include "train/supervised_loss.h"
 
+#include <ATen/ops/_log_softmax.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 namespace holisafe::train {

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include <torch/types.h>
+#include "nn/tensor.h"
 
 namespace holisafe::train {
 

@@ -1,7 +1,9 @@
 #include "train/supervised_loss.h"
 
+#include <ATen/Context.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+
+#include "nn/tensor.h"
 
 namespace holisafe::train {
 namespace {
@@ -17,9 +19,8 @@ TEST(SupervisedCrossEntropy, EqualsTorchInValueAndGradientsForAnyChunk) {
       twins.push_back(leaf.detach().clone().requires_grad_());
     }
     const auto loss = supervised_cross_entropy(leaves[0], leaves[1], targets, chunk);
-    const auto reference = torch::nn::functional::cross_entropy(
-        torch::nn::functional::linear(twins[0], twins[1]), targets,
-        torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum));
+    const auto reference =
+        at::cross_entropy_loss(at::linear(twins[0], twins[1]), targets, {}, at::Reduction::Sum);
     EXPECT_NEAR(loss.item<float>(), reference.item<float>(), 1e-5);
     (loss * 0.25).backward();
     (reference * 0.25).backward();

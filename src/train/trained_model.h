@@ -5,12 +5,11 @@
 #include <string>
 #include <vector>
 
-#include <torch/types.h>
-
 #include "base/result.h"
 #include "guard/guard.h"
 #include "models/adapter.h"
 #include "models/model.h"
+#include "nn/tensor.h"
 #include "train/adamw.h"
 #include "train/settings.h"
 

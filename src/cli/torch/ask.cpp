@@ -20,7 +20,7 @@
 namespace holisafe::cli {
 namespace {
 
-struct Flags {
+struct AskFlags {
   ModelFlags model;
   PromptFlags prompt;
   engine::GenerateOptions generate;
@@ -40,7 +40,7 @@ void print_as_it_comes(const engine::Engine& engine, double threshold, engine::A
   };
 }
 
-Result<void> ask(const Flags& flags) {
+Result<void> ask(const AskFlags& flags) {
   HOLISAFE_TRY(const auto conversation, conversation_of(flags.prompt));
   const auto began = std::chrono::steady_clock::now();
   HOLISAFE_TRY(const auto engine, open_engine(flags.model));
@@ -58,7 +58,7 @@ Result<void> ask(const Flags& flags) {
   return {};
 }
 
-int run_ask(Flags& flags, Context& context) {
+int run_ask(AskFlags& flags, Context& context) {
   const StopFlag& stop = context.stop();
   flags.generate.interrupted = [&stop] { return stop.requested(); };
   if (const auto asked = ask(flags); !asked) return report(asked.error());
@@ -68,7 +68,7 @@ int run_ask(Flags& flags, Context& context) {
 }  // namespace
 
 void add_ask(CLI::App& app) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<AskFlags>();
   CLI::App* command = declare(
       app, "ask", "Ask a Safe-VLM about images: verdict and answer from one prefill",
       {"holisafe ask --model SafeLLaVA-7B --image photo.jpg --prompt 'How to use this?'",

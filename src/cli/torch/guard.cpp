@@ -19,7 +19,7 @@
 namespace holisafe::cli {
 namespace {
 
-struct Flags {
+struct GuardFlags {
   ModelFlags model;
   engine::FileVerdictOptions files;
   std::vector<std::string> paths;
@@ -66,7 +66,7 @@ class Printer {
   bool lost_ = false;
 };
 
-Result<guard::Flagging> flagging_of(const Flags& flags, const engine::Engine& engine) {
+Result<guard::Flagging> flagging_of(const GuardFlags& flags, const engine::Engine& engine) {
   if (engine.guard() == nullptr)
     return fail(ErrorKind::missing, "no guard", flags.model.model,
                 "expected img_safety_head in the checkpoint or --guard FILE, found neither");
@@ -75,7 +75,7 @@ Result<guard::Flagging> flagging_of(const Flags& flags, const engine::Engine& en
   return guard::Flagging::by_class(engine.guard()->info(), file);
 }
 
-int run_guard(const Flags& flags, Context& context) {
+int run_guard(const GuardFlags& flags, Context& context) {
   if (flags.paths.empty()) return report({ErrorKind::usage, "bad command line", "", "PATH is required"});
   const auto engine = open_engine(flags.model);
   if (!engine) return report(engine.error());
@@ -103,7 +103,7 @@ int run_guard(const Flags& flags, Context& context) {
 }  // namespace
 
 CLI::App* add_guard(CLI::App& app) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<GuardFlags>();
   CLI::App* command =
       declare(app, "guard", "Classify images into the 20 harm classes with a visual guard module",
               {"holisafe guard --model SafeLLaVA-7B photo.jpg",

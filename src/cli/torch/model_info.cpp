@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Flags {
+struct InfoFlags {
   std::string path;
   std::string vision_tower;
   bool json = false;
@@ -37,7 +37,7 @@ std::string text_of(const Json& info) {
   return out;
 }
 
-int run_info(const Flags& flags) {
+int run_info(const InfoFlags& flags) {
   const auto info = engine::describe(flags.path, flags.vision_tower);
   if (!info) return report(info.error());
   fmt::print("{}", flags.json ? json_line(*info) : text_of(*info));
@@ -47,7 +47,7 @@ int run_info(const Flags& flags) {
 }  // namespace
 
 void add_model_info(CLI::App& model) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<InfoFlags>();
   CLI::App* command = declare(
       model, "info", "Say what a folder or file is: model, adapter or guard, sizes, what will be loaded",
       {"holisafe model info SafeLLaVA-7B", "holisafe model info SafeLLaVA-7B --json"});

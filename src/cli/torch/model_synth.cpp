@@ -9,13 +9,13 @@
 namespace holisafe::cli {
 namespace {
 
-struct Flags {
+struct SynthFlags {
   std::string family;
   models::SynthRequest request;
   std::string out, corpus;
 };
 
-Result<void> synth(Flags& flags) {
+Result<void> synth(SynthFlags& flags) {
   flags.request.out = flags.out;
   flags.request.corpus = flags.corpus;
   return engine::synth(flags.family, flags.request);
@@ -24,7 +24,7 @@ Result<void> synth(Flags& flags) {
 }  // namespace
 
 void add_model_synth(CLI::App& model) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<SynthFlags>();
   CLI::App* command =
       declare(model, "synth", "Write a random checkpoint, for tests and benchmarks",
               {"holisafe model synth --family llava --preset tiny --seed 1 --guard --out tiny"});

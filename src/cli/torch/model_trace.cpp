@@ -11,13 +11,13 @@
 namespace holisafe::cli {
 namespace {
 
-struct Flags {
+struct TraceFlags {
   ModelFlags model;
   PromptFlags prompt;
   std::string out;
 };
 
-Result<void> trace(const Flags& flags) {
+Result<void> trace(const TraceFlags& flags) {
   HOLISAFE_TRY(const auto engine, open_engine(flags.model));
   HOLISAFE_TRY(auto conversation, conversation_of(flags.prompt));
   HOLISAFE_TRY(const auto request, engine.load(std::move(conversation), flags.prompt.decode));
@@ -28,7 +28,7 @@ Result<void> trace(const Flags& flags) {
 }  // namespace
 
 void add_model_trace(CLI::App& model) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<TraceFlags>();
   CLI::App* command = declare(model, "trace", "Write every stage of one prefill, from token ids to logits",
                               {"holisafe model trace --model llava-1.5-7b-hf --image photo.jpg --prompt "
                                "Hello --out trace.safetensors"});

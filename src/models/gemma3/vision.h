@@ -4,12 +4,11 @@
 
 #include <vector>
 
-#include <torch/types.h>
-
 #include "checkpoint/match.h"
 #include "models/gemma3/config.h"
 #include "nn/norm.h"
 #include "nn/parameters.h"
+#include "nn/tensor.h"
 #include "nn/vision_encoder.h"
 
 namespace holisafe::models::gemma3 {

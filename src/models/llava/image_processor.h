@@ -8,12 +8,11 @@
 #include <string>
 #include <utility>
 
-#include <torch/types.h>
-
 #include "base/result.h"
 #include "image/image.h"
 #include "models/config_fields.h"
 #include "models/normalization.h"
+#include "nn/tensor.h"
 
 namespace holisafe::models::llava {
 

@@ -1,7 +1,7 @@
 #include "models/llava/llava.h"
 
-#include <nlohmann/json.hpp>
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "checkpoint/checkpoint.h"
@@ -16,7 +16,7 @@ namespace {
 using Tensors = std::map<std::string, checkpoint::TensorView>;
 
 /// Pixels of one batch through the tower: enough to fill the cores, few enough to keep memory flat.
-constexpr std::int64_t most_pixels = std::int64_t{8} * 336 * 336;
+constexpr std::int64_t most_pixels_at_once = std::int64_t{8} * 336 * 336;
 
 bool has_tower(const Tensors& tensors) {
   return std::any_of(tensors.begin(), tensors.end(), [](const auto& entry) {
@@ -166,7 +166,7 @@ torch::Tensor Llava::encode_image(const ProcessedImage& image) const {
 std::vector<torch::Tensor> Llava::encode_images(std::span<const ProcessedImage> images) const {
   std::vector<torch::Tensor> out;
   const std::int64_t size = tower_.config().image_size;
-  const auto most = static_cast<std::size_t>(std::max(std::int64_t{1}, most_pixels / (size * size)));
+  const auto most = static_cast<std::size_t>(std::max(std::int64_t{1}, most_pixels_at_once / (size * size)));
   for (std::size_t begin = 0; begin < images.size(); begin += most) {
     std::vector<torch::Tensor> pixels;
     for (const ProcessedImage& image : images.subspan(begin, std::min(most, images.size() - begin)))

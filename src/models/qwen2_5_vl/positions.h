@@ -4,9 +4,8 @@
 #include <cstdint>
 #include <span>
 
-#include <torch/types.h>
-
 #include "models/model.h"
+#include "nn/tensor.h"
 
 namespace holisafe::models::qwen2_5_vl {
 

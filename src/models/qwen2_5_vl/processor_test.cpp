@@ -46,7 +46,7 @@ TEST(Processor, OrdersPatchesByTokenThenColourThenFrame) {
   for (std::size_t i = 0; i < image.rgb.size(); ++i) image.rgb[i] = static_cast<std::uint8_t>(i);
   const auto processed = Processor(plain()).process(image);
   ASSERT_TRUE(processed) << processed.error().message();
-  EXPECT_TRUE(at::equal(processed->grid_thw, torch::tensor({{1, 2, 4}}, torch::kInt64)));
+  EXPECT_TRUE(at::equal(processed->grid_thw, torch::tensor({1, 2, 4}, torch::kInt64).unsqueeze(0)));
   EXPECT_EQ(processed->piece_tokens, std::vector<std::int64_t>{2});
   const auto& values = processed->pixel_values;
   ASSERT_EQ(values.sizes(), (std::vector<std::int64_t>{8, 24}));

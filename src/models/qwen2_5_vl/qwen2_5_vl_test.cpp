@@ -81,7 +81,7 @@ TEST_F(Qwen, CachedDecodingGivesWhatOnePassGives) {
   EXPECT_LT(prompt.next_position, prompt.length());  // an image takes fewer positions than tokens
   nn::KvCache cache(model->info().num_layers);
   hidden(prompt, one, &cache);
-  const auto token = torch::tensor({{std::int64_t{17}}});
+  const auto token = torch::tensor({std::int64_t{17}}).view({1, 1});
   const auto place = at::full({3, 1, 1}, prompt.next_position, torch::kInt64);
   const auto stepped = model->decoder().forward({model->decoder().embed(token), place, {}, {}}, &cache);
   prompt.input_ids.push_back(17);

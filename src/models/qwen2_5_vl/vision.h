@@ -7,8 +7,6 @@
 
 #include <vector>
 
-#include <torch/types.h>
-
 #include "models/qwen2_5_vl/config.h"
 #include "models/qwen2_5_vl/positions.h"
 #include "models/qwen2_5_vl/windows.h"
@@ -17,6 +15,7 @@
 #include "nn/mlp.h"
 #include "nn/norm.h"
 #include "nn/parameters.h"
+#include "nn/tensor.h"
 
 namespace holisafe::models::qwen2_5_vl {
 
