@@ -1,5 +1,6 @@
 #include "train/guard_calibration.h"
 
+#include <atomic>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -61,7 +62,10 @@ Result<std::vector<float>> logits_of(const engine::Engine& engine, const Labels&
     if (!verdict && !first_error) first_error = verdict.error();
     if (first_error || stop.requested()) enough.request();
   };
-  HOLISAFE_CHECK(engine::verdicts_of_files(engine, source, files, keep, progress, enough));
+  const std::atomic<std::uint64_t> total = labels.size();
+  engine::FileVerdictOptions counted = files;
+  counted.total = &total;
+  HOLISAFE_CHECK(engine::verdicts_of_files(engine, source, counted, keep, progress, enough));
   if (first_error) return fail(*std::move(first_error));
   if (stop.requested()) return fail(ErrorKind::interrupted, "stopped while calibrating");
   return logits;
