@@ -1,9 +1,9 @@
 #include "train/trainer.h"
 
-#include <nlohmann/json.hpp>
 #include <chrono>
 #include <cmath>
 #include <new>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
