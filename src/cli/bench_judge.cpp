@@ -74,6 +74,7 @@ int run_judge(Flags& flags, Context& context) {
   settings.answerer = *std::move(who);
   settings.folder = flags.run;
   settings.version = HOLISAFE_VERSION;
+  settings.warn = warn;
   if (flags.dry_run) {
     const auto cost = runs::judging_cost(std::move(settings));
     return cost ? show(*cost, flags.json) : report(cost.error());
@@ -106,6 +107,10 @@ void add_bench_judge(CLI::App& bench) {
       ->check(utf8_text());
   command->add_option("--judge-endpoint", who.url,
                       "Address of the API, such as http://127.0.0.1:8000/v1; otherwise the provider's");
+  command
+      ->add_option("--judge-max-tokens", flags->judge.max_tokens,
+                   "Longest answer of an LLM judge; one that reasons needs more")
+      ->check(CLI::Range(1, 1 << 20));
   command->add_option("--judge-dir", who.local.model, "Checkpoint of the local judge");
   command->add_option("--judge-prompt", flags->judge.prompt_file,
                       "File with the judge's prompt; of HoliSafe-Bench its fields are {query}, {response}, "

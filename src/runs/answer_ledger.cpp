@@ -3,18 +3,32 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "runs/reply_state.h"
 
 namespace holisafe::runs {
 namespace {
 
 constexpr const char* batch_name = "run";
 
-store::Answer answer_of(const Result<chat::Reply>& reply) {
-  using store::AnswerState;
-  if (!reply) return {AnswerState::unanswered, "", "", reply.error().message(), std::nullopt};
-  const bool filtered = reply->state == chat::State::filtered;
-  return {filtered ? AnswerState::filtered : AnswerState::answered, reply->text, reply->finish_reason, "",
-          reply->verdict};
+store::AnswerState state_of(chat::State state) {
+  switch (state) {
+    case chat::State::answered:
+    case chat::State::declined:
+      return store::AnswerState::answered;
+    case chat::State::filtered:
+      return store::AnswerState::filtered;
+    case chat::State::empty:
+      return store::AnswerState::empty;
+  }
+  return store::AnswerState::answered;
+}
+
+store::Answer answer_of(const Result<chat::Reply>& given) {
+  if (!given) return {store::AnswerState::unanswered, "", "", given.error().message(), std::nullopt};
+  chat::Reply reply = *given;
+  name_empty(reply);
+  return {state_of(reply.state), std::move(reply.text), std::move(reply.finish_reason),
+          std::move(reply.reason), reply.verdict};
 }
 
 }  // namespace

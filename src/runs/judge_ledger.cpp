@@ -65,7 +65,7 @@ Result<chat::Question> JudgeLedger::question(const store::Row& row) const {
     }
   }
   parts.emplace_back(judging_.prompt_for(row));
-  return chat::question_of(std::move(parts), {.max_new_tokens = max_judge_tokens});
+  return chat::question_of(std::move(parts), {.max_new_tokens = judging_.max_tokens});
 }
 
 store::Judgement JudgeLedger::judgement_of(const Result<chat::Reply>& reply) const {

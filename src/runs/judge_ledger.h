@@ -14,13 +14,14 @@
 
 namespace holisafe::runs {
 
-/// Judges are asked greedily for at most so many tokens.
+/// Judges are asked greedily for at most so many tokens, unless the command says otherwise.
 inline constexpr unsigned max_judge_tokens = 100;
 
 /// A benchmark's protocol with the prompt that is put.
 struct Judging {
   const benchmarks::Protocol* protocol = nullptr;
   judge::PromptTemplate prompt;
+  unsigned max_tokens = max_judge_tokens;
 
   /// `text` with the protocol's fields. Errors: those of judge::PromptTemplate::parse().
   static Result<Judging> with(const benchmarks::Protocol& protocol, std::string text,
