@@ -241,6 +241,59 @@ class Judge(unittest.TestCase):
         self.assertEqual(server.requests, ROWS + 1)  # 400 and 404 once, 500 twice
         self.assert_no_key()
 
+    def test_one_row_moderated_leaves_that_row_unjudged(self):
+        for provider in PROVIDERS:
+            server = self.server(lambda provider, number: verdict(provider, number, unsure=False))
+            real = getattr(server, provider)
+
+            def flags(http, path, body, real=real):
+                moderated = fake.number_in(json.loads(body)) == 7
+                return (403, {"error": {"message": "Your input was flagged"}}, ()) if moderated else real(http, path, body)
+
+            setattr(server, provider, flags)
+            done = self.judge(provider, server, expect=2)
+            self.assertIn(f"1 of {ROWS} answers are unjudged", done.stderr)
+            self.assertEqual(server.requests, ROWS)
+
+    def test_hopeless_judging_stops(self):
+        said = {404: "no such model", 402: "no credit left", 429: "quota exceeded"}
+        for provider in PROVIDERS:
+            for status, words in said.items():
+                for flags in ((), ("--batch",)):
+                    server = self.server()
+                    server.respond = lambda http, body, server=server: server.send(
+                        http, status, json.dumps({"error": {"message": words, "code": "insufficient_quota" if status == 429 else status}}))
+                    done = self.judge(provider, server, "--concurrency", "3", *flags, expect=2)
+                    self.assertLessEqual(server.requests, 9)
+                    self.assertIn(words, done.stderr)
+                    self.assertIn("the same command goes on from there", done.stderr)
+
+    def test_parameters_that_a_judge_does_not_take(self):
+        for flags in ((), ("--batch", "--batch-rows", "40")):
+            server = self.server(lambda provider, number: verdict(provider, number, unsure=False))
+            real = server.judge
+            server.sent = []
+
+            def judge(provider, body, headers=None, server=server, real=real):
+                server.sent.append(body)
+                return real(provider, body, headers)
+
+            def openai(http, path, body, server=server, real=server.openai):
+                if path == "/v1/chat/completions" and "max_tokens" in json.loads(body):
+                    return 400, {"error": {"message": "Use max_completion_tokens", "param": "max_tokens"}}, ()
+                return real(http, path, body)
+
+            server.judge, server.openai = judge, openai
+            if flags:  # what the live judge has learnt is another judge's
+                self.judge("openai", server, "--judge-model", "batched", "--tokens-as", "max_completion_tokens", *flags)
+                self.assertTrue(all("max_completion_tokens" in body and "max_tokens" not in body
+                                    for batch in server.batches.values() for _, body in batch["rows"]))
+                continue
+            done = self.judge("openai", server, "--judge-max-tokens", "700", "--no-temperature", "--concurrency", "2", *flags)
+            self.assertEqual(sum("max_tokens" in line for line in done.stderr.splitlines()), 1, done.stderr)
+            self.assertEqual({(body.get("max_completion_tokens"), "temperature" in body) for body in server.sent}, {(700, False)})
+            self.assertLessEqual(server.requests, ROWS + 2)
+
     def test_refused_key_stops_at_once(self):
         for provider in PROVIDERS:
             for status in (401, 403):
