@@ -474,9 +474,8 @@ class Bodies(Case):
         calls = {"choices": [{"message": {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}, "finish_reason": "tool_calls"}]}
         for body in (completion(""), completion(" \n"), completion(None), completion("<think>Shall I refuse?", "length"), calls,
                      {"choices": [{"message": {"role": "assistant"}, "finish_reason": "length"}]}):
-            found = self.answers(("json", 200, body))
+            self.answers(("json", 200, body))
             self.assertEqual(len(self.requests), 3, body)
-            self.assertNotIn(None, found)
             run = self.folder / f"run-{self.runs - 1}"
             with FakeEndpoint() as endpoint:
                 self.run_bench(self.folder / "data", endpoint, "--max-retries", 1, out=run.name)
@@ -526,12 +525,13 @@ class Bodies(Case):
                         "subjectAltName=IP:127.0.0.1", "-out", certificate, "-keyout", key], check=True, capture_output=True)
         data = make_data(self.folder / "data", 2)
         with FakeEndpoint(tls=(certificate, key)) as endpoint:
-            done = self.run_bench(data, endpoint, out="none", code=2)
+            unset = {"SSL_CERT_FILE": "", "CURL_CA_BUNDLE": ""}
+            done = self.run_bench(data, endpoint, out="none", code=2, env=unset)
             self.assertIn("certificate", done.stderr)
             self.assertIn("SSL_CERT_FILE", done.stderr)
             nobody = {"SSL_CERT_FILE": str(self.folder / "nobody.pem")}
             self.run_bench(data, endpoint, out="none", code=2, env=nobody)
-            for number, (more, env) in enumerate((((), {"SSL_CERT_FILE": str(certificate)}), ((), {"CURL_CA_BUNDLE": str(certificate)}),
+            for number, (more, env) in enumerate((((), {"SSL_CERT_FILE": str(certificate)}), ((), {**unset, "CURL_CA_BUNDLE": str(certificate)}),
                                                   (("--ca-file", certificate), nobody))):
                 self.run_bench(data, endpoint, *more, out=f"run-{number}", env=env)
 
@@ -539,14 +539,14 @@ class Bodies(Case):
         data = make_data(self.folder / "data", 2)
         with FakeEndpoint() as endpoint:
             words = command(data, endpoint, self.folder / "run", "--api-key-header", "api-key")
-            words[words.index(endpoint.url)] += "/deployments/d?api-version=2024&secret=hidden"
+            words[words.index(endpoint.url)] += "/deployments/d?api-version=2024&secret=canary-of-the-query"
             done = subprocess.run(words, capture_output=True, text=True, env=environment(HOLISAFE_API_KEY=CANARY))
             self.assertEqual(done.returncode, 0, done.stderr)
             request = endpoint.requests[0]
-            self.assertEqual(request.path, "/v1/deployments/d/chat/completions?api-version=2024&secret=hidden")
+            self.assertEqual(request.path, "/v1/deployments/d/chat/completions?api-version=2024&secret=canary-of-the-query")
             self.assertEqual((request.headers["api-key"], request.headers.get("Authorization")), (CANARY, None))
         for file in (self.folder / "run").iterdir():
-            self.assertNotIn(b"hidden", file.read_bytes())
+            self.assertFalse(b"canary-of-the-query" in file.read_bytes(), file)
 
 
 class Interruptions(Case):
