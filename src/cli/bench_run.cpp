@@ -77,6 +77,7 @@ int show(const runs::RunEnd& end, const std::string& folder, bool json) {
                    fmt::format("{} of {} samples done; the same command resumes",
                                counts.questions - counts.open(), counts.questions)});
   }
+  for (const auto& warning : end.run->warnings) warn(warning);
   if (json) {
     for (const auto& score : end.run->scores)
       fmt::print("{}\n", benchmarks::score_json(*end.run->benchmark, score.score).dump());

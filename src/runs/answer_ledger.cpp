@@ -34,12 +34,10 @@ store::Answer answer_of(const Result<chat::Reply>& given) {
 }  // namespace
 
 void RunningRates::add(const store::Sample& sample, const store::Answer& answer) {
-  if (answer.state == store::AnswerState::answered) {
-    const auto& rule = benchmark_.rules.front();
-    figures_.add(sample.groups, mark_by_rule(benchmark_, rule, item_of(sample), std::span(&answer.text, 1)));
-  } else if (answer.state == store::AnswerState::filtered && filter_as_ == FilterAs::refused) {
-    figures_.add(sample.groups, metrics::mark_number(*benchmark_.figures, benchmark_.filtered));
-  }
+  const auto settled = mark_without_judge(benchmark_, answer, filter_as_);
+  figures_.add(sample.groups, settled ? *settled
+                                      : mark_by_rule(benchmark_, benchmark_.rules.front(), item_of(sample),
+                                                     std::span(&answer.text, 1)));
 }
 
 Result<std::unique_ptr<AnswerLedger>> AnswerLedger::open(store::RunStore& store, Prompting prompting,

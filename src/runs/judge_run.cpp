@@ -79,6 +79,7 @@ Result<Judging> judging(const JudgeSettings& settings, const store::RunStore& st
   HOLISAFE_TRY(Judging out, Judging::with(protocol, std::move(text),
                                           settings.prompt_file.empty() ? "prompt" : settings.prompt_file));
   out.max_tokens = settings.max_tokens;
+  HOLISAFE_TRY(out.mark, mark_of(store));
   return out;
 }
 
@@ -108,7 +109,7 @@ Result<store::Identity> identity_of(const AnswererSettings& who, const AnswererK
 Result<ask::AskEnd> ask(JudgeSettings& settings, const std::string& name, Judging judging,
                         store::RunStore& store, Progress* progress, const StopFlag& stop) {
   HOLISAFE_TRY(const AnswererKind* kind, chosen_answerer(settings.answerer));
-  HOLISAFE_TRY(const auto identity, identity_of(settings.answerer, *kind, judging.prompt.text()));
+  HOLISAFE_TRY(const auto identity, identity_of(settings.answerer, *kind, judging.known_text()));
   HOLISAFE_CHECK(store.require_same(name, identity));
   ParameterRecord record(store, name, settings.warn);
   HOLISAFE_CHECK(record.follow(settings.answerer));
@@ -187,8 +188,10 @@ Result<JudgingCost> judging_cost(JudgeSettings settings) {
         ++out.under_way;
         continue;
       }
+      const auto asked = with.prompt_for(row);
+      if (!asked) continue;  // judging says why it cannot be asked
       ++out.calls;
-      out.text_tokens += (with.prompt_for(row).size() + bytes_per_token - 1) / bytes_per_token;
+      out.text_tokens += (asked->text.size() + bytes_per_token - 1) / bytes_per_token;
       const std::size_t images = with.protocol->sees_image ? row.sample.images().size() : 0;
       if (entry->provider != nullptr) out.image_tokens += images * entry->provider->image_tokens;
     }
