@@ -21,7 +21,7 @@ constexpr std::string_view mark_field = "mark";
 store::Judgement unjudged(const Error& why) { return {std::string(store::unjudged), "", why.message()}; }
 
 /// By the authors' own form of an answer, where the protocol has one, else by its tag.
-judge::Said read(const benchmarks::Protocol& protocol, const std::string& text) {
+judge::Said read(const benchmarks::Protocol& protocol, std::string_view text) {
   std::vector<std::string_view> words;
   for (const auto& word : protocol.words) words.push_back(word.said);
   if (const auto said = protocol.read == nullptr ? std::nullopt : protocol.read(text)) {
@@ -125,7 +125,7 @@ store::Judgement JudgeLedger::judgement_of(const Result<chat::Reply>& given) con
     case chat::State::declined:
       return unjudged({ErrorKind::refused, "the judge declined", "", reply.text});
     case chat::State::empty:
-      return no_word(fmt::format("the judge's answer is empty: {}", reply.reason));
+      return no_word("the judge's " + reply.reason);  // "empty answer: …"
     case chat::State::answered:
       break;
   }
