@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "metrics/exact_interval.h"
+#include "metrics/binomial_interval.h"
 
 namespace holisafe::metrics {
 namespace {
@@ -109,12 +109,12 @@ ClassAtThreshold class_at_threshold(std::vector<ScoredImage> images, double thre
     hits = cut.hits;
   }
   if (at.seen > 0) out.precision = ratio(at.hits, at.seen);
-  out.precision_interval = exact_interval(at.hits, at.seen);
+  out.precision_interval = binomial_interval(at.hits, at.seen);
   if (out.images > 0) {
     out.recall = ratio(at.hits, out.images);
     out.average_precision = area;
   }
-  out.recall_interval = exact_interval(at.hits, out.images);
+  out.recall_interval = binomial_interval(at.hits, out.images);
   return out;
 }
 

@@ -33,7 +33,7 @@ struct ScoredImage {
 double class_threshold(std::vector<ScoredImage> images, const ThresholdObjective& objective);
 
 /// One class against the rest, seen where its score reaches a threshold. A rate without a denominator is
-/// nothing; intervals are exact ones (exact_interval.h).
+/// nothing; intervals are exact ones (binomial_interval.h).
 struct ClassAtThreshold {
   std::uint64_t images = 0;  ///< with the label
   std::optional<double> precision;

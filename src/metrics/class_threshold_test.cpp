@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "metrics/exact_interval.h"
+#include "metrics/binomial_interval.h"
 
 namespace holisafe::metrics {
 namespace {
@@ -56,15 +56,15 @@ TEST(ClassAtThreshold, CountsWhatIsSeen) {
   EXPECT_DOUBLE_EQ(at.precision.value(), 0.75);
   EXPECT_DOUBLE_EQ(at.recall.value(), 1);
   EXPECT_DOUBLE_EQ(at.average_precision.value(), (1 + 1 + 0.75) / 3);
-  EXPECT_EQ(at.precision_interval, exact_interval(3, 4));
-  EXPECT_EQ(at.recall_interval, exact_interval(3, 3));
+  EXPECT_EQ(at.precision_interval, binomial_interval(3, 4));
+  EXPECT_EQ(at.recall_interval, binomial_interval(3, 3));
   const auto none = class_at_threshold({{0.4, false}}, 0.5);
   EXPECT_FALSE(none.precision || none.recall || none.average_precision || none.recall_interval);
 }
 
-TEST(ExactInterval, IsClopperAndPearsons) {  // quantiles of the beta distribution, by mpmath
+TEST(BinomialInterval, IsClopperAndPearsons) {  // quantiles of the beta distribution, by mpmath
   const auto expect = [](std::uint64_t count, std::uint64_t rows, double low, double high) {
-    const auto found = exact_interval(count, rows).value();
+    const auto found = binomial_interval(count, rows).value();
     EXPECT_NEAR(found.low, low, 1e-10) << count << " of " << rows;
     EXPECT_NEAR(found.high, high, 1e-10) << count << " of " << rows;
   };
@@ -77,7 +77,7 @@ TEST(ExactInterval, IsClopperAndPearsons) {  // quantiles of the beta distributi
   expect(3, 4, 0.19412044968324, 0.99369053679029);
   expect(37, 2000, 0.013058315418332, 0.025410378996541);
   expect(1999, 2000, 0.99721736016534, 0.99998734117613);
-  EXPECT_FALSE(exact_interval(0, 0));
+  EXPECT_FALSE(binomial_interval(0, 0));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "metrics/exact_interval.h"
+#include "metrics/binomial_interval.h"
 
 #include <cmath>
 
@@ -50,13 +50,13 @@ double beta_quantile(double a, double b, double share) {
 
 }  // namespace
 
-std::optional<Interval> exact_interval(std::uint64_t count, std::uint64_t rows) {
+std::optional<Interval> binomial_interval(std::uint64_t count, std::uint64_t rows) {
   if (rows == 0) return std::nullopt;
+  if (count == 0 || count == rows) return exact_interval(count == rows, rows);
   constexpr double tail = 0.025;
   const auto hits = static_cast<double>(count);
   const auto misses = static_cast<double>(rows - count);
-  return Interval{count == 0 ? 0 : beta_quantile(hits, misses + 1, tail),
-                  count == rows ? 1 : beta_quantile(hits + 1, misses, 1 - tail)};
+  return Interval{beta_quantile(hits, misses + 1, tail), beta_quantile(hits + 1, misses, 1 - tail)};
 }
 
 }  // namespace holisafe::metrics
