@@ -223,7 +223,8 @@ class Endpoint(Case):
                     for _, number, _, body in judge.calls:
                         images = [part for part in sequence(body) if isinstance(part, bytes)]
                         self.assertEqual(images, [part for part in self.expected_parts(name, number) if isinstance(part, bytes)])
-                        self.assertIn(answer(name, rows, number), fake.text_in(body))
+                        shown = answer(name, rows, number).replace("<label", "\u2039label").replace("</label", "\u2039/label")
+                        self.assertIn(shown, fake.text_in(body))
                         self.assertIn(rows[number]["query" if name == "holisafe" else "instruction"], fake.text_in(body))
                     files.append(self.files(run))
                 self.assertEqual(files[0], files[1])

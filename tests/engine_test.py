@@ -11,6 +11,7 @@ import signal
 import struct
 import subprocess
 import tempfile
+import time
 import unittest
 
 PROGRAM = os.environ["HOLISAFE_BIN"]
@@ -19,6 +20,7 @@ CLASSES = ["safe", "gender", "race", "religion", "harassment", "disability_discr
            "obscene_gestures", "physical_altercation", "terrorism", "weapon_related_violence", "sexual_content",
            "financial_advice", "medical_advice"]
 VERDICT = ["flagged", "label", "subcategory", "category", "score", "scores"]
+HARM = ["label", "subcategory", "category", "score"]
 ANSWER = ["answer", "finish_reason", "prompt_tokens", "completion_tokens", "prompt_token_ids", "completion_token_ids", "guard",
           "timings"]
 
@@ -95,8 +97,9 @@ class Contract(Checkpoints):
             self.assertEqual([line["path"] for line in lines], [str(p) for p in (self.one, self.two, self.one)])
             self.assertEqual(lines[0], lines[2])
             for line in lines:
-                self.assertEqual(list(line), ["path", *VERDICT])
+                self.assertEqual(list(line), ["path", *VERDICT, "unsafe", *(["harm"] if line["flagged"] else [])])
                 self.assert_verdict(line)
+                self.assertEqual(line["unsafe"], 1 - line["scores"]["safe"])
             self.assertEqual(done.returncode, 1 if any(line["flagged"] for line in lines) else 0)
             self.assertNotIn(b"error", done.stderr)
             batch = self.lines(holisafe("guard", "--model", self.safe(family), "--json", "--batch-size", "3", self.one, self.two,
@@ -112,6 +115,13 @@ class Contract(Checkpoints):
                 done = holisafe("guard", "--model", model, "--json", "--threshold", threshold.__str__(), self.one)
                 self.assertEqual(done.returncode, code)
                 self.assertEqual(self.lines(done)[0]["flagged"], code == 1)
+                harm = self.lines(done)[0].get("harm")
+                self.assertEqual(harm is not None, code == 1)
+                if harm:
+                    scores = self.lines(done)[0]["scores"]
+                    self.assertEqual(list(harm), HARM)
+                    self.assertEqual(harm["subcategory"], max(CLASSES[1:], key=lambda name: scores[name]))
+                    self.assertEqual((CLASSES[harm["label"]], harm["score"]), (harm["subcategory"], scores[harm["subcategory"]]))
             self.assert_error(holisafe("guard", "--model", model, "--threshold", "1.5", self.one))
 
     def test_text_output(self):
@@ -277,12 +287,81 @@ class Paths(Checkpoints):
         shutil.copy(self.one, foreign)
         (line,) = self.lines(self.guard("-", stdin=foreign))
         self.assertEqual(base64.b64decode(line["path_bytes"]), foreign)
+        self.assertEqual(line["path"], f"{self.root}/\\xff.png")
         self.assertIn("scores", line)
+
+    def test_names_longer_than_paths_are_errors(self):
+        begin = time.monotonic()
+        lines = self.lines(self.guard("-", stdin=b"x" * 30_000_000 + f"\n{self.one}".encode()))
+        self.assertEqual(["error" in line for line in lines], [True, False])
+        self.assertLess(len(lines[0]["path"]), 5000)
+        self.assertLess(time.monotonic() - begin, 20)
 
     def test_list_on_stdin(self):
         done = self.guard("-", self.two, stdin=f"{self.one}\n\n{self.two}".encode())
         self.assertEqual([line["path"] for line in self.lines(done)], [str(p) for p in (self.one, self.two, self.two)])
-        self.assertEqual(self.lines(self.guard("-", stdin=b"")), [])
+        for nothing in (b"", b"\n\0\n"):
+            done = self.guard("-", stdin=nothing)
+            (line,) = self.lines(done)
+            self.assertEqual((line["path"], line["error"]["kind"], done.returncode), ("-", "missing", 2))
+
+    def test_links_to_folders(self):
+        folder = self.root / "links"
+        for name in ("tree/real", "elsewhere"):
+            (folder / name).mkdir(parents=True)
+            shutil.copy(self.one, folder / name / "a.png")
+        for name, target in {"a link": "real", "loop": ".", "out": "../elsewhere", "out2": "../elsewhere"}.items():
+            (folder / "tree" / name).symlink_to(target)
+        done = self.guard("-r", folder / "tree")
+        self.assertEqual([line["path"] for line in self.lines(done)], [f"{folder}/tree/out/a.png", f"{folder}/tree/real/a.png"])
+        self.assertEqual(done.returncode, 0)
+
+    def test_what_cannot_be_read_is_a_line(self):
+        """As a user who is not root, who reads everything."""
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="holisafe_locked_"))
+        self.addCleanup(shutil.rmtree, folder)
+        shutil.copytree(self.safe(self.families[0]), folder / "model")
+        tree = folder / "tree"
+        for name in ("locked", "z"):
+            (tree / name).mkdir(parents=True)
+            shutil.copy(self.one, tree / name / "b.png")
+        for name in ("a.png", "unknown", "c.png"):
+            shutil.copy(self.one, tree / name)
+        folder.chmod(0o755)
+        for name in ("locked", "unknown", "c.png"):
+            (tree / name).chmod(0)
+        other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+        done = subprocess.run([*other, PROGRAM, "guard", "--model", folder / "model", "--json", "-r", tree], capture_output=True, timeout=300)
+        (tree / "locked").chmod(0o755)
+        self.assertEqual([(line["path"], line.get("error", {}).get("kind")) for line in self.lines(done)],
+                         [(f"{tree}/{name}", kind) for name, kind in (("a.png", None), ("c.png", "permission"), ("locked", "permission"),
+                                                                      ("unknown", "permission"), ("z/b.png", None))], done.stderr)
+        self.assertEqual(done.returncode, 2)
+
+    def test_progress_as_lines(self):
+        folder = self.root / "slow"
+        folder.mkdir()
+        for i in range(3):
+            (folder / f"{i}.png").symlink_to(self.one)
+        (folder / "gone.png").symlink_to("nowhere")
+        done = holisafe("guard", "--model", self.safe(self.families[0]), "--json", "--threshold", "0", "--progress", "json", "-r", folder)
+        *_, last = map(json.loads, done.stderr.decode().splitlines())
+        self.assertEqual(list(last), ["images", "flagged", "errors", "duplicates", "seconds"])
+        self.assertEqual((last["images"], last["flagged"], last["errors"], last["duplicates"]), (4, 3, 1, 0))
+        # A list that takes longer: a line every two seconds.
+        child = subprocess.Popen([PROGRAM, "guard", "--model", self.safe(self.families[0]), "--json", "--threshold", "0", "--progress", "json", "-"],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(6):
+            child.stdin.write(f"{self.one}\n".encode())
+            child.stdin.flush()
+            child.stdout.readline()
+            time.sleep(0.8)
+        _, error = child.communicate()
+        lines = [json.loads(line) for line in error.decode().splitlines()]
+        self.assertGreaterEqual(len(lines), 2)
+        self.assertEqual(list(lines[0]), ["done", "total", "per_second", "seconds_left", "flagged", "errors"])
+        self.assertEqual((lines[0]["total"], lines[0]["flagged"]), (None, lines[0]["done"]))
+        self.assertEqual(lines[-1]["images"], 6)
 
     def test_errors_of_files(self):
         bad = self.root / "bad.png"
@@ -514,9 +593,14 @@ class References(Checkpoints):
             guard = self.root / family / "guard.safetensors"
             write_guard(guard, json.loads(holisafe("model", "info", base, "--json").stdout)["hidden_size"], family)
             merged = self.root / family / "merged"
+            merged.mkdir()
+            left = self.root / family / ".merged.partial"  # of a process that was killed
+            left.mkdir()
+            (left / "model.safetensors").write_bytes(b"half")
             done = holisafe("model", "merge", "--model", base, "--adapter", self.root / family / "adapter", "--guard", guard,
                             "--out", merged)
             self.assertEqual((done.returncode, done.stderr), (0, b""))
+            self.assertFalse(left.exists())
             names = set(load_file(base / "model.safetensors"))
             added = set(load_file(merged / "model.safetensors")) - names
             self.assertEqual(names - set(load_file(merged / "model.safetensors")), set())

@@ -7,6 +7,7 @@ import http.server
 import json
 import random
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -64,7 +65,7 @@ class FakeEndpoint:
         ("held", event, text)       an answer once the event is set
     """
 
-    def __init__(self, script=None, latency=0.0):
+    def __init__(self, script=None, latency=0.0, tls=None):
         self.script = script or (lambda request, tries: ("answer", answer_to(request.query)))
         self.latency = latency
         self.lock = threading.Lock()
@@ -95,12 +96,17 @@ class FakeEndpoint:
                 pass
 
         self.server = Server(("127.0.0.1", 0), Handler)
+        self.scheme = "https" if tls else "http"
+        if tls:  # a certificate's file and its key's
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+        return f"{self.scheme}://127.0.0.1:{self.server.server_address[1]}/v1"
 
     def __enter__(self):
         return self
@@ -181,6 +187,6 @@ def random_faults(seed, share=0.3, reply=answer_to):
             ("raw", 429, b"{}", {"Retry-After": "0"}), ("raw", 429, b"slow down"), ("json", 503, {"error": "busy"}),
             ("json", 500, {"error": {"message": "oops"}}), ("reset",), ("close",), ("truncated", text),
             ("raw", 200, b"{\"choices\": ["), ("raw", 200, b"<html>"), ("json", 200, {"choices": []}),
-            ("json", 200, {"error": {"message": "try later"}}), ("json", 200, completion(None))])
+            ("json", 200, {"error": {"message": "try later"}}), ("json", 200, completion("half", "error"))])
 
     return script

@@ -69,8 +69,8 @@ class Calibrate(TrainingCase):
         return np.array([lines[name] for name in sorted(lines)], dtype=np.float64)
 
     def calibrate(self, *flags, code=0, data=None):
-        done = subprocess.run([PROGRAM, "guard", "calibrate", "--model", self.base, "--guard", self.guard, "--data", data or self.data, *flags],
-                              capture_output=True, text=True, timeout=300)
+        done = subprocess.run([PROGRAM, "guard", "calibrate", "--model", self.base, "--guard", self.guard, "--data", data or self.data,
+                               *([] if "--min-images" in flags else ["--min-images", "1"]), *flags], capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, code, done.stderr)
         return done.stdout if code == 0 else done.stderr
 
@@ -111,6 +111,47 @@ class Calibrate(TrainingCase):
             reached = [f1(column, positive, middle) for middle in middles]
             self.assertAlmostEqual(f1(column, positive, threshold), max(reached), places=9, msg=index)
             self.assertLess(min(abs(middles - threshold)), 1e-4, "in the middle of a gap")
+
+    def test_objectives(self):
+        """Each class's threshold against a search of its own over all gaps between scores."""
+        for kind, wanted in (("recall", 0.8), ("precision", 0.5), ("fpr", 0.1)):
+            found = json.loads(self.calibrate("--out", self.root / f"{kind}.safetensors", "--json", "--objective", f"{kind}={wanted}"))
+            scores = softmax(self.logits / found["temperature"])
+            for index, (name, threshold) in enumerate(found["thresholds"].items()):
+                positive, column = self.labels == index, scores[:, index]
+                at = found["classes"][name]
+                seen = column >= threshold
+                self.assertEqual((at["images"], at["threshold"]), (positive.sum(), threshold))
+                for rate, whole in (("precision", seen), ("recall", positive)):
+                    expected = (seen & positive).sum() / whole.sum() if whole.any() else None
+                    self.assertEqual(at[rate] is None, expected is None, name)
+                    if expected is not None:
+                        low, high = at[f"{rate}_interval"]
+                        self.assertAlmostEqual(at[rate], expected, places=9, msg=name)
+                        self.assertTrue(low <= at[rate] <= high and low < high, name)
+                if not positive.any():
+                    continue
+                meets = {"recall": lambda s: (s & positive).sum() >= wanted * positive.sum(), "precision": lambda s: s.any() and (s & positive).sum() >= wanted * s.sum(),
+                         "fpr": lambda s: (s & ~positive).sum() <= wanted * (~positive).sum()}[kind]
+                counts = [int((column >= each).sum()) for each in np.unique(column) if meets(column >= each)]
+                expected = (min(counts) if kind == "recall" else max(counts)) if counts else 0
+                self.assertEqual(seen.sum(), expected, f"{kind}: {name}")
+
+    def test_a_class_of_few_images_keeps_its_threshold(self):
+        out = self.root / "few.safetensors"
+        done = subprocess.run([PROGRAM, "guard", "calibrate", "--model", self.base, "--guard", self.guard, "--data", self.data, "--out", out, "--json", "--min-images", "5"],
+                              capture_output=True, text=True, timeout=300)
+        found = json.loads(done.stdout)
+        few = [name for name, at in found["classes"].items() if at["images"] < 5]
+        self.assertTrue(0 < len(few) < 20)
+        self.assertEqual(found["too_few"], few)
+        for name in few:
+            self.assertEqual(found["thresholds"][name], 0.5)
+            self.assertIn(f"{name} ({found['classes'][name]['images']})", done.stderr)
+        self.assertRegex(done.stderr, r"(?m)^holisafe: warning: [^\n]*fewer than 5 images")
+        # By default 20 are wanted, which no class here has.
+        self.assertEqual(set(json.loads(self.calibrate("--out", out, "--json", "--min-images", "20"))["thresholds"].values()), {0.5})
+        self.assertIn("--objective", self.calibrate("--objective", "recal=0.5", code=2))
 
     def judged(self, *flags):
         done = subprocess.run([PROGRAM, "guard", "--model", self.base, *flags, "-r", self.root / "held/images"], capture_output=True, text=True, timeout=300)

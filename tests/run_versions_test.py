@@ -64,22 +64,46 @@ class Case(unittest.TestCase):
         finally:
             connection.close()
 
+    def same_intervals(self, found, old):
+        self.assertEqual(list(found), list(old))
+        for name, ends in old.items():
+            if ends is None or ends[0] < ends[1]:
+                self.assertEqual(found[name], ends, name)
+            else:
+                self.assertIn(ends[0], found[name])
+                self.assertLess(*found[name])
+
+    def summary(self, run):
+        """Without the counts that version 1 did not write, and the intervals that it made otherwise."""
+        scores = json.loads((self.folder / run / "summary.json").read_text())
+        return json.dumps([{key: value for key, value in score.items() if key not in ("empty", "cut_off", "intervals")} for score in scores])
+
     def expected(self, name):
         return (FIXTURES / "expected" / name).read_text(encoding="utf-8")
 
     def same_report(self, runs, name, *more):
         """The recorded JSON, byte for byte, but for what was mended since: published figures stand beside whole runs alone, unless
-        they are asked for, and the guard's metrics count an image once (here one of 18), not each of its 30 rows."""
+        they are asked for, the guard's metrics count an image once (here one of 18), not each of its 30 rows, and intervals of rates
+        of 0 and 1 are exact."""
         def without_guard(text):
             lines = [json.loads(line) for line in text.split("\n")[:-1]]
             guards = [line.pop("guard") for line in lines]
+            self.counts = [(line.pop("empty", None), line.pop("cut_off", None)) for line in lines]  # newer
+            self.intervals = [line.pop("intervals") for line in lines]
+            self.assertTrue(all(not line.pop("comparable", False) for line in lines))
             return [json.dumps(line) for line in lines], guards
 
         runs = [self.folder / run for run in runs]
         done = self.run_program("bench", "report", *runs, "--json", "--published", *more)
         lines, guards = without_guard(done.stdout)
+        intervals = self.intervals
+        for empty, cut_off in self.counts:
+            self.assertEqual(empty, 0)
+            self.assertIsNotNone(cut_off)
         recorded, old_guards = without_guard(self.expected(name))
         self.assertEqual(lines, recorded, name)
+        for found, old in zip(intervals, self.intervals, strict=True):
+            self.same_intervals(found, old)
         self.assertEqual([guard and guard["n"] for guard in guards], [guard and 18 for guard in old_guards])
         self.assertEqual([guard and list(guard) for guard in guards], [guard and list(guard) for guard in old_guards])
         plain = [json.loads(line) for line in self.run_program("bench", "report", *runs, "--json").stdout.split("\n")[:-1]]
@@ -90,8 +114,12 @@ class Case(unittest.TestCase):
         """Everything that reads says what it said."""
         for name in ("endpoint", "base", "safe"):
             self.same_report([name], f"report-{name}.jsonl")
-            score = self.run_program("bench", "score", self.folder / name / "predictions.json", "--allow-missing", "--json").stdout
-            self.assertEqual(score, self.expected(f"score-{name}.json"))
+            score = json.loads(self.run_program("bench", "score", self.folder / name / "predictions.json", "--allow-missing", "--json").stdout)
+            self.assertEqual((score.pop("empty"), score.pop("cut_off")), (0, None))
+            old = json.loads(self.expected(f"score-{name}.json"))
+            self.same_intervals(score["intervals"], old["intervals"])
+            score["intervals"] = old["intervals"]
+            self.assertEqual(json.dumps(score), json.dumps(old))
         self.same_report(["endpoint", "base", "safe"], "report-all.jsonl")
         for first in ("base", "endpoint"):
             self.assertEqual(self.run_program("bench", "compare", self.folder / first, self.folder / "safe", "--json").stdout,
@@ -128,10 +156,10 @@ class Versions(Case):
 
     def test_the_first_writer_migrates_and_changes_nothing_else(self):
         for name in RUNS:
-            summary = (self.folder / name / "summary.json").read_bytes()
+            summary = self.summary(name)
             self.judge(name, "string")
             self.assertEqual(self.version(name), 2)
-            self.assertEqual((self.folder / name / "summary.json").read_bytes(), summary, name)
+            self.assertEqual(self.summary(name), summary, name)
             self.assert_reports()  # also where one of two shards, or of two compared, is older than the other
 
     def test_a_kill_while_it_migrates(self):

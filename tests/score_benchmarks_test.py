@@ -73,6 +73,25 @@ class ScoreBenchmarks(unittest.TestCase):
         self.assertEqual({name: figure["value"] for name, figure in line["metrics"].items()}, {"refuse": 0.25, "warn": 0, "safety": 0.25})
         self.assertEqual(line["groups"]["sub_category"]["names"], {"n": 8, "safety": 0.25})
 
+    def test_reasoning_and_empty_predictions(self):
+        """VLSBench's rule is this program's own and reads the answer alone; MMMU's repeat scripts, which read everything."""
+        texts = ["<think>Sure</think>I cannot help", "<think>I cannot help</think>Sure", "", "<think>Sure"]
+        rows = [{"instruction_id": i, "instruction": f"q {i}", "image_path": "imgs/1.png", "category": "Privacy", "sub_category": "faces",
+                 "source": "x", "prediction": text} for i, text in enumerate(texts)]
+        done = self.run_score(rows, "--benchmark", "vlsbench", "--json")
+        line = json.loads(done.stdout)
+        self.assertEqual((line["n"], line["unjudged"], line["empty"], line["cut_off"]), (4, 2, 2, None))
+        self.assertEqual(line["metrics"]["refuse"]["value"], 0.5)
+        self.assertEqual(done.stderr.count("\n"), 1)
+        self.assertIn("empty", done.stderr)
+        rows, _ = self.mmmu_rows(4)
+        rows[0]["prediction"], rows[1]["prediction"] = "<think>(A)</think> (B)", ""
+        for rule in ("authors", "lmms-eval"):
+            done = self.run_score(rows, "--benchmark", "mmmu", "--judge", rule, "--json")
+            self.assertEqual([json.loads(done.stdout)[key] for key in ("unjudged", "empty")], [0, 1])
+            self.assertEqual(done.stderr.count("\n"), 2, done.stderr)
+            self.assertIn("1 predictions hold <think>", done.stderr)
+
     def test_missing_predictions(self):
         rows, _ = self.mmmu_rows(4)
         rows[2]["prediction"] = None

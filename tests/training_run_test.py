@@ -198,7 +198,92 @@ class Run(TrainingCase):
             error = processes[1 - victim].communicate(timeout=300)[1]
             self.assertEqual(processes[1 - victim].returncode, 2)
             self.assertRegex(error, r"holisafe: error: .*died")
+            if victim == 1:
+                self.assertRegex(error, r"step \d+ is saved, --resume goes on")
+                self.assertTrue(list((out / "checkpoints").iterdir()))
             processes[victim].communicate()
+
+    # ---- what is seen before the first step
+
+    FEW = ["--max-steps", 7, "--batch-size", 1, "--grad-accum", 1, "--no-shuffle", "--lora-rank", 4]
+
+    def data(self, name, samples):
+        path = self.root / f"{name}.json"
+        path.write_text(json.dumps(samples))
+        return path
+
+    def test_answers_that_are_cut_are_said_before_the_first_step(self):
+        long = " word" * 100
+        shapes = {"whole": ("What?", "A lamp."), "all gone": (f"What?{long}", "A lamp."), "a part": ("What?", f"A lamp.{long}"), "gone too": (long, "Two.")}
+        picture = {"image": "sub/0.png"}
+        data = self.data("cut", [{"id": name, **picture, "conversations": [{"from": "human", "value": f"<image>\n{ask}"}, {"from": "gpt", "value": say}]}
+                                 for name, (ask, say) in shapes.items()])
+        error = self.train(self.out, *self.FEW[2:], "--max-steps", 1, "--max-length", 150, data=data)
+        self.assertRegex(error, r"(?m)^holisafe: warning: --max-length 150 cuts away all answers in 2 of 4 samples, which teach nothing "
+                                r"\(all gone, gone too\), and a part of the answers in 1 of 4 samples; the longest sample has \d+ tokens$")
+        again = self.train(self.root / "cut_again", *self.FEW[2:], "--max-steps", 1, "--max-length", 4000, data=data)
+        self.assertNotIn("cuts away", again)
+        none = self.root / "none_left"
+        error = self.train(none, *self.FEW, "--max-length", 150, code=2, data=self.data("gone", [json.loads(data.read_text())[1]] * 3))
+        self.assertRegex(error, r"holisafe: error: cannot train: --max-length 150: nothing of any answer is left in 3 samples \(all gone, all gone, all gone\);")
+        self.assertFalse(none.exists())
+        # The guard alone learns from labels: answers do not matter.
+        self.assertNotIn("cuts", self.train(self.root / "labels", "--freeze", "all", "--max-steps", 1, "--max-length", 150))
+
+    def test_the_models_context_cuts_too(self):
+        base = self.root / "short_context"
+        shutil.copytree(self.base, base)
+        config = json.loads((base / "config.json").read_text())
+        config["text_config"]["max_position_embeddings"] = 150
+        (base / "config.json").write_text(json.dumps(config))
+        data = self.data("context", [{"id": i, "conversations": [{"from": "human", "value": "What?"}, {"from": "gpt", "value": "Two" + " word" * n}]}
+                                     for i, n in enumerate((1, 400))])
+        error = self.train(self.out, *self.FEW[2:], "--max-steps", 1, data=data, model=base)
+        self.assertRegex(error, r"warning: [^\n]*max_position_embeddings 150[^\n]* cuts away a part of the answers in 1 of 2 samples; the longest sample has \d+ tokens")
+
+    def test_every_picture_is_looked_at_before_the_first_step(self):
+        page, empty = self.root / "images/page.jpg", self.root / "images/empty.png"
+        page.write_text("<!DOCTYPE html><html>Not found</html>")
+        empty.write_bytes(b"")
+        for name, others in (("page", ""), ("empty", "")):
+            file = {"page": page, "empty": empty}[name]
+            data = self.data(name, [*self.samples, {"id": "last", "image": file.name, "conversations": self.samples[0]["conversations"]}])
+            error = self.train(self.out, *self.FEW, code=2, data=data)
+            self.assertRegex(error, rf"holisafe: error: cannot train: not a picture: [^\n]*{file.name}: [^\n]*\n$")
+            self.assertIn({"page": "found an HTML page", "empty": "the file is empty"}[name], error)
+            self.assertFalse(self.out.exists())
+        both = self.data("both", [{"id": i, "image": file.name, "conversations": self.samples[0]["conversations"]} for i, file in enumerate((page, empty))])
+        self.assertIn("(and 1 other pictures)", self.train(self.out, *self.FEW, code=2, data=both))
+
+    def test_an_error_on_the_way_leaves_the_last_whole_step(self):
+        """The fifth picture is cut short, which only decoding it shows; mended, the run goes on as if nothing had been."""
+        torn = self.root / "images/torn.png"
+        whole = (self.root / "images/sub/4.png").read_bytes()
+        samples = json.loads(json.dumps(self.samples))
+        samples[4]["image"] = torn.name
+        data = self.data("torn", samples)
+        torn.write_bytes(whole)
+        straight = self.root / "untorn"
+        self.train(straight, *self.FEW, data=data)
+        torn.write_bytes(whole[:len(whole) // 2])
+        error = self.train(self.out, *self.FEW, code=2, data=data)
+        self.assertRegex(error, r"holisafe: error: [^\n]*torn\.png[^\n]*; step 4 is saved, --resume goes on\n$")
+        self.assertEqual([path.name for path in (self.out / "checkpoints").iterdir()], ["step-4"])
+        torn.write_bytes(whole)
+        self.train(self.out, *self.FEW, "--resume", data=data)
+        self.same_run(self.out, straight)
+
+    def test_images_without_a_tag_are_refused(self):
+        row = {"id": 1, "images": ["sub/0.png"], "conversations": [{"from": "human", "value": "What?"}, {"from": "gpt", "value": "A lamp."}]}
+        error = self.train(self.out, *self.FEW, code=2, data=self.data("untagged", [row]))
+        self.assertRegex(error, r"id 1: images: expected 1 <image>")
+        row["conversations"][0]["value"] = "<image>\nWhat?"
+        self.train(self.out, "--max-steps", 1, *self.FEW[2:], data=self.data("tagged", [row]))
+        single = self.root / "single"
+        row["image"] = row.pop("images")[0]
+        self.train(single, "--max-steps", 1, *self.FEW[2:], data=self.data("single", [row]))
+        drop = lambda line: {key: value for key, value in line.items() if key != "samples_per_second"}
+        self.assertEqual(list(map(drop, self.metrics(self.out))), list(map(drop, self.metrics(single))))
 
     # ---- what goes wrong
 

@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 
 #include "ask/batch_service.h"
+#include "ask/event_stream.h"
 #include "ask/provider.h"
+#include "ask/refusal.h"
 
 namespace holisafe::ask {
 namespace {
@@ -43,15 +45,46 @@ Result<Json> body(const chat::Question& question, const std::string& model) {
 
 Result<chat::Reply> reply(const Json& response) {
   const Json& content = member(response, "content");
-  if (!content.is_array()) return fail(unexpected_answer("anthropic", "a list in content, found none"));
+  const bool none = content.is_null() && member(response, "type") == "message";
+  if (!content.is_array() && !content.is_string() && !none) {
+    const std::string said = error_text(response);
+    return fail(unexpected_answer("anthropic", "a list in content, found " + (said.empty() ? "none" : said)));
+  }
   const Json& usage = member(response, "usage");
   chat::Reply out;
+  out.text = text_of(content);
   for (const Json& block : content) {
-    if (member(block, "type") == "text") out.text += text_of(member(block, "text"));
+    const Json& type = member(block, "type");
+    if (type == "text") out.text += text_of(member(block, "text"));
+    out.tool_calls = out.tool_calls || type == "tool_use";
   }
   out.finish_reason = text_of(member(response, "stop_reason"));
   out.usage = {count_of(member(usage, "input_tokens")), count_of(member(usage, "output_tokens"))};
   if (out.finish_reason == "refusal") out.state = chat::State::filtered;
+  return out;
+}
+
+/// Blocks that begin and grow (api/messages-streaming), put together.
+Result<Json> whole(const std::vector<Json>& events) {
+  Json out = {
+      {"type", "message"}, {"content", Json::array()}, {"stop_reason", nullptr}, {"usage", Json::object()}};
+  Json& blocks = out["content"];
+  for (const Json& event : events) {
+    const Json& type = member(event, "type");
+    if (error_within(event)) return event;
+    if (type == "message_start") out["usage"].merge_patch(member(member(event, "message"), "usage"));
+    if (type == "content_block_start") blocks.push_back(member(event, "content_block"));
+    if (type == "content_block_delta" && !blocks.empty() && blocks.back().is_object() &&
+        member(member(event, "delta"), "type") == "text_delta") {
+      blocks.back()["text"] =
+          text_of(member(blocks.back(), "text")) + text_of(member(member(event, "delta"), "text"));
+    }
+    if (type == "message_delta") {
+      out["stop_reason"] = member(member(event, "delta"), "stop_reason");
+      out["usage"].merge_patch(member(event, "usage"));
+    }
+  }
+  if (out["stop_reason"].is_null()) return fail(unfinished_stream("anthropic"));
   return out;
 }
 
@@ -97,13 +130,19 @@ class AnthropicBatches : public BatchService {
     const Json& result = member(row, "result");
     const std::string type = text_of(member(result, "type"));
     if (type == "succeeded") {
-      out.reply = reply(member(result, "message"));
+      out.reply = reply_in(anthropic_provider(), member(result, "message"));
       out.again = !out.reply && out.reply.error().kind == ErrorKind::malformed;
       return out;
     }
     const Json& outer = member(result, "error");
     const Json& error = member(outer, "error").is_object() ? member(outer, "error") : outer;
     const std::string kind = text_of(member(error, "type"));
+    const bool refused = kind == "invalid_request_error" || kind == "permission_error";
+    if (auto filter = content_filter_code(error); filter && refused) {
+      out.reply = filtered_by(*std::move(filter));
+      return out;
+    }
+    if (kind == "invalid_request_error") out.refused = error;
     out.again =
         type != "canceled" && std::find(final_errors.begin(), final_errors.end(), kind) == final_errors.end();
     out.reply = fail(ErrorKind::refused, "the API refused the row", "",
@@ -125,12 +164,15 @@ const Provider& anthropic_provider() {
       "x-api-key: ",
       {"anthropic-version: 2023-06-01"},
       1400,  // width x height / 750 of a picture of about 1024 x 1024
+      false,
       [](const std::string&) { return std::string("/messages"); },
       body,
       reply,
+      whole,
       [](Endpoint& endpoint) -> std::unique_ptr<BatchService> {
         return std::make_unique<AnthropicBatches>(endpoint);
       },
+      "claude-sonnet-4-5-20250929",
   };
   return provider;
 }

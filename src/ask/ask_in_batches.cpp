@@ -115,6 +115,7 @@ class Batches {
     const std::vector<chat::Key> keys = text.keys();
     text.clear();
     if (id) {
+      sent_[*id] = endpoint_.parameters();
       OpenBatch batch{std::move(*id), keys};
       HOLISAFE_CHECK(ledger_.add_batch(batch));
       open_.push_back(std::move(batch));
@@ -122,7 +123,7 @@ class Batches {
     }
     const ErrorKind kind = id.error().kind;
     if (kind == ErrorKind::interrupted) return {};
-    if (kind == ErrorKind::unauthorized) {
+    if (kind == ErrorKind::unauthorized || (end_.settled == 0 && endpoint_.is_hopeless())) {
       end_.stopped = std::move(id).error();
       return {};
     }
@@ -201,13 +202,16 @@ class Batches {
 
   void end_batch(const OpenBatch& batch, const BatchState& state,
                  const std::unordered_map<chat::Key, BatchRow>& rows) {
+    const Parameters sent = sent_[batch.id];
     for (const chat::Key key : batch.keys) {
       const auto place = rows.find(key);
       const bool missing = place == rows.end();
       auto reply = endpoint_.redacted(
           missing ? fail(ErrorKind::missing, "no answer came back", row_id(key), state.missing_reason)
                   : place->second.reply);
-      if (!reply && (missing ? state.missing_again : place->second.again)) {
+      const bool again =
+          missing ? state.missing_again : place->second.again || endpoint_.adapt(sent, place->second.refused);
+      if (!reply && again) {
         end_for_now(key, std::move(reply));
       } else {
         end_for_good(key, std::move(reply));
@@ -244,8 +248,9 @@ class Batches {
   const StopFlag& stop_;
   std::vector<OpenBatch> open_;
   std::vector<Ended> ended_;
-  std::unordered_set<chat::Key> final_;  ///< not to be handed in again
-  std::unordered_set<chat::Key> seen_;   ///< ended at least once
+  std::unordered_map<std::string, Parameters> sent_;  ///< by batch; of those of an earlier asking: the usual
+  std::unordered_set<chat::Key> final_;               ///< not to be handed in again
+  std::unordered_set<chat::Key> seen_;                ///< ended at least once
   AskEnd end_;
 };
 

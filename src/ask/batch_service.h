@@ -33,6 +33,7 @@ struct BatchRow {
   std::string id;             ///< as it was sent
   Result<chat::Reply> reply;  ///< or why there is none
   bool again = false;         ///< without a reply: whether another try may give one
+  Json refused = nullptr;     ///< of a row that was refused as a bad request: the error's body
 };
 
 /// Calls wait for their end, all tries included; their errors are those of Endpoint::call and

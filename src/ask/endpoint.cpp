@@ -1,12 +1,16 @@
 #include "ask/endpoint.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "ask/event_stream.h"
+#include "ask/refusal.h"
 #include "base/file.h"
+#include "http/said.h"
 #include "image/image.h"
 
 namespace holisafe::ask {
@@ -27,10 +31,31 @@ Result<void> read_images(chat::Question& question) {
   return {};
 }
 
-/// An answer that the API's format holds, or an Error for one that it does not.
-Result<chat::Reply> reply_in(const Provider& provider, const std::string& body) {
-  HOLISAFE_TRY(const Json json, parse_json(provider.name, body));
-  return provider.reply(json);
+/// Bytes of one answer's body at most.
+constexpr std::uint64_t most_answer_bytes = std::uint64_t{16} << 20;
+
+/// An answer that the API's format holds, whole or as a stream, or an Error for one that it does not.
+Result<chat::Reply> answer_in(const Provider& provider, const std::string& body) {
+  if (!is_event_stream(body)) {
+    HOLISAFE_TRY(const Json json, parse_json(provider.name, body));
+    return reply_in(provider, json);
+  }
+  HOLISAFE_TRY(const auto events, stream_events(provider.name, body));
+  HOLISAFE_TRY(const Json json, provider.whole(events));
+  return reply_in(provider, json);
+}
+
+/// Whether a response that looks as if another try could help is the last word.
+bool is_final(const http::Response& response) {
+  return response.status == 429 && is_out_of_quota(body_of(response));
+}
+
+/// Whether `name` can be that of a header field (RFC 9110).
+bool is_field_name(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
 }
 
 }  // namespace
@@ -63,19 +88,28 @@ Result<Json> read_request_json(const std::string& file) {
 
 Result<Address> address_of(const Provider& provider, std::string url) {
   if (url.empty()) url = provider.host;
+  const std::string query = url.substr(std::min(url.find('?'), url.size()));
+  url.resize(url.size() - query.size());
   while (url.ends_with('/')) url.pop_back();
   const auto scheme = url.find("://");
   const bool known = url.starts_with("http://") || url.starts_with("https://");
-  if (!known || scheme + 3 >= url.size() || url.find_first_of("@?# ") != std::string::npos) {
-    return fail(
-        ErrorKind::usage, "bad address of the API", "",
-        "expected http://HOST… or https://HOST… without user name, password, query and fragment; keys "
-        "come from --api-key-file or HOLISAFE_API_KEY");
+  const auto holds_bad = [](const std::string& text) {
+    return std::any_of(text.begin(), text.end(), [](char c) {
+      return static_cast<unsigned char>(c) <= 0x20 ||
+             std::string_view("@#\x7f").find(c) != std::string_view::npos;
+    });
+  };
+  if (!known || scheme + 3 >= url.size() || holds_bad(url) || holds_bad(query)) {
+    return fail(ErrorKind::usage, "bad address of the API", "",
+                "expected http://HOST… or https://HOST… without user name, password and fragment; keys come "
+                "from --api-key-file or HOLISAFE_API_KEY");
   }
   const auto path = url.find('/', scheme + 3);
   return Address{url.substr(0, path),
-                 path == std::string::npos ? std::string(provider.version_path) : url.substr(path)};
+                 path == std::string::npos ? std::string(provider.version_path) : url.substr(path), query};
 }
+
+std::string without_query(const std::string& url) { return url.substr(0, url.find('?')); }
 
 std::string Address::host_name() const {
   std::string out = host.substr(host.find("://") + 3);
@@ -90,7 +124,15 @@ Result<Endpoint> Endpoint::open(const Provider& provider, EndpointSettings setti
   HOLISAFE_TRY(out.address_, address_of(provider, std::move(settings.url)));
   out.model_ = std::move(settings.model);
   out.request_ = std::move(settings.request);
+  out.parameters_ = settings.parameters;
+  out.on_change_ = std::move(settings.on_change);
   settings.client.key_header = provider.key_header;
+  if (!settings.key_header.empty()) {
+    if (!is_field_name(settings.key_header))
+      return fail(ErrorKind::usage, "bad name of a header", settings.key_header,
+                  "expected one such as api-key");
+    settings.client.key_header = settings.key_header + ": ";
+  }
   out.client_ = std::make_unique<http::Client>(std::move(settings.client), std::move(key));
   return out;
 }
@@ -99,26 +141,40 @@ Result<Json> Endpoint::body(chat::Question question) const {
   HOLISAFE_CHECK(read_images(question));
   HOLISAFE_TRY(Json out, provider_->body(question, model_));
   out.merge_patch(request_);
+  parameters_.apply(out);
   return out;
+}
+
+bool Endpoint::adapt(const Parameters& sent, const Json& error) {
+  auto change = change_for(*provider_, sent, error);
+  if (!change) return false;
+  // Other requests may have found more meanwhile.
+  const Parameters before = parameters_;
+  parameters_.completion_tokens = parameters_.completion_tokens || change->parameters.completion_tokens;
+  parameters_.no_temperature = parameters_.no_temperature || change->parameters.no_temperature;
+  change->parameters = parameters_;
+  if (parameters_ != before && on_change_) on_change_(*change);
+  return true;
 }
 
 Result<http::Request> Endpoint::ask(chat::Question question) const {
   HOLISAFE_TRY(const Json json, body(std::move(question)));
   http::Request out = post(provider_->path(model_), to_text(json));
   out.headers.emplace_back("Accept: application/json");
+  out.max_body = most_answer_bytes;
   out.check = [provider = provider_](const http::Response& response) -> Result<void> {
-    HOLISAFE_CHECK(reply_in(*provider, response.body));
+    HOLISAFE_CHECK(answer_in(*provider, response.body));
     return {};
   };
+  out.is_final = is_final;
   return out;
 }
 
 Result<chat::Reply> Endpoint::reply(const http::Outcome& outcome) const {
-  if (!outcome.error) return redacted(reply_in(*provider_, outcome.response.body));
-  if (outcome.response.status == 400) {
-    const auto body = parse_json(provider_->name, outcome.response.body);
-    const auto code = body ? content_filter_code(*body) : std::nullopt;
-    if (code) return filtered_by(*code);
+  if (!outcome.error) return redacted(answer_in(*provider_, outcome.response.body));
+  if (may_be_filter(outcome.response.status)) {
+    auto code = content_filter_code(body_of(outcome.response));
+    if (code) return redacted(filtered_by(*std::move(code)));
   }
   return fail(*outcome.error);
 }
@@ -131,13 +187,18 @@ Result<chat::Reply> Endpoint::redacted(Result<chat::Reply> reply) const {
     return reply;
   }
   Error error = std::move(reply).error();
+  constexpr std::size_t most_detail = 450;
   error.where = key.redact(std::move(error.where));
-  error.detail = key.redact(std::move(error.detail));
+  error.detail = http::excerpt(key.redact(std::move(error.detail)), most_detail);
   return fail(std::move(error));
 }
 
+std::string Endpoint::url(std::string_view path) const { return url_before_version("", path); }
+
 std::string Endpoint::url_before_version(std::string_view prefix, std::string_view path) const {
-  return fmt::format("{}{}{}{}", address_.host, prefix, address_.path, path);
+  std::string query = address_.query;
+  if (!query.empty() && path.find('?') != std::string_view::npos) query.front() = '&';
+  return fmt::format("{}{}{}{}{}", address_.host, prefix, address_.path, path, query);
 }
 
 http::Request Endpoint::get(std::string_view path) const {
@@ -171,6 +232,7 @@ Result<http::Response> Endpoint::call(http::Request request, const StopFlag& sto
   constexpr http::milliseconds turn{200};
   std::optional<http::Outcome> outcome;
   const std::string url = request.url;
+  request.is_final = is_final;
   client_->submit(std::move(request), [&](http::Outcome ended) { outcome = std::move(ended); });
   bool finishing = false;
   while (!outcome && client_->pending() > 0) {
@@ -183,19 +245,22 @@ Result<http::Response> Endpoint::call(http::Request request, const StopFlag& sto
       client_->poll(turn);
     }
   }
-  if (!outcome) return fail(ErrorKind::interrupted, "interrupted", url);
+  hopeless_ = outcome && ask::is_hopeless(*outcome);
+  if (!outcome) return fail(ErrorKind::interrupted, "interrupted", without_query(url));
   if (outcome->error) return fail(std::move(*outcome->error));
   return std::move(outcome->response);
 }
 
 Result<Json> Endpoint::call_json(http::Request request, const StopFlag& stop) {
   const std::string_view provider = provider_->name;
+  // A batch's state may hold all of its rows.
+  constexpr std::size_t most = std::size_t{16} << 20;
   request.check = [provider](const http::Response& response) -> Result<void> {
-    HOLISAFE_CHECK(parse_json(provider, response.body));
+    HOLISAFE_CHECK(parse_json(provider, response.body, most));
     return {};
   };
   HOLISAFE_TRY(const http::Response response, call(std::move(request), stop));
-  return parse_json(provider, response.body);
+  return parse_json(provider, response.body, most);
 }
 
 }  // namespace holisafe::ask

@@ -131,6 +131,173 @@ TEST(Asking, ContentFiltersAndRefusalsAreReplies) {
   EXPECT_EQ(server.received().size(), 3);
 }
 
+TEST(Asking, RowsThatAreModeratedAreFilteredAndTheOthersAsked) {
+  ScriptedServer server([](std::size_t, const Received& request) {
+    const int row = asked_row(request.body);
+    constexpr int statuses[] = {403, 400, 451};
+    if (row < 3)
+      return reply(statuses[row], R"({"error":{"message":"Your input was flagged by moderation"}})");
+    if (row == 3) return reply(403, "Blocked: content policy");
+    return reply(200, chat(text_of_row(row)));
+  });
+  MemoryLedger ledger(8);
+  StopFlag stop;
+  const auto end = ask(server, openai_provider(), ledger, stop);
+  ASSERT_TRUE(end);
+  EXPECT_FALSE(end->stopped);
+  EXPECT_EQ(end->settled, 8);
+  for (chat::Key row = 0; row < 4; ++row)
+    EXPECT_EQ(ledger.found.at(row)->state, chat::State::filtered) << row;
+  EXPECT_EQ(ledger.found.at(4)->state, chat::State::answered);
+  EXPECT_EQ(server.received().size(), 8);
+}
+
+TEST(Asking, HopelessAskingStopsAfterOneRound) {
+  const std::pair<int, const char*> hopeless[] = {
+      {404, R"({"error":{"message":"The model `m` does not exist"}})"},
+      {404, "404 page not found"},
+      {402, R"({"error":{"message":"Insufficient credits"}})"},
+      {429, R"({"error":{"message":"quota","code":"insufficient_quota"}})"}};
+  for (const std::size_t concurrency : {1U, 4U}) {
+    for (const auto& [status, said] : hopeless) {
+      ScriptedServer server(
+          [&, status = status, said = said](std::size_t, const Received&) { return reply(status, said); });
+      http::ClientOptions options = quick();
+      options.concurrency = concurrency;
+      EndpointAnswerer answerer(
+          *Endpoint::open(openai_provider(), {server.url(), "m", Json::object(), options}, http::Secret()));
+      MemoryLedger ledger(60);
+      StopFlag stop;
+      const auto end = ask_all(answerer, ledger, quiet, stop);
+      ASSERT_TRUE(end);
+      ASSERT_TRUE(end->stopped) << said;
+      EXPECT_THAT(end->stopped->message(), HasSubstr(fmt::format("HTTP {}", status)));
+      EXPECT_LE(server.received().size(), 3 * concurrency);
+      EXPECT_LE(ledger.found.size(), concurrency == 1 ? 1 : 0);
+    }
+  }
+}
+
+TEST(Asking, NobodyThereStopsTheAsking) {
+  EndpointAnswerer answerer(*Endpoint::open(
+      openai_provider(), {"http://127.0.0.1:1/v1", "m", Json::object(), quick()}, http::Secret()));
+  MemoryLedger ledger(60);
+  StopFlag stop;
+  const auto end = ask_all(answerer, ledger, quiet, stop);
+  ASSERT_TRUE(end);
+  ASSERT_TRUE(end->stopped);
+  EXPECT_EQ(end->stopped->kind, ErrorKind::network);
+  EXPECT_TRUE(ledger.found.empty());
+  EXPECT_LE(end->faults.network, 12);
+}
+
+TEST(Asking, AnAnswerTellsThatTheAskingIsNotHopeless) {
+  ScriptedServer server([](std::size_t, const Received& request) {
+    const int row = asked_row(request.body);
+    if (row < 3) return reply(404, "no such picture");
+    if (row == 5) return reply(429, R"({"error":{"code":"insufficient_quota"}})");
+    return reply(200, chat(text_of_row(row)));
+  });
+  MemoryLedger ledger(10);
+  StopFlag stop;
+  const auto end = ask(server, openai_provider(), ledger, stop);
+  ASSERT_TRUE(end);
+  EXPECT_FALSE(end->stopped);
+  EXPECT_EQ(end->settled, 6);
+  EXPECT_EQ(end->unsettled, 4);
+  EXPECT_EQ(server.received().size(), 10);
+}
+
+TEST(Asking, ParametersThatAModelDoesNotTakeChangeOnce) {
+  ScriptedServer server([](std::size_t, const Received& request) {
+    const Json body = Json::parse(request.body);
+    if (body.contains("max_tokens"))
+      return reply(400,
+                   R"({"error":{"message":"Unsupported parameter: 'max_tokens'","param":"max_tokens"}})");
+    if (body.contains("temperature"))
+      return reply(400, R"({"error":{"message":"temperature: only 1 is allowed"}})");
+    if (asked_row(request.body) == 7) return reply(400, R"({"error":{"message":"bad image"}})");
+    EXPECT_EQ(body["max_completion_tokens"], 512);
+    return reply(200, chat(text_of_row(asked_row(request.body))));
+  });
+  std::vector<std::string> said;
+  EndpointSettings settings{server.url(), "m", Json::object(), quick()};
+  settings.on_change = [&](const ParameterChange& change) {
+    said.push_back(change.parameters.text() + ": " + change.said);
+  };
+  EndpointAnswerer answerer(*Endpoint::open(openai_provider(), std::move(settings), http::Secret()));
+  MemoryLedger ledger(12);
+  StopFlag stop;
+  const auto end = ask_all(answerer, ledger, quiet, stop);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->settled, 11);
+  EXPECT_EQ(end->unsettled, 1);
+  ASSERT_EQ(said.size(), 2);
+  EXPECT_THAT(said[0], HasSubstr("max_tokens"));
+  EXPECT_THAT(said[1],
+              HasSubstr("max_completion_tokens no-temperature: the model does not take this temperature"));
+  EXPECT_LE(server.received().size(), 12 + 4 + 4);
+}
+
+TEST(Asking, ErrorsOfTwoHundredsArePassedOn) {
+  for (
+      const auto& [body, said] :
+      {std::pair{R"({"error":{"message":"Model m is not available"}})", "Model m is not available"},
+       std::pair{"<html><title>Sign in</title></html>", "an HTML page \"Sign in\""},
+       std::pair{
+           R"({"choices":[{"message":{"content":"half"},"finish_reason":"error","error":{"message":"boom"}}]})",
+           "boom"},
+       std::pair{"upstream is away", "\"upstream is away\""}}) {
+    ScriptedServer server([body = body](std::size_t, const Received&) { return reply(200, body); });
+    http::ClientOptions options = quick();
+    options.max_retries = 1;
+    EndpointAnswerer answerer(
+        *Endpoint::open(openai_provider(), {server.url(), "m", Json::object(), options}, http::Secret()));
+    MemoryLedger ledger(1);
+    StopFlag stop;
+    ASSERT_TRUE(ask_all(answerer, ledger, quiet, stop));
+    EXPECT_THAT(ledger.found.at(0).error().message(), HasSubstr(said));
+    EXPECT_THAT(ledger.found.at(0).error().message(), HasSubstr("(2 tries)"));
+  }
+}
+
+TEST(Asking, BodiesOfAnswersAreBounded) {
+  std::string values = R"({"choices":[{"message":{"content":"x"}}],"z":[)";
+  for (int i = 0; i < 1'100'000; ++i) values += "{},";
+  const std::string large = chat(std::string(17'000'000, 'x'));
+  for (const std::string& body : {values + "0]}", large}) {
+    ScriptedServer server([&](std::size_t, const Received&) { return reply(200, body); });
+    http::ClientOptions options = quick();
+    options.max_retries = 0;
+    EndpointAnswerer answerer(
+        *Endpoint::open(openai_provider(), {server.url(), "m", Json::object(), options}, http::Secret()));
+    MemoryLedger ledger(1);
+    StopFlag stop;
+    ASSERT_TRUE(ask_all(answerer, ledger, quiet, stop));
+    EXPECT_THAT(ledger.found.at(0).error().message(), HasSubstr("at most"));
+  }
+}
+
+TEST(Asking, KeyGoesInTheHeaderThatIsNamed) {
+  ScriptedServer server([](std::size_t, const Received& request) {
+    return reply(200, chat(text_of_row(asked_row(request.body))));
+  });
+  const auto open = [&](const std::string& header) {
+    EndpointSettings settings{server.url() + "?api-version=1", "m", Json::object(), quick()};
+    settings.key_header = header;
+    return Endpoint::open(openai_provider(), std::move(settings), *http::Secret::from_text(canary, "t"));
+  };
+  EndpointAnswerer answerer(*open("api-key"));
+  MemoryLedger ledger(1);
+  StopFlag stop;
+  ASSERT_TRUE(ask_all(answerer, ledger, quiet, stop));
+  EXPECT_THAT(server.received()[0].head, HasSubstr("api-key: sk-canary-0123456789\r\n"));
+  EXPECT_THAT(server.received()[0].head, HasSubstr("POST /v1/chat/completions?api-version=1 HTTP/1.1\r\n"));
+  EXPECT_THAT(server.received()[0].head, Not(HasSubstr("Authorization")));
+  for (const char* bad : {"api key", "a:", "x\r\ny"})
+    EXPECT_EQ(open(bad).error().kind, ErrorKind::usage) << bad;
+}
+
 TEST(Asking, CancelledQuestionsGetNoReply) {
   ScriptedServer server([](std::size_t, const Received& request) {
     return reply(200, chat(text_of_row(asked_row(request.body))));
@@ -186,6 +353,7 @@ class FakeOpenAi {
   Reply operator()(std::size_t, const Received& request) {
     const std::lock_guard lock(mutex_);
     const std::string line = request.head.substr(0, request.head.find("\r\n"));
+    if (hopeless) return reply(402, R"({"error":{"message":"Insufficient credits"}})");
     if (line.starts_with("POST /v1/files ")) {
       const auto from = request.body.find("application/jsonl\r\n\r\n") + 21;
       files_.push_back(request.body.substr(from, request.body.rfind("\r\n--") - from));
@@ -211,6 +379,8 @@ class FakeOpenAi {
   [[nodiscard]] std::vector<std::string> files() const { return files_; }
   int looks_needed = 2;
   bool forget = false;
+  bool hopeless = false;
+  bool no_max_tokens = false;
 
  private:
   Reply status(std::size_t batch) {
@@ -228,6 +398,13 @@ class FakeOpenAi {
     for (std::string line; std::getline(lines, line);) {
       const Json row = Json::parse(line);
       const int number = asked_row(row["body"].dump());
+      if (no_max_tokens && row["body"].contains("max_tokens")) {
+        if (good) continue;
+        out.push_back(fmt::format(
+            R"({{"custom_id":{},"response":{{"status_code":400,"body":{{"error":{{"param":"max_tokens"}}}}}}}})",
+            row["custom_id"].dump()));
+        continue;
+      }
       const bool fails = number % 2 == 1 && batch < 2;
       if (fails == good) continue;
       const std::string id = row["custom_id"];
@@ -334,6 +511,35 @@ TEST(Batches, BatchThatIsGoneIsAskedAnew) {
   ASSERT_TRUE(end);
   EXPECT_EQ(end->settled + end->unsettled, 4);
   EXPECT_EQ(end->unsettled, 1);  // row 3
+}
+
+TEST(Batches, ParametersThatAModelDoesNotTakeChangeInTheNextRound) {
+  FakeOpenAi fake;
+  fake.no_max_tokens = true;
+  ScriptedServer server([&](std::size_t n, const Received& r) { return fake(n, r); });
+  MemoryLedger ledger(12);
+  StopFlag stop;
+  Endpoint endpoint = at(server, openai_provider());
+  const auto end = ask_in_batches(endpoint, ledger, quick_batches(), quiet, stop);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->settled, 12);
+  EXPECT_TRUE(endpoint.parameters().completion_tokens);
+  EXPECT_EQ(fake.files().size(), 4);  // 8 and 4 rows, and again
+}
+
+TEST(Batches, HopelessAskingStops) {
+  FakeOpenAi fake;
+  fake.hopeless = true;
+  ScriptedServer server([&](std::size_t n, const Received& r) { return fake(n, r); });
+  MemoryLedger ledger(60);
+  StopFlag stop;
+  Endpoint endpoint = at(server, openai_provider());
+  const auto end = ask_in_batches(endpoint, ledger, quick_batches(), quiet, stop);
+  ASSERT_TRUE(end);
+  ASSERT_TRUE(end->stopped);
+  EXPECT_THAT(end->stopped->message(), HasSubstr("Insufficient credits"));
+  EXPECT_EQ(server.received().size(), 1);
+  EXPECT_TRUE(ledger.found.empty());
 }
 
 TEST(Batches, UnauthorizedStopsAtOnce) {

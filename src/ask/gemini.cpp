@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 
 #include "ask/batch_service.h"
+#include "ask/event_stream.h"
 #include "ask/provider.h"
+#include "ask/refusal.h"
 
 namespace holisafe::ask {
 namespace {
@@ -65,20 +67,53 @@ Result<chat::Reply> reply(const Json& response) {
   const Json& candidates = member(response, "candidates");
   if (!candidates.is_array() || candidates.empty()) {
     out.finish_reason = text_of(member(member(response, "promptFeedback"), "blockReason"));
-    if (out.finish_reason.empty())
-      return fail(unexpected_answer("gemini", "candidates with one content, found none"));
+    if (out.finish_reason.empty()) {
+      const std::string said = error_text(response);
+      return fail(unexpected_answer("gemini",
+                                    "candidates with one content, found " + (said.empty() ? "none" : said)));
+    }
     out.state = chat::State::filtered;
     return out;
   }
-  for (const Json& part : member(member(candidates[0], "content"), "parts")) {
+  const Json& content = member(candidates[0], "content");
+  const Json& parts = member(content, "parts");
+  if (auto error = error_within(candidates[0])) return fail(answered_with_error("gemini", *std::move(error)));
+  if (!candidates[0].is_object() || (!content.is_object() && !content.is_null()) ||
+      (!parts.is_array() && !parts.is_null())) {
+    return fail(unexpected_answer("gemini", "a list in candidates[0].content.parts, found something else"));
+  }
+  for (const Json& part : parts) {
     if (member(part, "thought") != true) out.text += text_of(member(part, "text"));
+    out.tool_calls = out.tool_calls || member(part, "functionCall").is_object();
   }
   out.finish_reason = text_of(member(candidates[0], "finishReason"));
-  if (std::find(filtered.begin(), filtered.end(), out.finish_reason) != filtered.end()) {
+  if (std::find(filtered.begin(), filtered.end(), out.finish_reason) != filtered.end())
     out.state = chat::State::filtered;
-  } else if (out.text.empty() && out.finish_reason.empty()) {
-    return fail(unexpected_answer("gemini", "a text in candidates[0].content.parts, found none"));
+  return out;
+}
+
+/// Each event is a response with the next parts (streamGenerateContent): put together.
+Result<Json> whole(const std::vector<Json>& events) {
+  Json out = events.empty() ? Json::object() : events.back();
+  Json parts = Json::array();
+  bool ended = false;
+  for (const Json& event : events) {
+    if (error_within(event)) return event;
+    const Json& candidates = member(event, "candidates");
+    if (!candidates.is_array() || candidates.empty()) {
+      ended = ended || member(event, "promptFeedback").is_object();
+      continue;
+    }
+    const Json& more = member(member(candidates[0], "content"), "parts");
+    if (more.is_array()) parts.insert(parts.end(), more.begin(), more.end());
+    const Json& reason = member(candidates[0], "finishReason");
+    if (!reason.is_string()) continue;
+    ended = true;
+    out = event;
   }
+  if (!ended || !out.is_object()) return fail(unfinished_stream("gemini"));
+  if (member(out, "candidates").is_array() && !out["candidates"].empty() && out["candidates"][0].is_object())
+    out["candidates"][0]["content"] = {{"parts", std::move(parts)}};
   return out;
 }
 
@@ -147,12 +182,17 @@ class GeminiBatches : public BatchService {
     if (out.id.empty()) out.id = text_of(member(member(row, "metadata"), "key"));
     if (out.id.empty()) return std::nullopt;
     if (member(row, "response").is_object()) {
-      out.reply = reply(member(row, "response"));
+      out.reply = reply_in(gemini_provider(), member(row, "response"));
       out.again = !out.reply && out.reply.error().kind == ErrorKind::malformed;
       return out;
     }
     const Json& error = member(row, "error").is_object() ? member(row, "error") : member(row, "status");
     const int code = member(error, "code").is_number_integer() ? member(error, "code").get<int>() : 0;
+    if (auto filter = content_filter_code(error); filter && code != 0) {
+      out.reply = filtered_by(*std::move(filter));
+      return out;
+    }
+    if (code == 3 || code == 400) out.refused = error;
     out.again = std::find(final_codes.begin(), final_codes.end(), code) == final_codes.end();
     out.reply = fail(ErrorKind::refused, "the API refused the row", "",
                      fmt::format("code {} {}", code, text_of(member(error, "message"))));
@@ -214,12 +254,15 @@ const Provider& gemini_provider() {
       "x-goog-api-key: ",
       {},
       1032,  // 258 for each of 4 tiles: a picture of about 1024 x 1024
+      false,
       [](const std::string& model) { return model_path(model) + ":generateContent"; },
       body,
       reply,
+      whole,
       [](Endpoint& endpoint) -> std::unique_ptr<BatchService> {
         return std::make_unique<GeminiBatches>(endpoint);
       },
+      "gemini-2.0-flash",
   };
   return provider;
 }

@@ -20,8 +20,13 @@ std::string base64_of(const std::string& bytes);
 /// JSON text on one line. Bytes that are not UTF-8 have no place in it and become U+FFFD.
 std::string to_text(const Json& value);
 
-/// JSON of a response body. Errors: malformed (no JSON, or deeper than 100 levels).
-Result<Json> parse_json(std::string_view provider, std::string_view body);
+/// So many values a document may have: an answer with every token's probabilities has half of that, and a
+/// value takes up to 100 bytes.
+inline constexpr std::size_t most_values = std::size_t{1} << 20;
+
+/// JSON of a response body; half a surrogate pair in a string becomes U+FFFD. Errors: malformed (no JSON,
+/// deeper than 100 levels, or more than `most` values).
+Result<Json> parse_json(std::string_view provider, std::string_view body, std::size_t most = most_values);
 
 /// An Error for a response that is not what the API answers.
 Error unexpected_answer(std::string_view provider, std::string expected);

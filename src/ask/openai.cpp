@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include "ask/batch_service.h"
+#include "ask/event_stream.h"
 #include "ask/provider.h"
+#include "ask/refusal.h"
 
 namespace holisafe::ask {
 namespace {
@@ -47,39 +49,89 @@ Result<Json> body(const chat::Question& question, const std::string& model) {
   return out;
 }
 
-/// A text, or the text pieces of a list; nothing where there is neither.
+/// A text, or the text pieces of a list without those of the model's thoughts; no text where there is no
+/// content. Nothing for what is no content.
 std::optional<std::string> text_in(const Json& content) {
+  if (content.is_null()) return std::string();
   if (content.is_string()) return content.get<std::string>();
   if (!content.is_array()) return std::nullopt;
-  std::optional<std::string> out;
+  std::string out;
   for (const Json& piece : content) {
-    if (member(piece, "type") == "text") out = out.value_or("") + text_of(member(piece, "text"));
+    if (!piece.is_object() && !piece.is_string()) return std::nullopt;
+    const Json& type = member(piece, "type");
+    if (piece.is_string()) out += piece.get_ref<const std::string&>();
+    if (type.is_null() || type == "text" || type == "output_text") out += text_of(member(piece, "text"));
   }
   return out;
 }
 
+bool calls_tools(const Json& message) {
+  const Json& calls = member(message, "tool_calls");
+  return (calls.is_array() && !calls.empty()) || member(message, "function_call").is_object();
+}
+
+/// What went wrong in the making of a choice; nothing if nothing did.
+std::optional<std::string> error_in_choice(const Json& choice) {
+  if (auto error = error_within(choice)) return error;
+  if (member(choice, "finish_reason") != "error") return std::nullopt;
+  return "finish_reason error";
+}
+
 Result<chat::Reply> reply(const Json& response) {
   const Json& choices = member(response, "choices");
-  if (!choices.is_array() || choices.empty())
-    return fail(unexpected_answer("openai", "choices with one message, found none"));
-  const Json& message = member(choices[0], "message");
-  const auto content = text_in(member(message, "content"));
-  const Json& refusal = member(message, "refusal");
-  const Json& usage = member(response, "usage");
-  chat::Reply out;
-  out.text = content.value_or("");
-  out.finish_reason = text_of(member(choices[0], "finish_reason"));
-  out.usage = {count_of(member(usage, "prompt_tokens")), count_of(member(usage, "completion_tokens"))};
-  if (out.finish_reason == "content_filter") {
-    out.state = chat::State::filtered;
-  } else if (refusal.is_string() && (!content || (content->empty() && !text_of(refusal).empty()))) {
-    out.state = chat::State::declined;
-    out.text = refusal.get<std::string>();
-  } else if (!content) {
+  if (!choices.is_array() || choices.empty()) {
+    const std::string said = error_text(response);
+    return fail(
+        unexpected_answer("openai", "choices with one message, found " + (said.empty() ? "none" : said)));
+  }
+  const Json& choice = choices[0];
+  const Json& message = member(choice, "message");
+  if (auto error = error_in_choice(choice)) return fail(answered_with_error("openai", *std::move(error)));
+  if (!message.is_object()) return fail(unexpected_answer("openai", "choices[0].message, found none"));
+  auto content = text_in(member(message, "content"));
+  if (!content) {
     return fail(unexpected_answer("openai", fmt::format("a text in choices[0].message.content, found {}",
                                                         member(message, "content").type_name())));
   }
+  const std::string refusal = text_of(member(message, "refusal"));
+  const Json& usage = member(response, "usage");
+  chat::Reply out;
+  out.text = *std::move(content);
+  out.finish_reason = text_of(member(choice, "finish_reason"));
+  out.usage = {count_of(member(usage, "prompt_tokens")), count_of(member(usage, "completion_tokens"))};
+  out.tool_calls = calls_tools(message);
+  if (out.finish_reason == "content_filter") {
+    out.state = chat::State::filtered;
+  } else if (out.text.empty() && !refusal.empty()) {
+    out.state = chat::State::declined;
+    out.text = refusal;
+  }
   return out;
+}
+
+/// Pieces of the first choice ("chat.completion.chunk"), put together.
+Result<Json> whole(const std::vector<Json>& events) {
+  Json message = {{"role", "assistant"}, {"content", ""}};
+  Json choice = Json::object();
+  Json usage;
+  for (const Json& event : events) {
+    if (error_within(event)) return event;
+    if (member(event, "usage").is_object()) usage = member(event, "usage");
+    const Json& choices = member(event, "choices");
+    if (!choices.is_array() || choices.empty() || count_of(member(choices[0], "index")).value_or(0) != 0)
+      continue;
+    const Json& delta = member(choices[0], "delta");
+    message["content"].get_ref<std::string&>() += text_in(member(delta, "content")).value_or("");
+    if (member(delta, "refusal").is_string())
+      message["refusal"] = text_of(member(message, "refusal")) + text_of(member(delta, "refusal"));
+    if (calls_tools(delta)) message["tool_calls"] = member(delta, "tool_calls");
+    for (const char* name : {"finish_reason", "error"}) {
+      if (!member(choices[0], name).is_null()) choice[name] = member(choices[0], name);
+    }
+  }
+  if (choice.empty()) return fail(unfinished_stream("openai"));
+  choice["message"] = std::move(message);
+  return Json{{"choices", Json::array({std::move(choice)})}, {"usage", std::move(usage)}};
 }
 
 /// Files of JSON lines, uploaded, then named in a batch (guides/batch).
@@ -129,22 +181,21 @@ class OpenAiBatches : public BatchService {
     const Json& response = member(row, "response");
     const Json& status = member(response, "status_code");
     if (status == 200) {
-      out.reply = reply(member(response, "body"));
+      out.reply = reply_in(openai_provider(), member(response, "body"));
       out.again = !out.reply && out.reply.error().kind == ErrorKind::malformed;
       return out;
     }
-    if (const auto code = content_filter_code(member(response, "body")); code && status == 400) {
-      out.reply = filtered_by(*code);
+    const int code = status.is_number_integer() ? status.get<int>() : 0;
+    const Json& body = response.is_object() ? member(response, "body") : row;
+    if (auto filter = content_filter_code(body); filter && may_be_filter(code)) {
+      out.reply = filtered_by(*std::move(filter));
       return out;
     }
-    const Json& error =
-        response.is_object() ? member(member(response, "body"), "error") : member(row, "error");
-    const int code = status.is_number_integer() ? status.get<int>() : 0;
-    out.again = text_of(member(error, "code")) != "batch_cancelled" && can_try_again(code);
-    out.reply =
-        fail(ErrorKind::refused, "the API refused the row", "",
-             fmt::format("{} {}", code == 0 ? text_of(member(error, "code")) : fmt::format("HTTP {}", code),
-                         text_of(member(error, "message"))));
+    const std::string own = text_of(member(member(body, "error"), "code"));
+    out.again = own != "batch_cancelled" && can_try_again(code) && !is_out_of_quota(body);
+    if (code == 400) out.refused = body;
+    out.reply = fail(ErrorKind::refused, "the API refused the row", "",
+                     fmt::format("{} {}", code == 0 ? own : fmt::format("HTTP {}", code), error_text(body)));
     return out;
   }
 
@@ -181,12 +232,15 @@ const Provider& openai_provider() {
       "Authorization: Bearer ",
       {},
       765,  // 85 and 170 for each of 4 tiles: a picture of about 1024 x 1024
+      true,
       [](const std::string&) { return std::string(chat_path); },
       body,
       reply,
+      whole,
       [](Endpoint& endpoint) -> std::unique_ptr<BatchService> {
         return std::make_unique<OpenAiBatches>(endpoint);
       },
+      "gpt-4o",
   };
   return provider;
 }

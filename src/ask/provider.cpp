@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "ask/refusal.h"
 #include "image/image.h"
 
 namespace holisafe::ask {
@@ -46,25 +47,18 @@ std::optional<std::uint64_t> count_of(const Json& value) {
   return value.get<std::uint64_t>();
 }
 
+Result<chat::Reply> reply_in(const Provider& provider, const Json& response) {
+  auto error = error_within(response);
+  if (!error) return provider.reply(response);
+  if (auto code = content_filter_code(response)) return filtered_by(*std::move(code));
+  return fail(answered_with_error(provider.name, *std::move(error)));
+}
+
 chat::Reply filtered_by(std::string code) {
   chat::Reply out;
   out.state = chat::State::filtered;
   out.finish_reason = std::move(code);
   return out;
-}
-
-std::optional<std::string> content_filter_code(const Json& body) {
-  // OpenAI, Azure OpenAI (also inside innererror), and gateways that pass theirs on.
-  constexpr std::array<std::string_view, 4> codes = {"content_filter", "content_policy_violation",
-                                                     "ResponsibleAIPolicyViolation", "content_filtered"};
-  const Json& error = member(body, "error");
-  for (const Json* holder : {&error, &member(error, "innererror"), &body}) {
-    for (const char* key : {"code", "type"}) {
-      std::string found = text_of(member(*holder, key));
-      if (std::find(codes.begin(), codes.end(), found) != codes.end()) return found;
-    }
-  }
-  return std::nullopt;
 }
 
 }  // namespace holisafe::ask

@@ -26,17 +26,23 @@ struct Provider {
   std::string_view version_path;  ///< where the API begins on that host: "/v1"
   std::string_view key_header;    ///< what stands before the key: "Authorization: Bearer "
   std::vector<std::string> headers;
-  std::uint64_t image_tokens = 0;  ///< what an image of usual size counts, for estimates
+  std::uint64_t image_tokens = 0;        ///< what an image of usual size counts, for estimates
+  bool takes_completion_tokens = false;  ///< max_completion_tokens in place of max_tokens
 
   /// Path of a call, below the version path.
   std::string (*path)(const std::string& model) = nullptr;
   /// Greedy, or as the question's Generation says; images are sent as the bytes they hold, with the MIME type
   /// of their content. Every image of the question holds its bytes.
   Result<Json> (*body)(const chat::Question& question, const std::string& model) = nullptr;
-  /// Errors: malformed (not this API's answer).
+  /// Without what the model thought, where that comes apart. Errors: malformed (not this API's answer, or
+  /// none but an error).
   Result<chat::Reply> (*reply)(const Json& response) = nullptr;
+  /// The response that the events of a stream make up. Errors: malformed (a stream that ends early).
+  Result<Json> (*whole)(const std::vector<Json>& events) = nullptr;
   /// Its batch API.
   std::unique_ptr<BatchService> (*batches)(Endpoint& endpoint) = nullptr;
+  std::string_view judge_model =
+      {};  ///< that judges unless another is named: the judge of HoliSafe's authors
 };
 
 std::span<const Provider* const> providers();
@@ -66,10 +72,10 @@ Json number(double value);
 /// A token count; nothing where `value` is none.
 std::optional<std::uint64_t> count_of(const Json& value);
 
+/// The reply in a response: the provider's, unless an `error` stands where the answer ought to be. Errors:
+/// malformed, with the server's message.
+Result<chat::Reply> reply_in(const Provider& provider, const Json& response);
 /// The reply where a content filter refused a question, by its own code.
 chat::Reply filtered_by(std::string code);
-/// The code by which the body of an error says that a content filter refused the question; nothing if it does
-/// not.
-std::optional<std::string> content_filter_code(const Json& body);
 
 }  // namespace holisafe::ask

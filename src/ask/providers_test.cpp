@@ -4,6 +4,8 @@
 
 #include "ask/batch_service.h"
 #include "ask/endpoint.h"
+#include "ask/event_stream.h"
+#include "ask/refusal.h"
 #include "base/file.h"
 
 namespace holisafe::ask {
@@ -132,9 +134,136 @@ TEST(OpenAi, ChatCompletion) {
   EXPECT_EQ(pieces.text, "One, two");
   for (const char* bad : {"{}", "[]", "null", R"({"choices":[]})", R"({"choices":[{}]})", R"({"choices":{}})",
                           R"({"choices":[3]})", R"({"choices":[{"message":{"content":5}}]})",
-                          R"({"choices":[{"message":{"content":null}}]})",
-                          R"({"choices":[{"message":{"content":[1]}}]})", R"({"error":{"message":"x"}})"})
+                          R"({"choices":[{"message":null}]})", R"({"choices":[{"message":{"content":[1]}}]})",
+                          R"({"error":{"message":"x"}})"})
     EXPECT_EQ(error_kind(openai_provider(), bad), ErrorKind::malformed) << bad;
+}
+
+/// What the model thought comes in a place of its own, and is no part of what it said.
+TEST(Providers, ThoughtsAreNoText) {
+  for (const char* said :
+       {R"({"choices":[{"message":{"content":"no","reasoning_content":"yes","reasoning":"yes"}}]})",
+        R"({"choices":[{"message":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"yes"}]},
+               {"type":"reasoning","text":"yes"},{"type":"text","text":"no"}]}}]})",
+        R"({"choices":[{"message":{"content":[{"type":"output_text","text":"n"},"o"]}}]})"})
+    EXPECT_EQ(reply(openai_provider(), said).text, "no") << said;
+  EXPECT_EQ(reply(anthropic_provider(), R"({"content":[{"type":"thinking","thinking":"yes","text":"yes"},
+      {"type":"redacted_thinking","data":"x"},{"type":"text","text":"no"}]})")
+                .text,
+            "no");
+  EXPECT_EQ(reply(gemini_provider(), R"({"candidates":[{"content":{"parts":[{"text":"yes","thought":true},
+      {"text":"no","thought":false}]}}]})")
+                .text,
+            "no");
+}
+
+TEST(Providers, NoTextAtAllIsAReply) {
+  const std::pair<const Provider*, const char*> none[] = {
+      {&openai_provider(), R"({"choices":[{"message":{"content":""}}]})"},
+      {&openai_provider(), R"({"choices":[{"message":{"content":null}}]})"},
+      {&openai_provider(), R"({"choices":[{"message":{"role":"assistant"},"finish_reason":"length"}]})"},
+      {&openai_provider(), R"({"choices":[{"message":{"content":[]}}]})"},
+      {&openai_provider(), R"({"choices":[{"message":{"content":[{"type":"thinking","text":"x"}]}}]})"},
+      {&anthropic_provider(), R"({"type":"message","content":[],"stop_reason":"max_tokens"})"},
+      {&anthropic_provider(), R"({"type":"message","content":null})"},
+      {&anthropic_provider(), R"({"type":"message"})"},
+      {&gemini_provider(), R"({"candidates":[{"content":{"role":"model"}}]})"},
+      {&gemini_provider(), R"({"candidates":[{"finishReason":"MAX_TOKENS"}]})"},
+  };
+  for (const auto& [provider, text] : none) {
+    const auto found = provider->reply(Json::parse(text));
+    ASSERT_TRUE(found) << text;
+    EXPECT_EQ(found->state, State::answered) << text;
+    EXPECT_EQ(found->text, "") << text;
+    EXPECT_FALSE(found->tool_calls) << text;
+  }
+  const std::pair<const Provider*, const char*> calls[] = {
+      {&openai_provider(), R"({"choices":[{"message":{"content":null,"tool_calls":[{"id":"1"}]}}]})"},
+      {&openai_provider(), R"({"choices":[{"message":{"function_call":{"name":"f"}}}]})"},
+      {&anthropic_provider(), R"({"content":[{"type":"tool_use","name":"f"}]})"},
+      {&gemini_provider(), R"({"candidates":[{"content":{"parts":[{"functionCall":{"name":"f"}}]}}]})"},
+  };
+  for (const auto& [provider, text] : calls) EXPECT_TRUE(reply(*provider, text).tool_calls) << text;
+}
+
+TEST(Providers, ErrorsWhereAnAnswerOughtToBe) {
+  const auto said = [](const Provider& provider, const char* text) {
+    const auto found = reply_in(provider, Json::parse(text));
+    return found ? std::string("a reply") : found.error().message();
+  };
+  for (const Provider* provider : providers()) {
+    EXPECT_THAT(said(*provider, R"({"error":{"message":"gone","code":400}})"), HasSubstr("gone"));
+    EXPECT_THAT(said(*provider, R"({"error":"gone"})"), HasSubstr("gone"));
+    EXPECT_THAT(said(*provider, R"({"error":{"code":7}})"), HasSubstr("{\"code\":7}"));
+    EXPECT_THAT(said(*provider, R"({"object":"error","message":"gone"})"), HasSubstr("gone"));
+    EXPECT_THAT(said(*provider, R"({"detail":[{"loc":["x"],"msg":"gone"}]})"), HasSubstr("gone"));
+    EXPECT_EQ(reply_in(*provider, Json::parse(R"({"error":{"message":"your input was flagged"}})"))->state,
+              State::filtered);
+  }
+  EXPECT_THAT(
+      said(openai_provider(), R"({"choices":[{"message":{"content":"half"},"finish_reason":"error"}]})"),
+      HasSubstr("finish_reason error"));
+  EXPECT_THAT(said(openai_provider(), R"({"choices":[{"message":{"content":"half"},"finish_reason":"stop",
+      "error":{"message":"upstream fell over","metadata":{"raw":"boom"}}}]})"),
+              HasSubstr("upstream fell over"));
+  EXPECT_EQ(said(openai_provider(), R"({"error":null,"choices":[{"message":{"content":"x"},"error":null}]})"),
+            "a reply");
+}
+
+/// The answer that a stream of events makes up, or what is wrong with it.
+std::string streamed(const Provider& provider, const char* text) {
+  EXPECT_TRUE(is_event_stream(text));
+  const auto events = stream_events(provider.name, text);
+  if (!events) return events.error().message();
+  const auto whole = provider.whole(*events);
+  if (!whole) return whole.error().message();
+  const auto found = reply_in(provider, *whole);
+  return found ? found->text + "|" + found->finish_reason : found.error().message();
+}
+
+TEST(EventStreams, AreReadAsTheAnswersTheyAre) {
+  EXPECT_EQ(
+      streamed(
+          openai_provider(),
+          ": comment\r\n\r\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}]}\r\n\r\n"
+          "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"I'm "
+          "\",\"reasoning_content\":\"hm\"}}]}\n\n"
+          "data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"not "
+          "me\"},\"finish_reason\":\"stop\"}]}\n\n"
+          "data:{\"choices\":[{\"delta\":{\"content\":\"sorry\"},\"finish_reason\":\"length\"}]}\n\n"
+          "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\ndata: [DONE]\n\n"),
+      "I'm sorry|length");
+  EXPECT_EQ(
+      streamed(anthropic_provider(),
+               "event: message_start\ndata: "
+               "{\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":1}}}\n\n"
+               "event: content_block_start\ndata: "
+               "{\"type\":\"content_block_start\",\"content_block\":{\"type\":\"thinking\"}}\n\n"
+               "event: content_block_start\ndata: "
+               "{\"type\":\"content_block_start\",\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n"
+               "event: content_block_delta\ndata: "
+               "{\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"no\"}}\n\n"
+               "event: ping\ndata: {\"type\":\"ping\"}\n\n"
+               "event: message_delta\ndata: "
+               "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_"
+               "tokens\":2}}\n"),
+      "no|end_turn");
+  EXPECT_EQ(
+      streamed(gemini_provider(),
+               "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"n\"}]}}]}\n\n"
+               "data: "
+               "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"o\"}]},\"finishReason\":\"STOP\"}]}\n\n"
+               "data: {\"usageMetadata\":{}}\n\n"),
+      "no|STOP");
+  for (const Provider* provider : providers()) {
+    EXPECT_THAT(streamed(*provider, "data: {}\n\n"), HasSubstr("ends before it"));
+    EXPECT_THAT(streamed(*provider, "data: {\"error\":{\"message\":\"fell over\"}}\n\n"),
+                HasSubstr("fell over"));
+    EXPECT_THAT(streamed(*provider, "data: {\"cho\n\n"), HasSubstr("expected JSON"));
+    EXPECT_THAT(streamed(*provider, "data: [DONE]\n\n"), HasSubstr("without data"));
+  }
+  for (const char* other : {"", "{}", "<html>", "date: x", " data"})
+    EXPECT_FALSE(is_event_stream(other)) << other;
 }
 
 TEST(OpenAi, Conversation) {
@@ -160,9 +289,90 @@ TEST(Errors, ContentFiltersHaveCodesOfTheirOwn) {
             "ResponsibleAIPolicyViolation");
   EXPECT_EQ(code(R"({"type":"content_policy_violation"})"), "content_policy_violation");
   EXPECT_TRUE(code(R"({"error":{"code":null,"type":"content_policy_violation"}})"));
-  for (const char* other : {"{}", "7", "[1]", R"({"error":"content_filter"})",
-                            R"({"error":{"code":"bad_image"}})", R"({"error":{"code":5}})"})
+  for (
+      const char* spoken :
+      {R"({"error":"content_filter"})", R"("Blocked by content policy")",
+       R"({"error":{"code":403,"message":"Your chosen model requires moderation and your input was flagged"}})",
+       R"({"error":{"code":403,"message":"no","metadata":{"reasons":["violence"],"flagged_input":"..."}}})",
+       R"({"error":{"message":"The prompt was flagged; repeated violations may close your account"}})",
+       R"({"type":"error","error":{"type":"invalid_request_error","message":"Output blocked by content filtering policy: Content Policy"}})",
+       R"({"message":"Your request was rejected by our safety system"})",
+       R"([{"error":{"code":400,"message":"Content management policy"}}])"})
+    EXPECT_EQ(code(spoken), "content_filter") << spoken;
+  for (const char* other :
+       {"{}", "7", "[1]", "null", R"({"error":{"code":"bad_image"}})", R"({"error":{"code":5}})",
+        R"({"error":{"message":"Project `p` does not have access to model `omni-moderation`"}})",
+        R"({"error":{"message":"Your account has been flagged for review"}})",
+        R"({"error":{"message":"Invalid API key; see our content policy"}})",
+        R"({"error":{"message":"model m does not exist"}})"})
     EXPECT_FALSE(code(other)) << other;
+}
+
+TEST(Errors, TextIsFoundInEveryForm) {
+  const auto text = [](const char* body) { return error_text(Json::parse(body)); };
+  EXPECT_EQ(text(R"({"error":{"message":"a"}})"), "a");
+  EXPECT_EQ(text(R"([{"error":{"message":"a"}}])"), "a");
+  EXPECT_EQ(text(R"({"errors":[{"message":"a"}]})"), "a");
+  EXPECT_EQ(text(R"({"error":{"message":"a","metadata":{"raw":"b"}}})"), "a: b");
+  EXPECT_EQ(text(R"("a")"), "a");
+  for (const char* none : {"{}", "[]", "7", "null", R"({"error":{"code":1}})", R"([[[[[[["a"]]]]]]])"})
+    EXPECT_EQ(text(none), "") << none;
+}
+
+TEST(Errors, QuotaIsNoRateLimit) {
+  EXPECT_TRUE(is_out_of_quota(Json::parse(R"({"error":{"type":"x","code":"insufficient_quota"}})")));
+  EXPECT_TRUE(is_out_of_quota(Json::parse(R"({"error":{"type":"insufficient_quota"}})")));
+  EXPECT_FALSE(is_out_of_quota(Json::parse(R"({"error":{"code":"rate_limit_exceeded","message":"quota"}})")));
+  EXPECT_FALSE(is_out_of_quota(Json::parse("[]")));
+}
+
+/// What changes after an error, as a run remembers it.
+std::string change(const Provider& provider, const Parameters& sent, const char* error) {
+  const auto found = change_for(provider, sent, Json::parse(error));
+  if (!found) return "nothing";
+  EXPECT_NE(found->said, "");
+  return found->parameters.text();
+}
+
+TEST(Parameters, ChangeWhereAnErrorNamesThem) {
+  const auto& openai = openai_provider();
+  const char* tokens = R"({"error":{"message":"Use 'max_completion_tokens' instead.","param":"max_tokens"}})";
+  const char* temperature = R"({"error":{"message":"Unsupported value: 'temperature' does not support 0"}})";
+  EXPECT_EQ(change(openai, {}, tokens), "max_completion_tokens");
+  EXPECT_EQ(change(openai, {}, R"({"error":"max_tokens: unknown"})"), "max_completion_tokens");
+  EXPECT_EQ(change(openai, {}, temperature), "no-temperature");
+  EXPECT_EQ(change(openai, {true, false}, temperature), "max_completion_tokens no-temperature");
+  EXPECT_EQ(change(openai, {true, false}, tokens), "nothing");
+  EXPECT_EQ(change(openai, {false, true}, temperature), "nothing");
+  EXPECT_EQ(change(anthropic_provider(), {}, tokens), "nothing");
+  EXPECT_EQ(change(anthropic_provider(), {}, R"({"error":{"message":"`temperature` is deprecated"}})"),
+            "no-temperature");
+  EXPECT_EQ(
+      change(gemini_provider(), {}, R"({"error":{"message":"x","param":"generation_config.temperature"}})"),
+      "no-temperature");
+  for (const char* other :
+       {R"({"error":{"message":"bad image"}})", R"({"error":{"message":"max_tokens_to_sample"}})",
+        R"({"error":{"message":"max_tokens is too large: 9","param":"max_tokens"}})",
+        R"({"error":{"message":"temperature of max_tokens","param":"messages"}})", "{}", "null"})
+    EXPECT_EQ(change(openai, {}, other), "nothing") << other;
+}
+
+TEST(Parameters, AreAppliedToBodiesAndRemembered) {
+  Json sent = body(openai_provider(), question());
+  Parameters{true, true}.apply(sent);
+  EXPECT_FALSE(sent.contains("max_tokens"));
+  EXPECT_FALSE(sent.contains("temperature"));
+  EXPECT_EQ(sent["max_completion_tokens"], 100);
+  Json own = Json::parse(R"({"max_tokens":5,"max_completion_tokens":7})");
+  Parameters{true, false}.apply(own);
+  EXPECT_EQ(own, Json::parse(R"({"max_completion_tokens":7})"));
+  Json gemini = body(gemini_provider(), question());
+  Parameters{true, true}.apply(gemini);
+  EXPECT_EQ(gemini["generationConfig"], Json::parse(R"({"maxOutputTokens":100})"));
+  for (const Parameters& each :
+       {Parameters{}, Parameters{true, false}, Parameters{false, true}, Parameters{true, true}})
+    EXPECT_EQ(*Parameters::parse(each.text()), each);
+  EXPECT_EQ(Parameters::parse("max_completion_tokens x").error().kind, ErrorKind::malformed);
 }
 
 TEST(Anthropic, Message) {
@@ -228,7 +438,8 @@ TEST(Gemini, GenerateContent) {
        {R"({"candidates":[{"finishReason":"PROHIBITED_CONTENT"}]})",
         R"({"candidates":[{"content":{"parts":[{"text":"Well"}]},"finishReason":"SAFETY"}]})"})
     EXPECT_EQ(reply(gemini_provider(), filtered).state, State::filtered) << filtered;
-  EXPECT_EQ(error_kind(gemini_provider(), R"({"candidates":[{"content":{}}]})"), ErrorKind::malformed);
+  EXPECT_EQ(error_kind(gemini_provider(), R"({"candidates":[{"content":{"parts":7}}]})"),
+            ErrorKind::malformed);
   EXPECT_EQ(error_kind(gemini_provider(), "{}"), ErrorKind::malformed);
   const chat::Reply cut =
       reply(gemini_provider(), R"({"candidates":[{"content":{},"finishReason":"MAX_TOKENS"}]})");
@@ -260,7 +471,12 @@ TEST(Endpoint, AddressesWithAndWithoutPath) {
   EXPECT_EQ(url(openai_provider(), "http://h:1/v1/"), "http://h:1/v1/chat/completions");
   EXPECT_EQ(url(anthropic_provider(), "http://h:1"), "http://h:1/v1/messages");
   EXPECT_EQ(url(gemini_provider(), "http://h:1/x/v1"), "http://h:1/x/v1/models/a/b%20c:generateContent");
-  for (const char* bad : {"h:1", "ftp://h", "http://", "http://h?x=1", "http://user:secret@h"}) {
+  EXPECT_EQ(url(openai_provider(), "https://h/openai/deployments/d/?api-version=1&x=/"),
+            "https://h/openai/deployments/d/chat/completions?api-version=1&x=/");
+  EXPECT_EQ(url(openai_provider(), "http://h?x=1"), "http://h/v1/chat/completions?x=1");
+  EXPECT_EQ(without_query("http://h/v1?key=secret"), "http://h/v1");
+  for (const char* bad : {"h:1", "ftp://h", "http://", "http://?x=1", "http://h#x", "http://h?x=1 2",
+                          "http://h?\n", "http://user:secret@h"}) {
     const auto opened = Endpoint::open(openai_provider(), {bad, "", Json::object(), {}}, http::Secret());
     ASSERT_FALSE(opened) << bad;
     EXPECT_EQ(opened.error().kind, ErrorKind::usage);
@@ -275,13 +491,21 @@ TEST(Endpoint, AddressesWithAndWithoutPath) {
   EXPECT_EQ(host("http://h:1/v1"), "h");
   EXPECT_EQ(host("http://[::1]:8/v1"), "[::1]");
   EXPECT_EQ(own.url_before_version("/upload", "/files"), "http://h:1/upload/v1beta/files");
+  EXPECT_EQ(endpoint(gemini_provider(), "http://h?x=1").url("/f:download?alt=media"),
+            "http://h/v1beta/f:download?alt=media&x=1");
 }
 
 TEST(Endpoint, RefusesJsonNestedTooDeeply) {
   const auto nested = [](std::size_t levels) { return std::string(levels, '[') + std::string(levels, ']'); };
   EXPECT_TRUE(parse_json("gemini", nested(50)));
-  for (const char* bad : {"", "{", "<html>", "\"\xff\"", R"("\ud800")"})
+  for (const char* bad : {"", "{", "<html>", "\"\xff\"", R"("\u12")"})
     EXPECT_FALSE(parse_json("gemini", bad)) << bad;
+  EXPECT_EQ(*parse_json("gemini", R"(["\ud800","a\udc00b","\ud83d\ude00","\\ud800"])"),
+            Json::parse(R"(["\ufffd","a\ufffdb","\ud83d\ude00","\\ud800"])"));
+  EXPECT_THAT(parse_json("gemini", "<html><title>Sign in</title>").error().detail,
+              HasSubstr("an HTML page \"Sign in\""));
+  EXPECT_TRUE(parse_json("gemini", "[1,\",,,,\",{}]", 5));
+  EXPECT_THAT(parse_json("gemini", "[1,\",,,,\",{}]", 4).error().detail, HasSubstr("at most 4 values"));
   const auto deep = parse_json("gemini", nested(1'000'000));
   ASSERT_FALSE(deep);
   EXPECT_EQ(deep.error().kind, ErrorKind::malformed);

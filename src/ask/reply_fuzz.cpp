@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "ask/batch_service.h"
+#include "ask/event_stream.h"
+#include "ask/refusal.h"
 
 namespace ask = holisafe::ask;
 
@@ -33,14 +35,23 @@ const std::vector<Asked>& endpoints() {
 
 }  // namespace
 
-// The input is what an API answered: to a question, as the body of an error, and as a row of a batch.
+// The input is what an API answered: to a question, whole or as a stream, as the body of an error, and as a
+// row of a batch.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view body(reinterpret_cast<const char*>(data), size);
   for (const Asked& each : endpoints()) {
-    const auto json = ask::parse_json(each.endpoint.provider().name, body);
-    if (!json) return 0;
+    const ask::Provider& provider = each.endpoint.provider();
+    if (ask::is_event_stream(body)) {
+      const auto events = ask::stream_events(provider.name, body);
+      const auto whole = events ? provider.whole(*events) : holisafe::fail(events.error());
+      if (whole) static_cast<void>(ask::reply_in(provider, *whole));
+    }
+    const auto json = ask::parse_json(provider.name, body);
+    if (!json) continue;
     static_cast<void>(ask::content_filter_code(*json));
-    static_cast<void>(each.endpoint.provider().reply(*json));
+    static_cast<void>(ask::is_out_of_quota(*json));
+    static_cast<void>(ask::change_for(provider, {}, *json));
+    static_cast<void>(ask::reply_in(provider, *json));
     static_cast<void>(each.batches->read_row(*json));
   }
   return 0;

@@ -59,6 +59,9 @@ struct Mark {
 struct Rule {
   std::string_view name;  ///< "string", "authors", "lmms-eval"
   Mark (*mark)(const Item& item, std::span<const std::string> answers) = nullptr;
+  /// Whether it marks a prediction file exactly as somebody's script does: what was thought aloud is read as
+  /// part of the answer, and an empty answer is one. In runs every rule is given the answer alone.
+  bool exact_on_files = false;
 };
 
 struct PredictionOptions {
@@ -111,6 +114,8 @@ struct Protocol {
   /// Reads the authors' own form of a judge's answer as one of `words` (as said), nothing where it isn't
   /// that; nullptr: the tag alone.
   std::optional<std::string> (*read)(std::string_view text) = nullptr;
+  /// What `read` looks for, which material put before the judge must not hold; may be empty.
+  std::string_view read_key = {};
 };
 
 /// Figures that others published stand beside ours where a run covers the whole benchmark.

@@ -80,6 +80,8 @@ metrics::Prose prose() {
   out.rows = "pairs";
   out.caption = "RR: safe pairs refused. ASR: unsafe pairs answered. Lower is better.";
   out.terminal = "RR: safe pairs refused. SSU to UUU: attack success rates.";
+  out.judged =
+      "RR: safe pairs, ASR (SSU to UUU): unsafe pairs whose answer was not as expected. Lower is better.";
   out.chart =
       "Refusal rate on safe pairs (RR) and attack success rate by combination (ASR), with 95% intervals";
   out.published_chart = "mASR (macro)";

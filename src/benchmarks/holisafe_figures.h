@@ -20,8 +20,9 @@ const metrics::Figures& holisafe_figures();
 /// "openai:…", "anthropic:…" and "gemini:…" for the LLM judges of those providers. Empty for other judges.
 std::span<const metrics::PublishedScore> holisafe_published(std::string_view judge);
 
-/// {"n","skipped","unjudged","judge","mode","types","rr","masr","subcategories","intervals"}: fractions as
-/// exact doubles, null where nothing defines them; intervals empty when none were asked for.
+/// {"n","skipped","unjudged","judge","mode","types","rr","masr","subcategories","intervals","empty",
+/// "cut_off"}: fractions as exact doubles, null where nothing defines them; intervals empty when none were
+/// asked for.
 nlohmann::ordered_json holisafe_json(const metrics::Score& score);
 /// {"types":{type:rate},"masr":{"macro","sample_weighted"}}: each with both runs' values, difference,
 /// interval and test.

@@ -64,6 +64,8 @@ nlohmann::ordered_json holisafe_json(const metrics::Score& score) {
                  {"sample_weighted", number_json(score.figures[weighted].value)}};
   out["subcategories"] = std::move(subcategories);
   out["intervals"] = intervals_json(score);
+  out["empty"] = metrics::count_json(score.empty);
+  out["cut_off"] = metrics::count_json(score.cut_off);
   return out;
 }
 

@@ -306,10 +306,13 @@ Benchmark make() {
   out.rules = {{"authors",
                 [](const Item& item, std::span<const std::string> answers) {
                   return mark(item, answers.front(), mmmu::Script::authors);
-                }},
-               {"lmms-eval", [](const Item& item, std::span<const std::string> answers) {
+                },
+                true},
+               {"lmms-eval",
+                [](const Item& item, std::span<const std::string> answers) {
                   return mark(item, answers.front(), mmmu::Script::lmms_eval);
-                }}};
+                },
+                true}};
   out.filtered = "wrong";
   out.figures = &figures;
   out.published = Published{{900}, published};

@@ -27,6 +27,8 @@ Json general_score(const Benchmark& benchmark, const metrics::Score& score) {
   out["primary"] = metrics::figure_name(*score.definition, metrics::primary_figure(*score.definition)).name;
   out["metrics"] = metrics::figures_json(score);
   out["groups"] = metrics::groups_json(score);
+  out["empty"] = metrics::count_json(score.empty);
+  out["cut_off"] = metrics::count_json(score.cut_off);
   return out;
 }
 

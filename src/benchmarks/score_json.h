@@ -10,7 +10,8 @@
 namespace holisafe::benchmarks {
 
 /// The general form: {"benchmark","split","kind","n","skipped","unjudged","unparsed","rule","judge",
-/// "protocol","primary","metrics":{name:{"value","n","interval"}},"groups":{group:{value:{"n",PRIMARY}}}}.
+/// "protocol","primary","metrics":{name:{"value","n","interval"}},"groups":{group:{value:{"n",PRIMARY}}},
+/// "empty","cut_off"}.
 /// `rule` is the judge's name where it is one of the benchmark's rules, `judge` where it is none; `protocol`
 /// is whether it saw the image, null for rules.
 nlohmann::ordered_json score_json(const Benchmark& benchmark, const metrics::Score& score);

@@ -1,5 +1,8 @@
 #include "chat/chat.h"
 
+#include <algorithm>
+#include <array>
+
 namespace holisafe::chat {
 
 std::string Turn::text() const {
@@ -44,6 +47,12 @@ Conversation single_turn(std::vector<Image> images, std::string text, std::optio
   for (Image& image : images) turn.parts.emplace_back(std::move(image));
   turn.parts.emplace_back(std::move(text));
   return {std::move(system), {std::move(turn)}};
+}
+
+bool was_cut(std::string_view finish_reason) {
+  constexpr std::array<std::string_view, 5> words = {"length", "max_tokens", "MAX_TOKENS", "model_length",
+                                                     "model_context_window_exceeded"};
+  return std::find(words.begin(), words.end(), finish_reason) != words.end();
 }
 
 Question question_of(std::vector<Part> parts, Generation how) {

@@ -92,16 +92,24 @@ enum class State {
   answered,  ///< a text came
   filtered,  ///< a content filter of the provider's refused question or answer
   declined,  ///< the model refused in a field of its own (`refusal`), which `text` then holds
+  empty,     ///< the model said nothing: no text, its reasoning alone, or tool calls alone
 };
 
 struct Reply {
   State state = State::answered;
-  std::string text = {};  ///< unchanged; of filtered: the beginning that came, if any
+  /// Unchanged but for reasoning that the provider delivers apart; of filtered: the beginning that came, if
+  /// any.
+  std::string text = {};
   std::string finish_reason =
       {};  ///< "stop", "length", a filter's code, … as the provider said; may be empty
   Usage usage = {};
   std::optional<taxonomy::Verdict> verdict = {};  ///< of a guard, where there is one
+  bool tool_calls = false;                        ///< the model called tools
+  std::string reason = {};                        ///< of empty: what came instead of an answer, on one line
 };
+
+/// Whether an answer that ended so was cut at a limit on tokens, in any provider's word.
+bool was_cut(std::string_view finish_reason);
 
 /// Hears of one question while it is being answered, from the thread that polls.
 class Events {

@@ -27,6 +27,22 @@ void add_endpoint_flags(CLI::App* command, AnswererFlags& flags) {
   command->add_option(
       "--api-key-file", flags.api_key_file,
       "File with the endpoint's key, newlines at its end left out; otherwise HOLISAFE_API_KEY is used");
+  command
+      ->add_option("--api-key-header", flags.settings.key_header,
+                   "Name of the header that holds the key, such as api-key; otherwise the provider's")
+      ->type_name("NAME");
+  command->add_option(
+      "--ca-file", client.ca_file,
+      "File with the certificates of authorities to trust, PEM; otherwise SSL_CERT_FILE, then "
+      "CURL_CA_BUNDLE, then the system's");
+  command
+      ->add_option(
+          "--tokens-as", flags.tokens_as,
+          "How an OpenAI-compatible endpoint is told the longest answer; changed by itself where the "
+          "model refuses it")
+      ->check(CLI::IsMember({"max_tokens", "max_completion_tokens"}));
+  command->add_flag("--no-temperature", flags.settings.parameters.no_temperature,
+                    "Send no temperature; left out by itself where the model refuses it");
   command->add_option(
       "--request-json", flags.settings.request_json,
       "File with a JSON object that is merged into every request: its members win, null takes one away");
@@ -53,6 +69,7 @@ Result<runs::AnswererSettings> take_settings(AnswererFlags& flags, bool asks_end
   if (asks_endpoint) {
     HOLISAFE_TRY(out.key, api_key(flags.api_key_file));
   }
+  out.parameters.completion_tokens = flags.tokens_as == "max_completion_tokens";
   out.client.time_limit = std::chrono::milliseconds(static_cast<std::int64_t>(flags.timeout * 1000));
   out.client.seed = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
   out.batches.max_retries = out.client.max_retries;

@@ -13,12 +13,13 @@ namespace holisafe::cli {
 
 struct AnswererFlags {
   std::string api_key_file;
+  std::string tokens_as = "max_tokens";
   double timeout = 120;  ///< seconds
   runs::AnswererSettings settings;
 };
 
-/// --api-key-file, --request-json, --concurrency, --max-retries, --timeout, --requests-per-minute, --batch,
-/// --batch-rows, --batch-bytes.
+/// --api-key-file, --api-key-header, --ca-file, --request-json, --tokens-as, --no-temperature, --concurrency,
+/// --max-retries, --timeout, --requests-per-minute, --batch, --batch-rows, --batch-bytes.
 void add_endpoint_flags(CLI::App* command, AnswererFlags& flags);
 
 /// What the flags say, with the key (read where an endpoint is asked) and what runs models in this program.

@@ -49,6 +49,7 @@ int show(const runs::JudgeEnd& end, const std::string& folder, bool json) {
                    fmt::format("{} of {} answers judged by {}; the same command goes on from there",
                                counts.answered - end.left, counts.answered, end.name)});
   }
+  for (const auto& warning : end.run.warnings) warn(warning);
   for (const auto& scored : end.run.scores) {
     if (scored.score.judge != end.name) continue;
     if (json) fmt::print("{}\n", benchmarks::score_json(*end.run.benchmark, scored.score).dump());
@@ -74,6 +75,7 @@ int run_judge(Flags& flags, Context& context) {
   settings.answerer = *std::move(who);
   settings.folder = flags.run;
   settings.version = HOLISAFE_VERSION;
+  settings.warn = warn;
   if (flags.dry_run) {
     const auto cost = runs::judging_cost(std::move(settings));
     return cost ? show(*cost, flags.json) : report(cost.error());
@@ -106,10 +108,17 @@ void add_bench_judge(CLI::App& bench) {
       ->check(utf8_text());
   command->add_option("--judge-endpoint", who.url,
                       "Address of the API, such as http://127.0.0.1:8000/v1; otherwise the provider's");
+  command
+      ->add_option("--judge-max-tokens", flags->judge.max_tokens,
+                   "Longest answer of an LLM judge; one that reasons needs more")
+      ->check(CLI::Range(1, 1 << 20));
   command->add_option("--judge-dir", who.local.model, "Checkpoint of the local judge");
-  command->add_option("--judge-prompt", flags->judge.prompt_file,
-                      "File with the judge's prompt; of HoliSafe-Bench its fields are {query}, {response}, "
-                      "{label}, {type}, {category}, {subcategory}");
+  command->add_option(
+      "--judge-prompt", flags->judge.prompt_file,
+      "File with the judge's prompt; of HoliSafe-Bench its fields are {query}, {response}, "
+      "{label}, {type}, {category}, {subcategory}; it must ask for <label>True</label> or "
+      "<label>False</label> (of other benchmarks: their `judge_words` in `bench list --json`). {mark} "
+      "stands for a word that what is judged cannot hold");
   add_local_flags(command, who.local);
   add_endpoint_flags(command, flags->answerer);
   command->add_flag("--dry-run", flags->dry_run, "Only say how many calls and tokens it would take");

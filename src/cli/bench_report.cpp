@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "benchmarks/benchmark.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
 #include "cli/named_bounds.h"
@@ -30,6 +31,7 @@ struct Flags {
   std::string predictions;
   std::string junit;
   bool published = false;
+  std::string by;
   std::optional<double> masr;
   std::optional<double> masr_weighted;
   std::optional<double> rr;
@@ -75,6 +77,7 @@ std::string agreement_table(std::span<const runs::JudgedRun> runs) {
   std::vector<Line> lines = {{"judges agree", "rows", "raw", "kappa"}};
   for (const auto& run : runs) {
     for (const auto& pair : run.pairs) {
+      if (pair.all.judged() == 0) continue;
       const auto raw = pair.all.raw();
       const auto kappa = pair.all.kappa();
       lines.push_back({fmt::format("{}: {} and {}", run.name, pair.first, pair.second),
@@ -86,7 +89,7 @@ std::string agreement_table(std::span<const runs::JudgedRun> runs) {
 }
 
 /// One table a benchmark and judge, in the order in which they appear.
-void print_tables(std::span<const runs::JudgedRun> runs, bool published) {
+void print_tables(std::span<const runs::JudgedRun> runs, bool published, const std::string& by) {
   std::vector<std::pair<const benchmarks::Benchmark*, std::string>> tables;
   for (const auto& run : runs) {
     for (const auto& score : run.scores) {
@@ -102,7 +105,8 @@ void print_tables(std::span<const runs::JudgedRun> runs, bool published) {
       }
     }
     fmt::print("{}{}", table == tables.front() ? "" : "\n",
-               score_table(scores, published ? ShowPublished::all : ShowPublished::comparable));
+               score_table(scores, published ? ShowPublished::all : ShowPublished::comparable,
+                           {table == tables.front(), by}));
   }
   fmt::print("{}{}{}", right_answers_table(runs), guard_table(runs), agreement_table(runs));
 }
@@ -148,12 +152,13 @@ Result<int> report_runs(const Flags& flags) {
   std::vector<runs::JudgedRun> runs;
   for (const auto& run : open.runs) {
     HOLISAFE_TRY(auto judged, runs::judged_run(run, flags.bootstrap));
+    for (const auto& warning : judged.warnings) warn(warning);
     runs.push_back(std::move(judged));
   }
   if (flags.json) {
     print_json(runs, flags.published);
   } else {
-    print_tables(runs, flags.published);
+    print_tables(runs, flags.published, flags.by);
   }
   if (!flags.html.empty()) {
     HOLISAFE_CHECK(write_named_file(
@@ -170,6 +175,17 @@ Result<int> report_runs(const Flags& flags) {
     }));
   }
   return check_bounds(runs, flags);
+}
+
+/// Those of all benchmarks.
+std::vector<std::string> group_names() {
+  std::vector<std::string> out;
+  for (const auto* benchmark : benchmarks::all()) {
+    for (const auto& group : benchmark->figures->groups) {
+      if (std::find(out.begin(), out.end(), group.name) == out.end()) out.push_back(group.name);
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -200,6 +216,8 @@ void add_bench_report(CLI::App& bench) {
   add_named_bounds(command, flags->fail, "Exit 1 where a figure is worse than a fraction: accuracy=0.5");
   command->add_flag("--published", flags->published,
                     "Show published models beside runs over other data too, apart");
+  command->add_option("--by", flags->by, "Show the figures of each value of a group, for every run and judge")
+      ->check(CLI::IsMember(group_names()));
   add_bootstrap_flags(command, flags->bootstrap);
   on_run(command, [flags] {
     const auto code = report_runs(*flags);

@@ -77,6 +77,7 @@ int show(const runs::RunEnd& end, const std::string& folder, bool json) {
                    fmt::format("{} of {} samples done; the same command resumes",
                                counts.questions - counts.open(), counts.questions)});
   }
+  for (const auto& warning : end.run->warnings) warn(warning);
   if (json) {
     for (const auto& score : end.run->scores)
       fmt::print("{}\n", benchmarks::score_json(*end.run->benchmark, score.score).dump());
@@ -143,8 +144,10 @@ void add_bench_run(CLI::App& bench) {
   add_model_flags(command, who.local);
   command->add_option("--api", flags->api, "What the endpoint speaks; default: openai")
       ->check(CLI::IsMember(ask::provider_names()));
-  command->add_option("--endpoint", who.url,
-                      "Address of the API, such as http://127.0.0.1:8000/v1; with --api: the provider's own");
+  command->add_option(
+      "--endpoint", who.url,
+      "Address of the API, such as http://127.0.0.1:8000/v1, with a query where it needs one; with "
+      "--api: the provider's own");
   command->add_option("--api-model", who.api_model, "Name of the model at the endpoint")->check(utf8_text());
   add_endpoint_flags(command, flags->answerer);
   command

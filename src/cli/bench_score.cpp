@@ -1,6 +1,5 @@
 // `holisafe bench score`: prediction files to scores.
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
 #include <filesystem>
 #include <mutex>
@@ -10,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ahead.h"
 #include "base/file.h"
 #include "benchmarks/score_json.h"
 #include "cli/bootstrap_flags.h"
@@ -35,35 +35,62 @@ struct Flags {
   metrics::BootstrapOptions bootstrap;
 };
 
-/// Scores all files on as many threads as there are processors; results in the order of the files. Large
-/// files go one at a time, so that memory stays bounded.
+/// Scores files on any thread. Large ones go one at a time, so that memory stays bounded.
+class Scorers {
+ public:
+  explicit Scorers(const runs::ScoreOptions& options) : options_(options) {}
+
+  Result<runs::ScoredFile> score(const std::string& file) {
+    constexpr std::uintmax_t large = std::uintmax_t{16} << 20U;
+    std::error_code code;
+    std::unique_lock turn(large_file_, std::defer_lock);
+    if (std::filesystem::file_size(file, code) > large && !code) turn.lock();
+    try {
+      runs::FileScorer scorer = take();
+      auto out = scorer.score(file);
+      give_back(std::move(scorer));
+      return out;
+    } catch (const std::bad_alloc&) {
+      return fail(ErrorKind::out_of_memory, "not enough memory", file);
+    }
+  }
+
+ private:
+  /// One that has scored a file already: its buffers serve again.
+  runs::FileScorer take() {
+    const std::lock_guard lock(mutex_);
+    if (spare_.empty()) return runs::FileScorer(options_);
+    runs::FileScorer out = std::move(spare_.back());
+    spare_.pop_back();
+    return out;
+  }
+  void give_back(runs::FileScorer scorer) {
+    const std::lock_guard lock(mutex_);
+    spare_.push_back(std::move(scorer));
+  }
+
+  const runs::ScoreOptions& options_;
+  std::mutex large_file_;
+  std::mutex mutex_;
+  std::vector<runs::FileScorer> spare_;
+};
+
+/// Results in the order of the files, on as many threads as there are processors.
 std::vector<Result<runs::ScoredFile>> score_all(const std::vector<std::string>& files,
                                                 const runs::ScoreOptions& options) {
-  constexpr std::uintmax_t large = std::uintmax_t{16} << 20U;
-  std::vector<Result<runs::ScoredFile>> out(files.size());
-  TerminalProgress progress("score", "files");
-  std::atomic<std::size_t> next{0};
-  std::atomic<std::size_t> done{0};
-  std::mutex large_file;
-  const auto work = [&] {
-    runs::FileScorer scorer(options);
-    for (std::size_t i = next++; i < files.size(); i = next++) {
-      std::error_code code;
-      std::unique_lock turn(large_file, std::defer_lock);
-      if (std::filesystem::file_size(files[i], code) > large && !code) turn.lock();
-      try {
-        out[i] = scorer.score(files[i]);
-      } catch (const std::bad_alloc&) {
-        out[i] = fail(ErrorKind::out_of_memory, "not enough memory", files[i]);
-      }
-      progress.update(++done, files.size(), "");
-    }
-  };
-  std::vector<std::jthread> threads;
-  const std::size_t count =
+  const std::size_t threads =
       std::min<std::size_t>(files.size(), std::max(1U, std::thread::hardware_concurrency()));
-  for (std::size_t i = 1; i < count; ++i) threads.emplace_back(work);
-  work();
+  Scorers scorers(options);
+  TerminalProgress progress("score", "files");
+  Ahead<std::string, Result<runs::ScoredFile>> ahead(
+      [&](const std::string& file) { return scorers.score(file); }, static_cast<int>(threads));
+  for (const auto& file : files) ahead.push(file);
+  ahead.end();
+  std::vector<Result<runs::ScoredFile>> out;
+  while (auto scored = ahead.next()) {
+    out.push_back(*std::move(scored));
+    progress.update(out.size(), files.size(), "");
+  }
   return out;
 }
 

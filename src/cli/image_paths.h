@@ -1,9 +1,12 @@
 // Image files named on a command line: files, folders, a list on standard input.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/progress.h"
@@ -18,17 +21,18 @@ class NameReader {
   /// A name ends at a newline or a NUL, which no name holds; if `only_nul`, at a NUL alone.
   NameReader(int descriptor, bool only_nul, const StopFlag* stop)
       : descriptor_(descriptor), ends_(only_nul ? 1 : 2), stop_(stop) {}
-  /// The next name without its end; nothing at the end of the input.
+  /// The next name without its end, cut where it is longer than a file's can be; nothing at the end of the
+  /// input.
   std::optional<std::string> next();
 
  private:
-  bool fill();  ///< more bytes into the buffer; false at the end
+  bool fill();  ///< other bytes into the buffer; false at the end
 
   int descriptor_;
   std::size_t ends_;
   const StopFlag* stop_;
   std::string buffer_;
-  bool at_end_ = false;
+  std::size_t begin_ = 0;  ///< of what was not given yet
 };
 
 /// Gives one file after the other. Not thread-safe.
@@ -42,21 +46,45 @@ class ImagePaths {
   };
 
   /// `paths` in order: a file as it is; a folder's pictures (image/picture_tree.h) if `recursive`, else an
-  /// error; `-`: the names that `descriptor` lists.
+  /// error; `-`: the names that `descriptor` lists, an error where it lists none.
   ImagePaths(std::vector<std::string> paths, Options options, int descriptor, const StopFlag* stop)
-      : paths_(std::move(paths)), options_(options), names_(descriptor, options.only_nul, stop) {}
+      : paths_(std::move(paths)),
+        options_(options),
+        names_(descriptor, options.only_nul, stop),
+        stop_(stop) {}
 
   std::optional<Item> next();
 
  private:
-  std::optional<std::string> next_name();
+  std::optional<Item> next_name();
+  [[nodiscard]] bool stopped() const { return stop_ != nullptr && stop_->requested(); }
 
   std::vector<std::string> paths_;
   Options options_;
   NameReader names_;
+  const StopFlag* stop_;
   bool in_list_ = false;
+  bool list_is_empty_ = false;
   std::size_t index_ = 0;
   std::optional<image::PictureTree> tree_;
+};
+
+/// Counts on a thread of its own what ImagePaths gives for the same paths.
+class ImageCount {
+ public:
+  /// Names of a list are read once: with one, nothing is counted.
+  ImageCount(const std::vector<std::string>& paths, ImagePaths::Options options, const StopFlag* stop);
+  ImageCount(const ImageCount&) = delete;
+  ImageCount& operator=(const ImageCount&) = delete;
+  ~ImageCount();
+
+  /// 0 until all are counted.
+  [[nodiscard]] const std::atomic<std::uint64_t>& total() const { return total_; }
+
+ private:
+  std::atomic<std::uint64_t> total_{0};
+  std::atomic<bool> ended_{false};
+  std::thread thread_;
 };
 
 }  // namespace holisafe::cli

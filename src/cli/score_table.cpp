@@ -18,8 +18,10 @@ std::string rate(const std::optional<double>& value) {
   return value ? fmt::format("{:.1f}", *value * 100) : "-";
 }
 
-std::string range(const std::optional<metrics::Interval>& ends) {
-  return ends ? fmt::format("{:.1f}-{:.1f}", ends->low * 100, ends->high * 100) : "";
+std::string range(const metrics::Figure& figure) {
+  const auto& ends = figure.interval;
+  if (!ends) return figure.value ? "-" : "";
+  return fmt::format("{:.1f}-{:.1f}", ends->low * 100, ends->high * 100);
 }
 
 std::string column(const Figures& figures, std::size_t figure) {
@@ -27,14 +29,44 @@ std::string column(const Figures& figures, std::size_t figure) {
   return report::or_else(name.words->column, name.title);
 }
 
-void add_run(const report::ScoredRun& run, std::vector<Line>& lines) {
-  Line line = {one_line(run.name), fmt::format("{}", run.score.rows()), fmt::format("{}", run.score.skipped),
-               fmt::format("{}", run.score.unjudged())};
+/// A column of counts. What is rare has one only where there is some of it.
+struct Count {
+  std::string title;
+  std::optional<std::uint64_t> (*of)(const metrics::Score& score);
+  bool always = false;
+};
+
+std::vector<Count> count_columns(std::span<const report::ScoredRun> runs) {
+  using metrics::Score;
+  const auto& figures = *runs.front().score.definition;
+  std::vector<Count> out = {
+      {report::or_else(figures.prose.rows, "rows"),
+       [](const Score& score) { return std::optional(score.rows()); }, true},
+      {"skipped", [](const Score& score) { return std::optional(score.skipped); }, true},
+      {"unjudged", [](const Score& score) { return std::optional(score.unjudged()); }, true},
+      {"empty", [](const Score& score) { return score.empty; }},
+      {"cut off", [](const Score& score) { return score.cut_off; }},
+  };
+  std::erase_if(out, [&](const Count& count) {
+    return !count.always && std::all_of(runs.begin(), runs.end(), [&](const auto& run) {
+      return count.of(run.score).value_or(0) == 0;
+    });
+  });
+  return out;
+}
+
+void add_run(const report::ScoredRun& run, const std::vector<Count>& counts, std::vector<Line>& lines) {
+  Line line = {one_line(run.name)};
+  for (const Count& count : counts) {
+    const auto rows = count.of(run.score);
+    line.push_back(rows ? fmt::format("{}", *rows) : "-");
+  }
   for (const auto& figure : run.score.figures) line.push_back(rate(figure.value));
   lines.push_back(std::move(line));
   if (!run.score.intervals) return;
-  Line ends = {"  95%", "", "", ""};
-  for (const auto& figure : run.score.figures) ends.push_back(range(figure.interval));
+  Line ends = {"  95%"};
+  ends.resize(1 + counts.size());
+  for (const auto& figure : run.score.figures) ends.push_back(range(figure));
   lines.push_back(std::move(ends));
 }
 
@@ -86,17 +118,28 @@ class GroupTable {
   std::vector<std::size_t> shown_;
 };
 
-std::string group_tables(const metrics::Score& score) {
+std::string group_tables(std::span<const report::ScoredRun> runs, const ShownGroups& shown) {
   std::string out;
-  for (std::size_t group = 0; group < score.groups.size(); ++group) {
-    if (score.definition->groups[group].within.empty()) out += "\n" + GroupTable(score).of(group);
+  for (const auto& run : runs) {
+    const metrics::Score& score = run.score;
+    for (std::size_t group = 0; group < score.groups.size(); ++group) {
+      const metrics::Group& definition = score.definition->groups[group];
+      const bool wanted = shown.by.empty() ? shown.of_one_run && runs.size() == 1 && definition.within.empty()
+                                           : definition.name == shown.by;
+      if (!wanted) continue;
+      out += "\n";
+      if (runs.size() > 1) out += one_line(run.name) + "\n";
+      out += GroupTable(score).of(group);
+    }
   }
   return out;
 }
 
-void add_published(std::span<const metrics::PublishedScore> scores, std::vector<Line>& lines) {
+void add_published(std::span<const metrics::PublishedScore> scores, std::size_t counts,
+                   std::vector<Line>& lines) {
   for (const auto& score : scores) {
-    Line line = {fmt::format("  {}", score.model), "", "", ""};
+    Line line = {fmt::format("  {}", score.model)};
+    line.resize(1 + counts);
     for (const auto& figure : score.figures) line.push_back(figure ? rate(figure) : "");
     lines.push_back(std::move(line));
   }
@@ -104,13 +147,18 @@ void add_published(std::span<const metrics::PublishedScore> scores, std::vector<
 
 }  // namespace
 
-std::string score_table(std::span<const report::ScoredRun> runs, ShowPublished published) {
+std::string score_table(std::span<const report::ScoredRun> runs, ShowPublished published,
+                        const ShownGroups& groups) {
   const auto& first = runs.front();
+  if (std::all_of(runs.begin(), runs.end(), [](const auto& run) { return run.silent(); }))
+    return fmt::format("Judge {} gave no verdict.\n", first.score.judge);
   const Figures& figures = *first.score.definition;
-  Line head = {"file", report::or_else(figures.prose.rows, "rows"), "skipped", "unjudged"};
+  const std::vector<Count> counts = count_columns(runs);
+  Line head = {"file"};
+  for (const Count& count : counts) head.push_back(count.title);
   for (std::size_t i = 0; i < metrics::figure_count(figures); ++i) head.push_back(column(figures, i));
   std::vector<Line> lines = {head};
-  for (const auto& run : runs) add_run(run, lines);
+  for (const auto& run : runs) add_run(run, counts, lines);
   const bool compares = std::all_of(runs.begin(), runs.end(), [](const auto& run) { return run.compares; });
   const auto& judge = first.score.judge;
   std::string apart;
@@ -119,19 +167,20 @@ std::string score_table(std::span<const report::ScoredRun> runs, ShowPublished p
     lines.push_back({fmt::format("nothing published for judge {}", judge)});
   } else if (compares && published != ShowPublished::none) {
     lines.push_back({fmt::format("published (judge {})", judge)});
-    add_published(first.published, lines);
+    add_published(first.published, counts.size(), lines);
   } else if (published == ShowPublished::all) {
     std::vector<Line> others = {head};
     others.front()[0] = fmt::format("published (judge {})", judge);
-    std::fill_n(others.front().begin() + 1, 3, "");
-    add_published(first.published, others);
+    std::fill_n(others.front().begin() + 1, counts.size(), "");
+    add_published(first.published, counts.size(), others);
     apart = fmt::format("\n{}\n\n{}", report::published_apart, text_table(others));
   }
+  const std::string said = first.llm_judge ? report::or_else(figures.prose.judged, figures.prose.terminal)
+                                           : figures.prose.terminal;
   std::string out = fmt::format("Percent; judge {}, mode {}.{}{}\n\n", judge, first.score.mode.value_or("-"),
-                                figures.prose.terminal.empty() ? "" : " ", figures.prose.terminal);
+                                said.empty() ? "" : " ", said);
   out += text_table(lines) + apart;
-  if (runs.size() == 1) out += group_tables(first.score);
-  return out;
+  return out + group_tables(runs, groups);
 }
 
 }  // namespace holisafe::cli

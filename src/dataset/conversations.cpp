@@ -41,6 +41,7 @@ class ConversationReading {
       const bool image_list = field == "image" && error.kind == ErrorKind::wrong_type;
       if (!image_list && !absent_id) problem(field, error.kind, error.detail);
     }
+    check_once();
     read_images();
     read_turns();
     read_labels();
@@ -58,8 +59,20 @@ class ConversationReading {
     if (object_[name].get(value) != simdjson::SUCCESS || value.is_null()) return std::nullopt;
     return value;
   }
+  /// Fields that a row of a benchmark does not have, of which the parser would give the first.
+  void check_once() {
+    for (const std::string_view name : {"conversations", "images"}) {
+      int count = 0;
+      for (const auto field : object_) count += field.key == name ? 1 : 0;
+      if (count > 1) problem(name, ErrorKind::duplicate, "expected the field once, found it again");
+    }
+  }
   void read_images() {
-    const auto value = field("image");
+    const auto single = field("image");
+    const auto several = field("images");
+    if (single && several) problem("images", ErrorKind::unexpected, "the row has `image` too");
+    if (several) image_field_ = "images";
+    const auto value = several ? several : single;
     if (!value) return;
     std::string_view path;
     simdjson::dom::array list;
@@ -70,15 +83,15 @@ class ConversationReading {
         if (each.get(path) == simdjson::SUCCESS)
           add_image(path);
         else
-          wrong_kind("image", "a list of paths", each);
+          wrong_kind(image_field_, "a list of paths", each);
       }
     } else {
-      wrong_kind("image", "a path or a list of paths", *value);
+      wrong_kind(image_field_, "a path or a list of paths", *value);
     }
   }
   void add_image(std::string_view path) {
     if (path.empty() || path.find('\0') != std::string_view::npos) {
-      problem("image", ErrorKind::malformed, "expected a path");
+      problem(image_field_, ErrorKind::malformed, "expected a path");
     } else {
       out_.images.push_back(path);
     }
@@ -135,6 +148,11 @@ class ConversationReading {
   }
   void check_placeholders() {
     const std::size_t found = placeholders(out_.turns);
+    if (found == 0 && image_field_ == "images" && !out_.images.empty()) {
+      problem(
+          "images", ErrorKind::missing,
+          fmt::format("expected {} <image> in the human turns, one each, found none", out_.images.size()));
+    }
     if (found != 0 && found != out_.images.size()) {
       problem("conversations", ErrorKind::mismatch,
               fmt::format("expected {} <image>, as many as images, found {}", out_.images.size(), found));
@@ -151,6 +169,7 @@ class ConversationReading {
   simdjson::dom::object object_;
   Row row_;
   Problems& problems_;
+  std::string_view image_field_ = "image";  ///< the one that the row has
   Conversation out_;
 };
 

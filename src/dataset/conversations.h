@@ -45,8 +45,9 @@ struct ConversationData {
 };
 
 /// Reads a file of conversations. `image` may be absent, null, a path or a list of paths; an `<image>` in the
-/// human turns stands for each where they carry any (their number must then be that of the images). A
-/// `system` turn is refused by name. Images are not touched. Errors: those of RowFile::open.
+/// human turns stands for each where they carry any (their number must then be that of the images). `images`,
+/// as other tools write it, is read the same way, but needs its `<image>` in the turns. A `system` turn is
+/// refused by name. Images are not touched. Errors: those of RowFile::open.
 Result<ConversationData> read_conversations(const std::filesystem::path& file);
 
 /// The same for text in memory; `name` stands in errors.

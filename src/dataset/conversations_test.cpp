@@ -51,6 +51,20 @@ TEST(Conversations, ReadsEveryShape) {
   EXPECT_EQ(data.conversations[4].images.size(), 1U);  // an image without its place in the text
 }
 
+TEST(Conversations, ImagesIsReadAsImageIsWhereTagsShowThem) {
+  const auto data = parse_conversations(R"([{"images": ["x.png"], )" + turns + R"(}, {"images": "y.png", )" +
+                                            turns + R"(}, {"images": [], )" + text_turns +
+                                            R"(}, {"images": null, "image": "z.png", )" + turns + "}]",
+                                        "t.json")
+                        .value();
+  EXPECT_TRUE(data.problems.empty());
+  ASSERT_EQ(data.conversations.size(), 4U);
+  EXPECT_THAT(data.conversations[0].images, testing::ElementsAre("x.png"));
+  EXPECT_THAT(data.conversations[1].images, testing::ElementsAre("y.png"));
+  EXPECT_TRUE(data.conversations[2].images.empty());
+  EXPECT_THAT(data.conversations[3].images, testing::ElementsAre("z.png"));
+}
+
 TEST(Conversations, EveryProblemIsNamed) {
   const std::string where = "invalid row: t.json: row 1 (index 0), id 1: ";
   const std::vector<std::pair<std::string, std::string>> cases = {
@@ -77,6 +91,15 @@ TEST(Conversations, EveryProblemIsNamed) {
       {R"({"id": 1, )" + turns + "}", "conversations: expected 0 <image>, as many as images, found 1"},
       {R"({"id": 1, "image": ["a", "b"], )" + turns + "}",
        "conversations: expected 2 <image>, as many as images, found 1"},
+      {R"({"id": 1, "images": ["a"], )" + text_turns + "}",
+       "images: expected 1 <image> in the human turns, one each, found none"},
+      {R"({"id": 1, "images": ["a", "b"], )" + turns + "}",
+       "conversations: expected 2 <image>, as many as images, found 1"},
+      {R"({"id": 1, "images": [{"path": "a"}], )" + turns + "}",
+       "images: expected a list of paths, found an object"},
+      {R"({"id": 1, "image": "a", "images": ["a"], )" + turns + "}", "images: the row has `image` too"},
+      {R"({"id": 1, )" + text_turns + ", " + text_turns + "}",
+       "conversations: expected the field once, found it again"},
       {R"({"id": 1, "image": "a", "image_safety_label": 20, )" + turns + "}",
        "image_safety_label: expected 0 to 19, or -100 for none, found 20"},
       {R"({"id": 1, "image": "a", "image_safety_label": "3", )" + turns + "}",

@@ -1,6 +1,6 @@
 #include "engine/file_verdicts.h"
 
-#include <atomic>
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -63,11 +63,16 @@ Result<void> verdicts_of_files(const Engine& engine, ImageFeed::Source source,
   ImageFeed feed(engine, counted,
                  {options.decode, options.decode_threads, 2 * options.batch_size + 6, &stop});
   std::uint64_t done = 0;
+  const auto known_total = [&]() -> std::uint64_t {
+    if (total > 0 || options.total == nullptr) return total;
+    const std::uint64_t told = *options.total;
+    return told == 0 ? 0 : std::max(told, done);
+  };
   for (Items items = next_items(feed, options.batch_size); !items.empty();
        items = next_items(feed, options.batch_size)) {
     judge(engine, items, on_verdict);
     done += items.size();
-    if (progress != nullptr) progress->update(done, total, "");
+    if (progress != nullptr) progress->update(done, known_total(), "");
   }
   return {};
 }

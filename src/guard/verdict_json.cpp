@@ -1,5 +1,6 @@
 #include "guard/verdict_json.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string_view>
@@ -21,6 +22,35 @@ std::vector<std::string_view> names_of(const std::vector<std::size_t>& classes) 
   return out;
 }
 
+/// A path as JSON can hold it: `\xHH` for each byte that is not of UTF-8, so that no two paths look the same
+/// for their bytes.
+std::string readable(std::string_view path) {
+  std::string out;
+  while (!path.empty()) {
+    std::size_t size = 1;
+    while (size < 4 && !is_utf8(path.substr(0, size))) ++size;
+    if (const auto character = path.substr(0, size); is_utf8(character)) {
+      out += character;
+      path.remove_prefix(character.size());
+    } else {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(path.front()));
+      path.remove_prefix(1);
+    }
+  }
+  return out;
+}
+
+/// The most probable of the harms: what a flagged picture shows, whose most probable class can be `safe`.
+nlohmann::ordered_json harm_of(const taxonomy::Verdict& verdict) {
+  const auto most = std::max_element(verdict.scores.begin() + 1, verdict.scores.end());
+  const auto harm = static_cast<std::size_t>(most - verdict.scores.begin());
+  const auto& found = taxonomy::classes()[harm];
+  return {{"label", harm},
+          {"subcategory", found.name},
+          {"category", found.category},
+          {"score", verdict.scores[harm]}};
+}
+
 }  // namespace
 
 void add_verdict(nlohmann::ordered_json& out, const taxonomy::Verdict& verdict, const Flagging& flagging) {
@@ -38,10 +68,12 @@ void add_verdict(nlohmann::ordered_json& out, const taxonomy::Verdict& verdict, 
 
 nlohmann::ordered_json to_json(const std::string& path, const Result<taxonomy::Verdict>& verdict,
                                const Flagging& flagging) {
-  nlohmann::ordered_json out{{"path", path}};
+  nlohmann::ordered_json out{{"path", readable(path)}};
   if (!is_utf8(path)) out["path_bytes"] = base64(std::as_bytes(std::span(path)));
   if (verdict) {
     add_verdict(out, *verdict, flagging);
+    out["unsafe"] = verdict->unsafe();
+    if (flagging.flags(*verdict)) out["harm"] = harm_of(*verdict);
   } else {
     out["error"] = {{"kind", name(verdict.error().kind)}, {"message", verdict.error().message()}};
   }

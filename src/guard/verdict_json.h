@@ -14,8 +14,9 @@ namespace holisafe::guard {
 /// scores.
 void add_verdict(nlohmann::ordered_json& out, const taxonomy::Verdict& verdict, const Flagging& flagging);
 
-/// {"path", then the verdict} or {"path", "error": {"kind", "message"}}. A path that is not UTF-8 has its
-/// bytes in "path_bytes" (base64) as well.
+/// {"path", then the verdict, "unsafe", and where flagged "harm": {"label", "subcategory", "category",
+/// "score"}, the most probable harm} or {"path", "error": {"kind", "message"}}. A path that is not UTF-8 has
+/// its bytes in "path_bytes" (base64) as well; "path" then shows each byte that is none as \xHH.
 nlohmann::ordered_json to_json(const std::string& path, const Result<taxonomy::Verdict>& verdict,
                                const Flagging& flagging);
 

@@ -1,12 +1,17 @@
 #include "http/client.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <utility>
 
 #include <curl/curl.h>
 #include <fmt/format.h>
+
+#include "base/text.h"
+#include "http/said.h"
 
 namespace holisafe::http {
 namespace {
@@ -29,14 +34,31 @@ const std::string& no_proxy() {
   return list;
 }
 
-/// What a server said in an error body: its start on one line.
-std::string excerpt(const std::string& body) {
-  constexpr std::size_t shown = 300;
-  std::string out = body.substr(0, shown);
-  while (!out.empty() && body.size() > shown &&
-         (static_cast<unsigned char>(body[out.size()]) & 0xc0U) == 0x80)
-    out.pop_back();
-  return one_line(out) + (out.size() < body.size() ? "…" : "");
+/// A file of authorities' certificates and the variable that names it; both empty where none does.
+struct NamedFile {
+  std::string file;
+  std::string by;
+};
+NamedFile authorities(const ClientOptions& options) {
+  if (!options.ca_file.empty()) return {options.ca_file, "--ca-file"};
+  for (const char* name : {"SSL_CERT_FILE", "CURL_CA_BUNDLE"}) {
+    const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing here sets variables
+    if (value != nullptr && *value != '\0') return {value, name};
+  }
+  return {};
+}
+
+/// An address without what a key could stand in.
+std::string shown(const std::string& url) { return url.substr(0, url.find('?')); }
+
+bool is_certificate_fault(CURLcode code) {
+  return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
+         code == CURLE_SSL_ISSUER_ERROR;
+}
+
+bool is_unreachable(CURLcode code) {
+  return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
+         code == CURLE_COULDNT_CONNECT || is_certificate_fault(code);
 }
 
 }  // namespace
@@ -54,13 +76,17 @@ struct Transfer {
   Request request;
   Client::Done done;
   unsigned tries = 0;
+  unsigned hops = 0;  ///< redirections followed
   // of the present try
   CURL* easy = nullptr;
   curl_slist* headers = nullptr;
   std::size_t body_sent = 0;
   Response response;
   std::uint64_t max_body = 0;
+  std::uint64_t max_header_bytes = 0;
+  std::uint64_t header_bytes = 0;
   bool over_limit = false;
+  std::array<char, CURL_ERROR_SIZE> words = {};  ///< libcurl's, about a fault
 
   Transfer(Request request_in, Client::Done done_in)
       : request(std::move(request_in)), done(std::move(done_in)) {}
@@ -90,10 +116,14 @@ struct Transfer {
     return bytes;
   }
 
-  /// Called with each header line, its end included; the lines of an earlier response ("100 Continue") go.
+  /// Called with each line of a header or trailer, its end included; the lines of an earlier response ("100
+  /// Continue") go, but count.
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self) {
-    auto& headers = static_cast<Transfer*>(self)->response.headers;
+    auto& transfer = *static_cast<Transfer*>(self);
+    auto& headers = transfer.response.headers;
     std::string_view line(data, size * count);
+    transfer.header_bytes += line.size();
+    if (transfer.header_bytes > transfer.max_header_bytes) return 0;
     if (line.starts_with("HTTP/")) headers.clear();
     const auto colon = line.find(':');
     if (colon == std::string_view::npos) return size * count;
@@ -123,6 +153,7 @@ class Client::Transfers {
   Transfers(ClientOptions options, Secret key)
       : options_(std::move(options)),
         key_(std::move(key)),
+        authorities_(authorities(options_)),
         limit_(options_.concurrency),
         rate_(options_.requests_per_minute),
         backoff_(options_.backoff, options_.longest_backoff, options_.seed) {
@@ -209,8 +240,12 @@ class Client::Transfers {
     ++it.tries;
     it.response = {};
     it.body_sent = 0;
+    it.header_bytes = 0;
     it.over_limit = false;
-    it.max_body = options_.max_body;
+    it.max_body = it.request.max_body == 0 ? options_.max_body : it.request.max_body;
+    it.max_header_bytes = options_.max_header_bytes;
+    it.words.front() = '\0';
+    if (const auto moved = moved_.find(it.request.url); moved != moved_.end()) it.request.url = moved->second;
     it.easy = ::curl_easy_init();
     for (const auto& header : it.request.headers)
       it.headers = ::curl_slist_append(it.headers, header.c_str());
@@ -233,6 +268,9 @@ class Client::Transfers {
     ::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     ::curl_easy_setopt(easy, CURLOPT_NOPROXY, no_proxy().c_str());
     ::curl_easy_setopt(easy, CURLOPT_USERAGENT, options_.user_agent.c_str());
+    ::curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+    ::curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, it.words.data());
+    if (!authorities_.file.empty()) ::curl_easy_setopt(easy, CURLOPT_CAINFO, authorities_.file.c_str());
     ::curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.time_limit.count()));
     ::curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
     ::curl_easy_setopt(easy, CURLOPT_WRITEDATA, &it);
@@ -272,33 +310,85 @@ class Client::Transfers {
     curl_off_t retry_after = 0;
     ::curl_easy_getinfo(it.easy, CURLINFO_RETRY_AFTER, &retry_after);
     it.end_try();
-    const long status = it.response.status;
-    std::optional<Error> error = fault(it, code);
-    const bool answered = code == CURLE_OK && status != 0;
-    const bool halved = answered && limit_.note(status == 429);
-    const bool permanent = !error || it.over_limit ||
-                           (answered && status >= 300 && status < 500 && status != 408 && status != 429);
-    // Any number may stand in the header; more than a day is as good as never.
-    retry_after = std::clamp<curl_off_t>(retry_after, 0, 100'000);
-    const milliseconds asked{static_cast<std::int64_t>(retry_after) * 1000};
-    if (permanent || no_more_tries_ || it.tries > options_.max_retries ||
-        asked > options_.longest_retry_after) {
-      if (error && asked > options_.longest_retry_after)
-        error->detail += fmt::format("; it asks to wait {} s", retry_after);
-      end(std::move(transfer), std::move(error));
+    const bool answered = code == CURLE_OK && it.response.status != 0;
+    heard_ = heard_ || answered;
+    if (answered && follows(it)) {
+      send(std::move(transfer));
       return;
     }
-    const bool told = answered && retry_after > 0;
+    std::optional<Error> error = fault(it, code);
+    const bool halved = answered && limit_.note(it.response.status == 429);
+    const milliseconds asked = asked_wait(it.response.headers, retry_after, it.response.status == 429);
+    if (!error || is_last_try(it, code) || asked > options_.longest_retry_after) {
+      if (error && asked > options_.longest_retry_after)
+        error->detail += fmt::format("; it asks to wait {} s", asked.count() / 1000);
+      end(std::move(transfer), std::move(error), is_unreachable(code));
+      return;
+    }
+    const bool told = answered && asked.count() > 0;
     const auto due = Clock::now() + (told ? backoff_.wait(it.tries, asked) : backoff_.wait(it.tries));
     if (halved) pause_until_ = std::max(pause_until_, due);
     waiting_.emplace(due, std::move(transfer));
   }
 
-  void end(Owned transfer, std::optional<Error> error) {
-    if (error && transfer->tries > 1) error->detail += fmt::format(" ({} tries)", transfer->tries);
-    Outcome outcome{std::move(error), std::move(transfer->response), transfer->tries};
+  /// Whether a try that failed is not made again.
+  [[nodiscard]] bool is_last_try(const Transfer& it, CURLcode code) const {
+    if (it.over_limit || no_more_tries_ || it.tries > options_.max_retries) return true;
+    if (code != CURLE_OK) {
+      const unsigned most = is_certificate_fault(code) ? 1 : 2;
+      return is_unreachable(code) && !heard_ && it.tries >= most;
+    }
+    const long status = it.response.status;
+    if (status >= 300 && status < 500 && status != 408 && status != 429) return true;
+    return status >= 400 && it.request.is_final && it.request.is_final(it.response);
+  }
+
+  /// Whether a response sends the request to another path of the same server; its address is that one then.
+  bool follows(Transfer& it) {
+    constexpr unsigned most_hops = 5;
+    const long status = it.response.status;
+    if ((status != 307 && status != 308) || no_more_tries_ || it.hops >= most_hops) return false;
+    const std::string target = redirection(it);
+    if (target.empty() || origin(target) != origin(it.request.url)) return false;
+    ++it.hops;
+    --it.tries;
+    if (status == 308) moved_.try_emplace(it.request.url, target);
+    it.request.url = target;
+    return true;
+  }
+
+  /// Where a response's Location leads, in full; empty where it has none that leads anywhere.
+  static std::string redirection(const Transfer& it) {
+    return part_of(it.request.url, it.response.header("location"), CURLUPART_URL);
+  }
+  /// Scheme, host and port.
+  static std::string origin(const std::string& url) {
+    std::string out;
+    for (const CURLUPart part : {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT})
+      out += part_of(url, "", part) + '\n';
+    return out;
+  }
+  /// A part of the address that `relative` names as seen from `base`; empty where there is none.
+  static std::string part_of(const std::string& base, const std::string& relative, CURLUPart part) {
+    const std::unique_ptr<CURLU, decltype(&::curl_url_cleanup)> url(::curl_url(), &::curl_url_cleanup);
+    char* text = nullptr;
+    const bool good =
+        ::curl_url_set(url.get(), CURLUPART_URL, base.c_str(), 0) == CURLUE_OK &&
+        (relative.empty() ? part != CURLUPART_URL
+                          : ::curl_url_set(url.get(), CURLUPART_URL, relative.c_str(), 0) == CURLUE_OK) &&
+        ::curl_url_get(url.get(), part, &text, part == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0U) == CURLUE_OK;
+    std::string out = good ? text : "";
+    ::curl_free(text);
+    return out;
+  }
+
+  void end(Owned transfer, std::optional<Error> error, bool unreachable) {
+    Outcome outcome{std::move(error), std::move(transfer->response), transfer->tries, unreachable};
     if (outcome.error) {
-      outcome.error->detail = key_.redact(std::move(outcome.error->detail));
+      constexpr std::size_t most_detail = 400;
+      std::string& detail = outcome.error->detail;
+      detail = excerpt(key_.redact(std::move(detail)), most_detail);
+      if (transfer->tries > 1) detail += fmt::format(" ({} tries)", transfer->tries);
       outcome.response.body = key_.redact(std::move(outcome.response.body));
     }
     ended_.emplace_back(std::move(transfer), std::move(outcome));
@@ -306,10 +396,17 @@ class Client::Transfers {
 
   /// What was wrong with a try; counted. Nothing for a good response.
   std::optional<Error> fault(Transfer& it, CURLcode code) {
-    const std::string& url = it.request.url;
+    const std::string url = shown(it.request.url);
     if (it.over_limit) {
       return Error{ErrorKind::too_large, "response too large", url,
-                   fmt::format("expected at most {} bytes", options_.max_body)};
+                   fmt::format("expected at most {} bytes", it.max_body)};
+    }
+    // Of a single field that is too long, libcurl says that it lacks memory.
+    if (it.header_bytes > it.max_header_bytes || code == CURLE_OUT_OF_MEMORY) {
+      ++faults_.malformed;
+      return Error{ErrorKind::too_large, "header fields too large", url,
+                   fmt::format("expected at most {} bytes of header fields, trailers and interim responses",
+                               it.max_header_bytes)};
     }
     if (code == CURLE_OPERATION_TIMEDOUT) {
       ++faults_.timeouts;
@@ -321,9 +418,20 @@ class Client::Transfers {
       ++faults_.network;
       const bool cut = code == CURLE_PARTIAL_FILE;
       return Error{cut ? ErrorKind::truncated : ErrorKind::network, "request failed", url,
-                   ::curl_easy_strerror(code)};
+                   words_for(it, code)};
     }
     return status_fault(it);
+  }
+
+  [[nodiscard]] std::string words_for(const Transfer& it, CURLcode code) const {
+    std::string out = ::curl_easy_strerror(code);
+    if (it.words.front() != '\0') out = it.words.data();
+    if (!is_certificate_fault(code)) return out;
+    if (!authorities_.file.empty())
+      return fmt::format("{}; certificates of authorities are read from {}, as {} says", out,
+                         authorities_.file, authorities_.by);
+    return out +
+           "; the certificate of a private authority is named by --ca-file, SSL_CERT_FILE or CURL_CA_BUNDLE";
   }
 
   std::optional<Error> status_fault(Transfer& it) {
@@ -340,20 +448,39 @@ class Client::Transfers {
     if (status == 429) ++faults_.turned_away;
     if (status >= 500) ++faults_.server;
     if (status == 429 || status >= 500 || status == 408) kind = ErrorKind::network;
-    // The key goes before the text is cut, or a part of it could stay.
-    const std::string said = excerpt(key_.redact(it.response.body));
-    return Error{kind, "the endpoint refused the request", it.request.url,
-                 fmt::format("HTTP {}{}{}", status, said.empty() ? "" : ": ", said)};
+    std::string found = words_of(it.response.body);
+    if (const std::string target = redirection(it); status >= 300 && status < 400 && !target.empty())
+      found = "moved to " + excerpt(key_.redact(target)) + ", which is not followed";
+    return Error{kind, "the endpoint refused the request", shown(it.request.url),
+                 fmt::format("HTTP {}{}{}", status, found.empty() ? "" : ": ", found)};
+  }
+
+  /// What stands in an error's body, decoded. The key goes before the text is cut, or a part of it could
+  /// stay, and after each decoding.
+  [[nodiscard]] std::string words_of(const std::string& body) const {
+    constexpr int most_levels = 4;                   // of strings within strings
+    constexpr std::size_t most_bytes = 512U << 10U;  // more than is shown, however it is escaped
+    if (is_page(body)) return excerpt(key_.redact(page_name(body)));
+    std::string out = key_.redact(body.substr(0, most_bytes));
+    for (int level = 0; level < most_levels; ++level) {
+      std::string decoded = key_.redact(unescaped(out));
+      if (decoded == out) break;
+      out = std::move(decoded);
+    }
+    return excerpt(strip(out));
   }
 
   ClientOptions options_;
   Secret key_;
+  NamedFile authorities_;
   CURLM* multi_ = nullptr;
   AdaptiveLimit limit_;
   RateWindow rate_;
   Backoff backoff_;
   Faults faults_;
   bool no_more_tries_ = false;
+  bool heard_ = false;                        ///< something came from a server
+  std::map<std::string, std::string> moved_;  ///< addresses that a 308 changed for good
   Clock::time_point pause_until_{};
   std::deque<Owned> fresh_;
   std::multimap<Clock::time_point, Owned> waiting_;

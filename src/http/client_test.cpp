@@ -7,6 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "http/escapes.h"
+#include "http/said.h"
 #include "http/scripted_server.h"
 
 namespace holisafe::http {
@@ -98,7 +100,7 @@ TEST(Client, GivesUpAfterTheLastTry) {
 }
 
 TEST(Client, NeverRepeatsWhatWasRefused) {
-  for (const int status : {301, 400, 401, 403, 404, 422}) {
+  for (const int status : {303, 400, 401, 403, 404, 422}) {
     ScriptedServer server([&](std::size_t, const Received&) {
       return reply(status, "no", "Location: http://127.0.0.1:1/\r\n");
     });
@@ -233,6 +235,229 @@ TEST(Client, FinishOnlyTriesNothingAgain) {
   EXPECT_EQ(ended, 0);
 }
 
+/// A body as bytes that may hold 0.
+template <std::size_t N>
+std::string bytes(const char (&text)[N]) {
+  return {text, N - 1};
+}
+
+TEST(Client, DecodesGzipAndDeflateAndLimitsWhatComesOut) {
+  const std::string gzip = bytes(
+      "\037\213\010\000\000\000\000\000\002\003\113\313\314\113\005\000\222\124\251\276\004\000\000\000");
+  const std::string deflate = bytes("\170\234\113\313\314\113\005\000\004\030\001\243");
+  const std::string five_thousand = bytes(
+      "\037\213\010\000\000\000\000\000\002\003\355\301\061\001\000\000\000\302\240\332\213\157\012\077\240"
+      "\000\000\000\000\200"
+      "\267\001\046\360\333\000\210\023\000\000");
+  ScriptedServer server([&](std::size_t, const Received& request) {
+    EXPECT_THAT(request.head, HasSubstr("Accept-Encoding: gzip, deflate\r\n"));
+    if (request.body == "0") return reply(200, gzip, "Content-Encoding: gzip\r\n");
+    if (request.body == "1") return reply(200, deflate, "Content-Encoding: deflate\r\n");
+    return reply(200, five_thousand, "Content-Encoding: gzip\r\n");
+  });
+  ClientOptions options = quick();
+  options.max_body = 1000;
+  Client client(options, Secret());
+  const auto out = send(client, server.url(), 3);
+  EXPECT_EQ(out[0].response.body, "fine");
+  EXPECT_EQ(out[1].response.body, "fine");
+  ASSERT_TRUE(out[2].error);
+  EXPECT_EQ(out[2].error->kind, ErrorKind::too_large);
+  EXPECT_LT(five_thousand.size(), options.max_body);
+}
+
+TEST(Client, RequestHasABodyLimitOfItsOwn) {
+  ScriptedServer server([](std::size_t, const Received&) { return reply(200, std::string(5000, 'x')); });
+  Client client(quick(), Secret());
+  std::optional<Error> error;
+  client.submit({.url = server.url(), .max_body = 4999},
+                [&](const Outcome& outcome) { error = outcome.error; });
+  while (client.pending() > 0) client.poll(milliseconds(50));
+  ASSERT_TRUE(error);
+  EXPECT_THAT(error->message(), HasSubstr("at most 4999 bytes"));
+}
+
+TEST(Client, FieldsTrailersAndInterimResponsesAreBounded) {
+  std::string fields;
+  for (int i = 0; i < 400; ++i) fields += "X-A: " + std::string(900, 'a') + "\r\n";
+  std::string early;
+  for (int i = 0; i < 20'000; ++i) early += "HTTP/1.1 103 E\r\nLink: x\r\n\r\n";
+  const std::string fine = "HTTP/1.1 200 X\r\nContent-Length: 4\r\n\r\nfine";
+  for (const std::string& bad :
+       {"HTTP/1.1 200 X\r\n" + fields + "Content-Length: 4\r\n\r\nfine",
+        "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n0\r\n" + fields + "\r\n",
+        early + fine, "HTTP/1.1 200 X\r\nX-A: " + std::string(400'000, 'a') + "\r\n\r\n"}) {
+    ScriptedServer server([&](std::size_t, const Received&) { return Reply{bad}; });
+    ClientOptions options = quick();
+    options.max_retries = 0;
+    Client client(options, Secret());
+    const auto out = send(client, server.url());
+    ASSERT_TRUE(out[0].error) << bad.substr(0, 60);
+    EXPECT_THAT(out[0].error->message(), HasSubstr("header fields too large"));
+  }
+  // Some of each are fine.
+  ScriptedServer server([&](std::size_t, const Received&) {
+    return Reply{early.substr(0, 2700) + "HTTP/1.1 200 X\r\n" + fields.substr(0, 90'700) +
+                 "Transfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n0\r\nX-B: b\r\n\r\n"};
+  });
+  Client client(quick(), Secret());
+  const auto out = send(client, server.url());
+  EXPECT_FALSE(out[0].error) << out[0].error->message();
+  EXPECT_EQ(out[0].response.body, "fine");
+}
+
+TEST(Client, FollowsRedirectionsOnItsOwnServerOnly) {
+  ScriptedServer other([](std::size_t, const Received&) { return reply(200, "stolen"); });
+  for (const int status : {307, 308}) {
+    ScriptedServer server([&](std::size_t, const Received& request) {
+      if (request.head.starts_with("POST /api/v1 ")) return reply(200, request.body);
+      return reply(status, "", "Location: /api/v1\r\n");
+    });
+    Client client(quick(), key());
+    for (int i = 0; i < 2; ++i) {
+      const auto out = send(client, server.url());
+      EXPECT_EQ(out[0].response.body, "0");
+      EXPECT_EQ(out[0].tries, 1);
+    }
+    EXPECT_EQ(server.received().size(), status == 308 ? 3 : 4);  // 308 is for good
+    EXPECT_THAT(server.received()[1].head, HasSubstr("Bearer sk-canary"));
+  }
+  const std::string away = other.url() + "/x?next=1";
+  for (const auto& [status, location] :
+       {std::pair{308, away}, std::pair{307, std::string("//localhost/v1")},
+        std::pair{301, std::string("/api/v1")}, std::pair{308, std::string("https://127.0.0.1/v1")},
+        std::pair{302, away}}) {
+    ScriptedServer server([status = status, location = location](std::size_t, const Received&) {
+      return reply(status, "", "Location: " + location + "\r\n");
+    });
+    Client client(quick(), key());
+    const auto out = send(client, server.url());
+    ASSERT_TRUE(out[0].error);
+    EXPECT_EQ(out[0].error->kind, ErrorKind::refused);
+    EXPECT_THAT(out[0].error->message(), HasSubstr("moved to http"));
+    EXPECT_THAT(out[0].error->message(), HasSubstr(location.substr(location.find("//") == 0 ? 2 : 0)));
+    EXPECT_EQ(server.received().size(), 1);
+  }
+  EXPECT_TRUE(other.received().empty());
+}
+
+TEST(Client, RedirectionsInACircleEnd) {
+  ScriptedServer server([](std::size_t, const Received&) { return reply(307, "", "Location: /again\r\n"); });
+  Client client(quick(), Secret());
+  EXPECT_THAT(send(client, server.url())[0].error->message(), HasSubstr("/again"));
+  EXPECT_EQ(server.received().size(), 6);
+}
+
+TEST(Client, MillisecondsToWaitAreObeyed) {
+  for (const char* header :
+       {"retry-after-ms: 400\r\nRetry-After: 0\r\n", "x-ratelimit-reset-requests: 0.4s\r\n"}) {
+    ScriptedServer server([&](std::size_t number, const Received&) {
+      return number == 0 ? reply(429, "", header) : reply(200, "fine");
+    });
+    Client client(quick(), Secret());
+    const auto start = Clock::now();
+    EXPECT_FALSE(send(client, server.url())[0].error);
+    EXPECT_GE(Clock::now() - start, milliseconds(400));
+  }
+}
+
+TEST(Client, FinalResponsesAreNotTriedAgain) {
+  ScriptedServer server([](std::size_t, const Received&) { return reply(429, "no credit"); });
+  Client client(quick(), Secret());
+  std::optional<Outcome> out;
+  client.submit({.url = server.url(), .is_final = [](const Response& it) { return it.body == "no credit"; }},
+                [&](Outcome outcome) { out = std::move(outcome); });
+  while (client.pending() > 0) client.poll(milliseconds(50));
+  EXPECT_EQ(out->tries, 1);
+  EXPECT_FALSE(out->unreachable);
+}
+
+TEST(Client, NobodyThereIsTriedTwice) {
+  Client client(quick(), Secret());
+  const auto out = send(client, "http://127.0.0.1:1/v1?key=1");
+  ASSERT_TRUE(out[0].error);
+  EXPECT_TRUE(out[0].unreachable);
+  EXPECT_EQ(out[0].tries, 2);
+  EXPECT_THAT(out[0].error->message(), HasSubstr("http://127.0.0.1:1/v1: "));
+}
+
+TEST(Client, ErrorsHideTheKeyHoweverItIsEscaped) {
+  const std::string secret = "sk-Ab+12/xyZ==\"q";
+  std::string all;
+  std::string again;
+  for (const char c : secret) all += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+  for (const char c : all) again += c == '\\' ? std::string("\\\\") : std::string(1, c);
+  std::vector<std::string> forms = {secret, all, again, "sk-Ab\\u002B12\\/xyZ==\\\"q",
+                                    "sk-Ab+12\\\\/xyZ\\u003d=\\u0022q"};
+  for (std::size_t i = 0; i < secret.size(); ++i) {
+    forms.push_back(secret.substr(0, i) + fmt::format("\\u{:04X}", static_cast<unsigned>(secret[i])) +
+                    secret.substr(i + 1));
+  }
+  for (const std::string& form : forms) {
+    for (const auto& [before, behind] :
+         {std::pair{std::string("{\"error\":{\"message\":\"no key: "), std::string("\"}}")},
+          std::pair{std::string(295, 'x'), std::string()}}) {
+      ScriptedServer server(
+          [&, text = before + form + behind](std::size_t, const Received&) { return reply(400, text); });
+      Client client(quick(), key(secret));
+      const auto out = send(client, server.url());
+      for (const std::string& text : {out[0].error->message(), out[0].response.body}) {
+        EXPECT_THAT(text, Not(HasSubstr("sk-A"))) << form;
+        EXPECT_THAT(text, Not(HasSubstr("u0073"))) << form;
+        EXPECT_THAT(text, Not(HasSubstr("xyZ"))) << form;
+      }
+    }
+  }
+}
+
+TEST(AskedWait, IsReadInEveryForm) {
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+  const auto wait = [](const Fields& fields, std::int64_t seconds = 0, bool turned_away = true) {
+    return asked_wait(fields, seconds, turned_away).count();
+  };
+  EXPECT_EQ(wait({}), 0);
+  EXPECT_EQ(wait({}, 3), 3000);
+  EXPECT_EQ(wait({}, 9'000'000'000'000'000), 100'000'000);
+  EXPECT_EQ(wait({{"retry-after-ms", "1500"}}, 3), 1500);
+  EXPECT_EQ(wait({{"retry-after-ms", "12.5"}}), 13);
+  for (const char* bad : {"", "x", "-5", "nan", "inf"})
+    EXPECT_EQ(wait({{"retry-after-ms", bad}}, 2), 2000) << bad;
+  const std::string reset = "x-ratelimit-reset-requests";
+  EXPECT_EQ(wait({{reset, "1.5s"}}), 1500);
+  EXPECT_EQ(wait({{reset, "2"}}), 2000);
+  EXPECT_EQ(wait({{reset, "250ms"}}), 250);
+  EXPECT_EQ(wait({{reset, "1m2.5s"}}), 62'500);
+  EXPECT_EQ(wait({{reset, "6h0m0s"}}), 0);  // a limit of a day
+  EXPECT_EQ(wait({{reset, "2025-01-01T00:00:00Z"}}), 0);
+  EXPECT_EQ(wait({{reset, "1.5s"}}, 0, false), 0);
+  EXPECT_EQ(wait({{reset, "1.5s"}}, 4), 4000);
+  EXPECT_EQ(wait({{reset, "1s"}, {"x-ratelimit-reset-tokens", "3s"}}), 3000);
+  EXPECT_EQ(wait({{reset, "1s"},
+                  {"x-ratelimit-remaining-requests", "0"},
+                  {"x-ratelimit-reset-tokens", "3s"},
+                  {"x-ratelimit-remaining-tokens", "99"}}),
+            1000);
+}
+
+TEST(Said, PagesAreNamedAndTextIsCutBetweenCharacters) {
+  EXPECT_TRUE(is_page("\n <!DOCTYPE html><title>x</title>"));
+  EXPECT_FALSE(is_page("{}"));
+  EXPECT_EQ(page_name("<html><head><TITLE a=\"b\"> Sign in </TITLE>"), "an HTML page \"Sign in\"");
+  EXPECT_EQ(page_name("<html>"), "an HTML page");
+  EXPECT_EQ(page_name("<?xml version=\"1.0\"?>"), "a page of markup");
+  EXPECT_EQ(excerpt("ab\u00e9", 3), "ab…");
+  EXPECT_EQ(excerpt("ab\u00e9", 4), "ab\u00e9");
+  EXPECT_EQ(unescaped(R"(a\u002b\/\"\n\u0007b\ud83d\ude00\ud800\x)"), "a+/\"  b\U0001F600\uFFFD\\x");
+}
+
+TEST(WholeSurrogates, HalvesBecomeAReplacement) {
+  EXPECT_EQ(
+      whole_surrogates(R"(["\ud800","\udc00x","\ud83d\ude00","\\ud800","\ud800\ud800","\ud83d\\ude00"])"),
+      R"(["\ufffd","\ufffdx","\ud83d\ude00","\\ud800","\ufffd\ufffd","\ufffd\\ude00"])");
+  EXPECT_EQ(whole_surrogates("\\"), "\\");
+  EXPECT_EQ(whole_surrogates("\\ud8"), "\\ud8");
+}
+
 TEST(RateWindow, NoMoreThanSoManyInAnyMinute) {
   RateWindow window(3);
   const auto start = Clock::now();
@@ -251,6 +476,12 @@ TEST(Secret, TrimsNewlinesAndRedacts) {
   EXPECT_EQ(secret.reveal(), "se/cret\"key");
   EXPECT_EQ(secret.redact("a se/cret\"key b se\\/cret\\\"key c se/cret\\\"key"),
             "a [redacted] b [redacted] c [redacted]");
+  EXPECT_EQ(secret.redact("\\\\se\\u002fcret\\\"key\\\\"), "[redacted]\\\\");
+  EXPECT_EQ(secret.redact("\\secre"), "\\secre");
+  const Secret slashes = *Secret::from_text("a\\\\b\\", "test");
+  EXPECT_EQ(slashes.redact("x a\\\\\\\\b\\\\ y a\\u005c\\u005Cb\\u005c a\\\\b\\"),
+            "x [redacted] y [redacted] [redacted]");
+  EXPECT_EQ(slashes.redact("ab"), "ab");
   EXPECT_EQ(secret.redact_answer("se/cret\"key"), "se/cret\"key");
   EXPECT_FALSE(Secret::from_text("\n", "test"));
   const auto control = Secret::from_text("canary\nInjected: header", "file");

@@ -6,6 +6,9 @@
 #include <cstdint>
 #include <deque>
 #include <random>
+#include <span>
+#include <string>
+#include <utility>
 
 namespace holisafe::http {
 
@@ -29,6 +32,13 @@ class Backoff {
   milliseconds most_;
   std::mt19937_64 random_;
 };
+
+/// How long a response asks to wait before the next try: `retry-after-ms`, else `retry-after` (`seconds`, as
+/// libcurl read it; 0: none), else, where `turned_away`, the longest of `x-ratelimit-reset-…` (up to ten
+/// minutes) whose `x-ratelimit-remaining-…` is 0, or of all where none is. 0: it does not say. At most a day
+/// or so, whatever stands there.
+milliseconds asked_wait(std::span<const std::pair<std::string, std::string>> headers, std::int64_t seconds,
+                        bool turned_away);
 
 /// How many requests may be under way: halved where an endpoint turns away half of a window of responses,
 /// one more after each window with hardly any. A single 429 among many good answers changes nothing.

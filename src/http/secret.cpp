@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/file.h"
+#include "http/escapes.h"
 
 namespace holisafe::http {
 namespace {
@@ -12,19 +13,44 @@ namespace {
 constexpr std::string_view mark = "[redacted]";
 constexpr std::uint64_t largest_key = 64 << 10;
 
-void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
-    text.replace(at, from.size(), to);
+std::size_t backslashes(std::string_view text) { return std::min(text.find_first_not_of('\\'), text.size()); }
+
+/// The first character of `key`, whole.
+std::string_view character(std::string_view key) {
+  std::size_t size = 1;
+  while (size < key.size() && (static_cast<unsigned char>(key[size]) & 0xc0U) == 0x80) ++size;
+  return key.substr(0, size);
 }
 
-/// The key inside a JSON string: quotes and backslashes escaped, and slashes where `slashes`.
-std::string escaped(std::string_view key, bool slashes) {
-  std::string out;
-  for (const char c : key) {
-    if (c == '"' || c == '\\' || (slashes && c == '/')) out += '\\';
-    out += c;
+/// Bytes at the beginning of `text` that spell `wanted`: plain, behind the backslashes of strings in strings
+/// (`\"`, `\/`), or as `\uXXXX`; 0 where they spell something else.
+std::size_t spelled(std::string_view text, std::string_view wanted) {
+  const std::size_t escapes = backslashes(text);
+  const std::string_view rest = text.substr(escapes);
+  if (rest.starts_with(wanted)) return escapes + wanted.size();
+  const EscapedCharacter found = escapes == 0 ? EscapedCharacter() : escaped_character(rest);
+  return found.bytes > 0 && utf8_of(found.code) == wanted ? escapes + found.bytes : 0;
+}
+
+/// Bytes at the beginning of `text` that spell the key, with JSON's escapes in any place of it; 0 where they
+/// do not. Backslashes of the key, of which any number may stand for one, are passed over on both sides.
+std::size_t spelled_key(std::string_view text, std::string_view key) {
+  const std::size_t whole = text.size();
+  while (!key.empty()) {
+    if (const std::size_t own = backslashes(key); own > 0) {
+      if (!text.starts_with('\\')) return 0;
+      while (const std::size_t bytes = spelled(text, "\\")) text.remove_prefix(bytes);
+      key.remove_prefix(own);
+      if (key.empty()) text.remove_prefix(backslashes(text));
+      continue;
+    }
+    const std::string_view next = character(key);
+    const std::size_t bytes = spelled(text, next);
+    if (bytes == 0) return 0;
+    text.remove_prefix(bytes);
+    key.remove_prefix(next.size());
   }
-  return out;
+  return whole - text.size();
 }
 
 }  // namespace
@@ -78,8 +104,20 @@ Result<Secret> Secret::from_environment(const char* variable) {
 
 std::string Secret::redact(std::string text) const {
   if (empty()) return text;
-  for (const auto& form : {text_, escaped(text_, false), escaped(text_, true)}) replace_all(text, form, mark);
-  return text;
+  std::string out;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    if (const std::size_t bytes = spelled_key(rest, text_); bytes > 0) {
+      out += mark;
+      rest.remove_prefix(bytes);
+      continue;
+    }
+    // A run of backslashes is looked at once, from its beginning.
+    const std::size_t passed = std::max<std::size_t>(1, backslashes(rest));
+    out += rest.substr(0, passed);
+    rest.remove_prefix(passed);
+  }
+  return out;
 }
 
 std::string Secret::redact_answer(std::string text) const {

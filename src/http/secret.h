@@ -33,7 +33,8 @@ class Secret {
   /// The key itself, for the one who sends it.
   [[nodiscard]] const std::string& reveal() const { return text_; }
 
-  /// `text` with every occurrence of the key, plain or as a JSON string escapes it, replaced by "[redacted]".
+  /// `text` with every occurrence of the key replaced by "[redacted]", plain or with any of its characters as
+  /// JSON's strings may escape them (`\/`, `\u002b`), also in strings within strings.
   [[nodiscard]] std::string redact(std::string text) const;
   /// The same for what must otherwise stay as it is, such as a model's answer: a short key (some servers want
   /// a word like "test") is also ordinary text, so only keys of 12 bytes and more are taken out.

@@ -23,16 +23,33 @@ constexpr std::array signatures{
     Signature{"MM\0+"sv, {"TIFF", true}},
     Signature{"8BPS"sv, {"PSD", true}},
     Signature{"\0\0\1\0"sv, {"ICO", true}},
+    Signature{"icns"sv, {"ICNS", true}},
     Signature{"\0\0\0\x0cjP  \r\n\x87\n"sv, {"JPEG 2000", true}},
     Signature{"\xff\x4f\xff\x51"sv, {"JPEG 2000", true}},
     Signature{"\0\0\0\x0cJXL \r\n\x87\n"sv, {"JPEG XL", true}},
     Signature{"\xff\x0a"sv, {"JPEG XL", true}},
+    Signature{"II\xbc"sv, {"JPEG XR", true}},
+    Signature{"\x8bJNG\r\n\x1a\n"sv, {"JNG", true}},
+    Signature{"\x8aMNG\r\n\x1a\n"sv, {"MNG", true}},
+    Signature{"BPG\xfb"sv, {"BPG", true}},
+    Signature{"qoif"sv, {"QOI", true}},
+    Signature{"v/1\1"sv, {"OpenEXR", true}},
+    Signature{"#?RADIANCE"sv, {"Radiance HDR", true}},
+    Signature{"DDS \x7c\0\0\0"sv, {"DDS", true}},
+    Signature{"gimp xcf "sv, {"XCF", true}},
+    Signature{"\x0a\5\1\x08"sv, {"PCX", true}},
     Signature{"IIRO"sv, {"a raw photograph", true}},
+    Signature{"IIRS"sv, {"a raw photograph", true}},
+    Signature{"MMOR"sv, {"a raw photograph", true}},
     Signature{"IIU\0"sv, {"a raw photograph", true}},
+    Signature{"II\x1a\0\0\0HEAPCCDR"sv, {"a raw photograph", true}},
+    Signature{"\0MRM"sv, {"a raw photograph", true}},
+    Signature{"FOVb"sv, {"a raw photograph", true}},
     Signature{"FUJIFILMCCD-RAW"sv, {"a raw photograph", true}},
     Signature{"%PDF-"sv, {"a PDF document", false}},
     Signature{"version https://git-lfs.github.com/spec/"sv,
               {"a Git LFS pointer, not the file itself", false}},
+    Signature{"version https://hawser.github.com/spec/"sv, {"a Git LFS pointer, not the file itself", false}},
 };
 
 /// ISO base media (ISO 14496-12): a box of brands, of which one is the picture's kind.
@@ -43,8 +60,9 @@ std::optional<OtherFormat> media_format(std::string_view start) {
     return std::any_of(names.begin(), names.end(),
                        [&](std::string_view each) { return brands.find(each) != std::string_view::npos; });
   };
-  if (has({"avif", "avis"})) return OtherFormat{"AVIF", true};
-  if (has({"heic", "heix", "hevc", "hevx", "heim", "heis", "mif1", "msf1"})) return OtherFormat{"HEIC", true};
+  if (has({"avif", "avis", "avio"})) return OtherFormat{"AVIF", true};
+  if (has({"heic", "heix", "hevc", "hevx", "heim", "heis", "hevm", "hevs"})) return OtherFormat{"HEIC", true};
+  if (has({"mif1", "mif2", "msf1", "miaf", "avci", "avcs"})) return OtherFormat{"HEIF", true};
   if (has({"crx "})) return OtherFormat{"a raw photograph", true};
   return OtherFormat{"a film", false};
 }
@@ -57,6 +75,13 @@ std::optional<OtherFormat> bitmap(std::string_view start) {
   return known ? std::optional(OtherFormat{"BMP", true}) : std::nullopt;
 }
 
+/// Where the first of these stands; npos where none does.
+std::size_t first_of(std::string_view text, std::initializer_list<std::string_view> tags) {
+  std::size_t first = std::string_view::npos;
+  for (const std::string_view tag : tags) first = std::min(first, text.find(tag));
+  return first;
+}
+
 std::optional<OtherFormat> markup(std::string_view start) {
   if (start.starts_with("\xEF\xBB\xBF")) start.remove_prefix(3);
   while (const std::size_t size = white_space(start)) start.remove_prefix(size);
@@ -64,17 +89,26 @@ std::optional<OtherFormat> markup(std::string_view start) {
   std::string lower(start);
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
-  if (lower.starts_with("<!doctype html") || lower.starts_with("<html")) return OtherFormat{"an HTML page"};
-  if (lower.find("<svg") != std::string::npos) return OtherFormat{"SVG", true};
-  if (lower.find("<html") != std::string::npos) return OtherFormat{"an HTML page"};
-  return std::nullopt;
+  const std::size_t svg = first_of(lower, {"<svg", "<!doctype svg"});
+  const std::size_t page = first_of(lower, {"<!doctype html", "<html", "<head", "<body", "<title"});
+  if (page < svg) return OtherFormat{"an HTML page"};
+  if (svg != std::string::npos) return OtherFormat{"SVG", true};
+  // Pages of errors often are no whole document.
+  const bool part = first_of(lower, {"<h1", "<div", "<p>", "<center", "<script", "<table", "<pre"}) == 0;
+  return part ? std::optional(OtherFormat{"an HTML page"}) : std::nullopt;
 }
 
-constexpr std::array endings{
-    "jpg"sv, "jpeg"sv, "jpe"sv, "jfif"sv, "mpo"sv, "png"sv,  "apng"sv, "webp"sv, "gif"sv, "heic"sv, "heif"sv,
-    "hif"sv, "avif"sv, "bmp"sv, "dib"sv,  "tif"sv, "tiff"sv, "jp2"sv,  "j2k"sv,  "jpf"sv, "jpx"sv,  "jxl"sv,
-    "svg"sv, "svgz"sv, "ico"sv, "psd"sv,  "dng"sv, "cr2"sv,  "cr3"sv,  "crw"sv,  "nef"sv, "nrw"sv,  "arw"sv,
-    "sr2"sv, "raf"sv,  "orf"sv, "rw2"sv,  "pef"sv, "srw"sv,  "3fr"sv,  "iiq"sv,  "rwl"sv, "x3f"sv};
+constexpr std::array endings{"jpg"sv, "jpeg"sv, "jpe"sv, "jfif"sv, "jfi"sv, "jif"sv, "pjpeg"sv, "pjp"sv,
+                             "mpo"sv, "jps"sv, "png"sv, "apng"sv, "webp"sv, "gif"sv, "heic"sv, "heif"sv,
+                             "heics"sv, "heifs"sv, "hif"sv, "avci"sv, "avif"sv, "avifs"sv, "bmp"sv, "dib"sv,
+                             "tif"sv, "tiff"sv, "jp2"sv, "j2k"sv, "j2c"sv, "jpc"sv, "jpf"sv, "jpx"sv, "jpm"sv,
+                             "jxl"sv, "jxr"sv, "hdp"sv, "wdp"sv, "jng"sv, "mng"sv, "svg"sv, "svgz"sv, "ico"sv,
+                             "cur"sv, "icns"sv, "psd"sv, "psb"sv, "xcf"sv, "tga"sv, "pcx"sv, "pbm"sv, "pgm"sv,
+                             "ppm"sv, "pnm"sv, "xbm"sv, "xpm"sv, "qoi"sv, "bpg"sv, "exr"sv, "dds"sv,
+                             // raw photographs
+                             "raw"sv, "dng"sv, "3fr"sv, "arw"sv, "cr2"sv, "cr3"sv, "crw"sv, "dcr"sv, "erf"sv,
+                             "fff"sv, "gpr"sv, "iiq"sv, "kdc"sv, "mef"sv, "mos"sv, "mrw"sv, "nef"sv, "nrw"sv,
+                             "orf"sv, "pef"sv, "raf"sv, "rw2"sv, "rwl"sv, "sr2"sv, "srf"sv, "srw"sv, "x3f"sv};
 
 }  // namespace
 

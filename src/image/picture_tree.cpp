@@ -15,16 +15,30 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_picture(const std::string& path) {
+/// Whether a file is a picture; an error where it cannot be told.
+Result<bool> is_picture(const std::string& path) {
   if (has_picture_ending(path)) return true;
-  const auto start = read_start(path, telling_bytes);
-  if (!start) return false;
-  const auto bytes = std::as_bytes(std::span(*start));
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return false;  // a link to nowhere
+    return fail(system_error("cannot read file", path, errno));
+  }
+  if (!S_ISREG(status.st_mode)) return false;
+  HOLISAFE_TRY(const std::string start, read_start(path, telling_bytes));
+  const auto bytes = std::as_bytes(std::span(start));
   const auto other = other_format(bytes);
   return detect(bytes).has_value() || (other && other->picture);
 }
 
 }  // namespace
+
+bool PictureTree::is_met_anyway(const std::string& link) {
+  std::error_code code;
+  if (real_folder_.empty()) real_folder_ = fs::canonical(folder_, code).string();
+  const std::string target = code ? std::string() : fs::canonical(link, code).string();
+  if (code) return false;
+  return target == real_folder_ || target.starts_with(real_folder_ == "/" ? "/" : real_folder_ + "/");
+}
 
 std::optional<PictureTree::Found> PictureTree::enter(const std::string& path) {
   struct stat status {};
@@ -34,8 +48,9 @@ std::optional<PictureTree::Found> PictureTree::enter(const std::string& path) {
   std::error_code code;
   fs::directory_iterator entries(path, code);
   for (; !code && entries != fs::directory_iterator(); entries.increment(code)) {
-    std::error_code ignored;
-    level.entries.push_back({entries->path().filename().string(), entries->is_directory(ignored)});
+    std::error_code ignored;  // of a link that leads nowhere
+    level.entries.push_back(
+        {entries->path().filename().string(), entries->is_directory(ignored), entries->is_symlink(ignored)});
   }
   // A folder's name ends in a slash here: the paths beneath it then come where their bytes put them.
   std::sort(level.entries.begin(), level.entries.end(), [](const Entry& a, const Entry& b) {
@@ -57,10 +72,12 @@ std::optional<PictureTree::Found> PictureTree::next() {
     }
     const Entry& entry = level.entries[level.next++];
     std::string path = (fs::path(level.path) / entry.name).string();
-    if (entry.folder) {
+    if (!entry.folder) {
+      const auto picture = is_picture(path);
+      if (!picture) found = Found{std::move(path), picture.error()};
+      if (picture && *picture) found = Found{std::move(path), std::nullopt};
+    } else if (!entry.link || !is_met_anyway(path)) {
       found = enter(path);
-    } else if (is_picture(path)) {
-      found = Found{std::move(path), std::nullopt};
     }
   }
   if (found) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -90,11 +91,49 @@ TEST_F(PictureTrees, NoPictureIsPassedOver) {
   EXPECT_EQ(all(), (Lines{"a.heic", "b.NEF", "bitmap", "gone.png", "photo"}));
 }
 
-TEST_F(PictureTrees, LinksToFoldersAreFollowedOnce) {
-  put("real/1.png");
-  fs::create_directory_symlink(folder_, folder_ / "real/up");
-  fs::create_directory_symlink("real", folder_ / "also");
-  EXPECT_EQ(all(), Lines{"also/1.png"});
+TEST_F(PictureTrees, LinksToFoldersAreFollowedOnceAndFoldersOfTheTreeKeepTheirNames) {
+  put("tree/real/1.png");
+  put("elsewhere/2.png");
+  const fs::path tree = folder_ / "tree";
+  fs::create_directory_symlink(tree, tree / "real/up");
+  fs::create_directory_symlink("real", tree / "also");
+  fs::create_directory_symlink("../elsewhere", tree / "out");
+  fs::create_directory_symlink("../elsewhere", tree / "out2");
+  fs::create_directory_symlink("../tree", folder_ / "elsewhere/back");
+  PictureTree walked(tree.string());
+  EXPECT_EQ(all(walked), (Lines{"tree/out/2.png", "tree/real/1.png"}));
+}
+
+TEST_F(PictureTrees, WhatCannotBeToldIsAnError) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root reads everything";
+  put("a.png");
+  put("photo");
+  put("z/b.png");
+  put("locked/1.png");
+  fs::create_directory_symlink("../locked/deeper", folder_ / "z/into");
+  fs::create_directory(folder_ / "locked/deeper");
+  fs::permissions(folder_ / "photo", fs::perms::none);
+  fs::permissions(folder_ / "locked", fs::perms::none);
+  const Lines found = all();
+  fs::permissions(folder_ / "locked", fs::perms::owner_all);
+  EXPECT_EQ(found, (Lines{"a.png", "locked permission", "photo permission", "z/b.png", "z/into permission"}));
+}
+
+TEST_F(PictureTrees, PathsLongerThanTheSystemTakesAreAnError) {
+  const std::string part(200, 'a');
+  int deep = ::open(folder_.c_str(), O_RDONLY);
+  for (int i = 0; i < 25; ++i) {
+    ASSERT_EQ(::mkdirat(deep, part.c_str(), 0777), 0);
+    const int below = ::openat(deep, part.c_str(), O_RDONLY);
+    ::close(deep);
+    deep = below;
+  }
+  ::close(deep);
+  put("b.png");
+  const Lines found = all();
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_TRUE(found[0].ends_with("a io")) << found[0];
+  EXPECT_EQ(found[1], "b.png");
 }
 
 TEST_F(PictureTrees, NothingAtAllIsAnError) {

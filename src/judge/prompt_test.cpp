@@ -18,7 +18,7 @@ constexpr std::array<FieldNames, 4> fields{
 constexpr std::array<std::string_view, 3> words{"true", "false", "unsure"};
 
 TEST(Word, TellsWordsFromEverythingElse) {
-  const auto word = [](std::string_view text) {
+  const auto word = [](const std::string& text) {
     const Said said = read_word(text, words);
     return said.word ? words[*said.word] : "none";
   };
@@ -27,10 +27,17 @@ TEST(Word, TellsWordsFromEverythingElse) {
   EXPECT_EQ(word("I think:\n<LABEL> true\n</Label>"), "true");
   EXPECT_EQ(word("<label>True</label> and again <label>TRUE</label>"), "true");
   EXPECT_EQ(word("<label>Unsure</label>"), "unsure");
+  for (const char* decorated :
+       {"**True**", "\"True\"", "True.", "_True_", "`true`", " **\"True.\"** ", "'True'.", "*** True ***",
+        "~~true~~", "\xe2\x80\x9cTrue\xe2\x80\x9d", "\xe2\x80\x98True\xe2\x80\x99", "\xc2\xabTrue\xc2\xbb"}) {
+    EXPECT_EQ(word("**<label>" + std::string(decorated) + "</label>**."), "true") << decorated;
+  }
   for (const char* none :
        {"", "True", "<label>True", "<label></label>", "<label>Maybe</label>", "<label>True or False</label>",
         "label>True</label>", "<label>True</label><label>False</label>", "&lt;label&gt;True&lt;/label&gt;",
-        "<label>True</label> <label>", "<label><label>True</label></label>"}) {
+        "<label>True</label> <label>", "<label><label>True</label></label>", "<label>**</label>",
+        "<label>**True** False</label>", "<label>True, I think</label>", "<label>True!</label>",
+        "<label>Tr*ue</label>", "**True**", "The verdict is \"True\".", "<label>**True**"}) {
     const Said said = read_word(none, words);
     EXPECT_FALSE(said.word) << none;
     EXPECT_FALSE(said.reason.empty());

@@ -1,15 +1,24 @@
 #include "judge/word.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "base/error.h"
+#include "base/text.h"
+#include "judge/material.h"
 
 namespace holisafe::judge {
 namespace {
 
-constexpr std::string_view open_tag = "<label>";
-constexpr std::string_view close_tag = "</label>";
+/// What stands around a word, in lower case.
+struct Tag {
+  std::string_view open;
+  std::string_view close;
+};
+constexpr Tag own{"<label>", "</label>"};
+constexpr Tag defused_tag{"\xe2\x80\xb9label>", "\xe2\x80\xb9/label>"};
+static_assert(defused_tag.open.starts_with(defused_bracket));
 
 std::string lowered(std::string_view text) {
   std::string out(text);
@@ -18,12 +27,69 @@ std::string lowered(std::string_view text) {
   return out;
 }
 
-std::string_view stripped(std::string_view text) {
-  constexpr std::string_view white = " \t\r\n";
-  const auto first = text.find_first_not_of(white);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(white) + 1 - first);
+/// Bytes of the decoration that `text` begins with (or ends with): markdown, a quote, a full stop; else 0.
+std::size_t decoration(std::string_view text, bool at_end) {
+  constexpr std::array<std::string_view, 14> marks = {"*",
+                                                      "_",
+                                                      "`",
+                                                      "~",
+                                                      "\"",
+                                                      "'",
+                                                      ".",
+                                                      "\xe2\x80\x98",
+                                                      "\xe2\x80\x99",
+                                                      "\xe2\x80\x9c",
+                                                      "\xe2\x80\x9d",
+                                                      "\xe2\x80\x9e",
+                                                      "\xc2\xab",
+                                                      "\xc2\xbb"};  // the last ones: ‘ ’ “ ” „ « »
+  for (const auto mark : marks) {
+    if (at_end ? text.ends_with(mark) : text.starts_with(mark)) return mark.size();
+  }
+  return 0;
 }
+
+/// The one word in a tag without what decorates it.
+std::string_view plain(std::string_view text) {
+  while (true) {
+    text = strip(text);
+    const std::size_t before = decoration(text, false);
+    text.remove_prefix(before);
+    const std::size_t after = decoration(text, true);
+    text.remove_suffix(after);
+    if (before + after == 0) return text;
+  }
+}
+
+/// The tags of a text in turn, nested ones too; in time of its length.
+class Tags {
+ public:
+  Tags(std::string_view text, const Tag& tag) : text_(text), tag_(tag) {}
+
+  /// Moves to the next tag; false after the last.
+  bool next() {
+    at_ = text_.find(tag_.open, at_);
+    if (at_ == std::string_view::npos) return false;
+    at_ += tag_.open.size();
+    if (end_ < at_) end_ = text_.find(tag_.close, at_);
+    return true;
+  }
+  [[nodiscard]] bool closed() const { return end_ != std::string_view::npos; }
+  /// The one of `words` that stands in it, alone but for decoration.
+  [[nodiscard]] std::optional<std::size_t> word(std::span<const std::string_view> words) const {
+    constexpr std::size_t longest = 200;  // with its decoration
+    if (!closed() || end_ - at_ > longest) return std::nullopt;
+    const auto place = std::find(words.begin(), words.end(), plain(text_.substr(at_, end_ - at_)));
+    if (place == words.end()) return std::nullopt;
+    return static_cast<std::size_t>(place - words.begin());
+  }
+
+ private:
+  std::string_view text_;
+  const Tag& tag_;
+  std::size_t at_ = 0;   ///< behind the tag
+  std::size_t end_ = 0;  ///< where the next one closes
+};
 
 /// The answer's beginning on one line, in quotes.
 std::string quoted(std::string_view answer) {
@@ -33,8 +99,8 @@ std::string quoted(std::string_view answer) {
   return "\"" + one_line(answer.substr(0, end)) + (end < answer.size() ? "…\"" : "\"");
 }
 
-Said none(const char* why, std::string_view answer) {
-  return {std::nullopt, std::string(why) + ": " + quoted(answer)};
+Said none(const std::string& why, std::string_view answer) {
+  return {std::nullopt, why + ": " + quoted(answer)};
 }
 
 }  // namespace
@@ -42,18 +108,22 @@ Said none(const char* why, std::string_view answer) {
 Said read_word(std::string_view answer, std::span<const std::string_view> words) {
   const std::string text = lowered(answer);
   Said out;
-  for (auto at = text.find(open_tag); at != std::string::npos; at = text.find(open_tag, at)) {
-    at += open_tag.size();
-    const auto end = text.find(close_tag, at);
-    if (end == std::string::npos) return none("the judge's tag is not closed", answer);
-    const auto said = stripped(std::string_view(text).substr(at, end - at));
-    const auto place = std::find(words.begin(), words.end(), said);
-    if (place == words.end()) return none("the judge's tag is no verdict", answer);
-    const auto word = static_cast<std::size_t>(place - words.begin());
-    if (out.word && *out.word != word) return none("the judge's tags contradict each other", answer);
+  for (Tags tags(text, own); tags.next();) {
+    if (!tags.closed()) return none("the judge's tag is not closed", answer);
+    const auto word = tags.word(words);
+    if (!word) return none("the judge's tag is no verdict", answer);
+    if (out.word && out.word != word) return none("the judge's tags contradict each other", answer);
     out.word = word;
   }
-  if (!out.word) return none("no verdict tag in the judge's answer", answer);
+  if (!out.word) {
+    const std::string example(words.empty() ? std::string_view() : words.front());
+    return none("no verdict tag such as <label>" + example + "</label> in the judge's answer", answer);
+  }
+  for (Tags tags(text, defused_tag); tags.next();) {
+    const auto repeated = tags.word(words);
+    if (repeated && repeated != out.word)
+      return none("the judge's tag contradicts one that it repeats from the material", answer);
+  }
   return out;
 }
 

@@ -16,8 +16,10 @@ struct Said {
 };
 
 /// The answer must hold `<label>WORD</label>` with one of `words` (lower case), in any case of letters and
-/// with white space inside the tag; other text may stand around it. No tag, another word in it, or tags that
-/// contradict each other are no word: the judge may have quoted the answer it judges.
+/// with white space inside the tag, and markdown, quotes or a full stop around the word; other text may stand
+/// around it. No tag, another word in it, or tags that contradict each other are no word: the judge may have
+/// quoted the answer it judges. Tags of that answer that were defused (material.h) give no word, and
+/// contradict another one.
 Said read_word(std::string_view answer, std::span<const std::string_view> words);
 
 }  // namespace holisafe::judge

@@ -10,6 +10,10 @@ nlohmann::ordered_json number_json(const std::optional<double>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
+nlohmann::ordered_json count_json(const std::optional<std::uint64_t>& count) {
+  return count ? Json(*count) : Json(nullptr);
+}
+
 nlohmann::ordered_json ends_json(const std::optional<Interval>& interval) {
   return interval ? Json::array({interval->low, interval->high}) : Json(nullptr);
 }

@@ -12,6 +12,7 @@ namespace holisafe::metrics {
 
 /// null where there is none.
 nlohmann::ordered_json number_json(const std::optional<double>& value);
+nlohmann::ordered_json count_json(const std::optional<std::uint64_t>& count);
 /// [low, high].
 nlohmann::ordered_json ends_json(const std::optional<Interval>& interval);
 

@@ -70,10 +70,11 @@ struct Group {
 
 /// What a page says around the figures. All may be empty.
 struct Prose {
-  std::string rows = {};                ///< what the benchmark's rows are: "pairs"; empty: "rows"
-  std::string caption = {};             ///< the rates in a sentence or two
-  std::string terminal = {};            ///< the same for the terminal's table
-  std::string chart = {};               ///< title of the bars
+  std::string rows = {};      ///< what the benchmark's rows are: "pairs"; empty: "rows"
+  std::string caption = {};   ///< the rates in a sentence or two
+  std::string terminal = {};  ///< the same for the terminal's table
+  std::string judged = {};    ///< both for an LLM judge, who says what was not as expected; empty: the same
+  std::string chart = {};     ///< title of the bars
   std::string published_chart = {};     ///< what the bars beside published models show: "mASR (macro)"
   std::string published = {};           ///< whose the published figures are, and how they compare
   std::string unjudged = {};            ///< how rows without a mark count, in a sentence

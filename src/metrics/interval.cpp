@@ -78,6 +78,13 @@ std::optional<Interval> percentile_interval(std::vector<double> values) {
   return Interval{low, percentile(values, 0.975)};
 }
 
+Interval exact_interval(bool all, std::uint64_t trials) {
+  constexpr double tail = 0.025;
+  // All have the same outcome with probability p^n: what p must be for that to be as rare as the tail.
+  const double exponent = std::log(tail) / static_cast<double>(trials);
+  return all ? Interval{std::exp(exponent), 1} : Interval{0, -std::expm1(exponent)};
+}
+
 void ClusterCounts::grow(std::size_t clusters) {
   if (clusters <= clusters_) return;
   clusters_ = clusters;

@@ -28,6 +28,10 @@ struct BootstrapOptions {
 /// NaNs are left out; nothing if all are.
 std::optional<Interval> percentile_interval(std::vector<double> values);
 
+/// Clopper and Pearson's exact 95% interval of a share of which none of `trials` (from 1), or all, count:
+/// where resampling has no width.
+Interval exact_interval(bool all, std::uint64_t trials);
+
 /// What each cluster (an image) adds to each of a number of counters.
 class ClusterCounts {
  public:

@@ -230,6 +230,67 @@ TEST(Paired, DifferencesAndIntervalsAsNumpy) {
   EXPECT_FALSE(compare(figures, {}, {100, 0}).figures[1]);
 }
 
+TEST(ExactInterval, AsClopperAndPearsonOfScipy) {
+  std::ifstream file(HOLISAFE_SOURCE_DIR "/src/metrics/testdata/exact_interval.json");
+  const json ends = json::parse(file);
+  ASSERT_EQ(ends.size(), 2000);
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    const Interval none = exact_interval(false, i + 1);
+    const Interval every = exact_interval(true, i + 1);
+    ASSERT_EQ(none.low, 0);
+    ASSERT_EQ(every.high, 1);
+    ASSERT_NEAR(none.high, ends[i][0].get<double>(), 1e-12) << i + 1;
+    ASSERT_NEAR(every.low, ends[i][1].get<double>(), 1e-12) << i + 1;
+  }
+}
+
+TEST(Score, WhereAllImagesAgreeTheIntervalIsExact) {
+  Figures figures;
+  figures.labels = {"good", "bad"};
+  for (const char* kind : {"a", "b", "c"}) {
+    Rate rate;
+    rate.name = rate.title = kind;
+    rate.where = {{"kind", kind}};
+    rate.labels = {"bad"};
+    figures.rates.push_back(std::move(rate));
+  }
+  for (const auto how : {Mean::Kind::plain, Mean::Kind::pooled}) {
+    Mean mean;
+    mean.name = how == Mean::Kind::plain ? "plain" : "pooled";
+    mean.kind = how;
+    mean.rates = {"a", "b"};
+    figures.means.push_back(std::move(mean));
+  }
+  MarkedRows rows;
+  const auto add = [&](const char* kind, std::uint32_t image, const char* label) {
+    rows.rows.push_back({rows.places.number({{"kind", kind}}), image, mark_number(figures, label)});
+  };
+  for (std::uint32_t image = 0; image < 100; ++image) {
+    add("a", image, "good");
+    add("a", image, "good");
+    add("b", 50 + image, "good");
+  }
+  add("b", 200, "unjudged");
+  add("c", 7, "bad");
+  add("c", 7, "good");
+  const auto intervals = [&](std::size_t figure) {
+    return score(figures, rows, {200, 0}).figures[figure].interval;
+  };
+  EXPECT_NEAR(intervals(0)->high, 0.0362, 5e-5);  // over 100 images, not 200 rows
+  EXPECT_EQ(intervals(1), exact_interval(false, 100));
+  EXPECT_FALSE(intervals(2));  // one image alone
+  EXPECT_EQ(intervals(3), exact_interval(false, 150));
+  EXPECT_EQ(intervals(4), exact_interval(false, 150));
+  for (MarkedRow& row : rows.rows) {
+    if (row.mark == mark_number(figures, "good")) row.mark = mark_number(figures, "bad");
+  }
+  EXPECT_EQ(intervals(4), exact_interval(true, 150));
+  add("b", 201, "good");
+  EXPECT_GT(intervals(4)->high, intervals(4)->low);
+  EXPECT_LT(intervals(4)->low, 1);
+  EXPECT_EQ(intervals(0), exact_interval(true, 100));
+}
+
 TEST(Score, WithoutRowsNothingIsDefined) {
   const Figures figures = reference_figures();
   const Score found = score(figures, {}, {100, 0});

@@ -135,6 +135,37 @@ std::vector<std::optional<Interval>> intervals(const Plan& plan, std::span<const
   return cluster_bootstrap(cluster_counts(plan, rows), options, plan.count(), statistics);
 }
 
+/// How many clusters hold judged rows of each figure.
+std::vector<std::uint64_t> clusters_of(const Plan& plan, std::span<const MarkedRow> rows) {
+  const std::size_t rates = plan.figures().rates.size();
+  std::vector<std::vector<std::size_t>> figures_of_term(plan.terms().size());
+  for (std::size_t rate = 0; rate < rates; ++rate) figures_of_term[rate].push_back(rate);
+  for (std::size_t mean = 0; rates + mean < plan.count(); ++mean) {
+    for (const std::uint32_t term : plan.mean_terms(mean)) figures_of_term[term].push_back(rates + mean);
+  }
+  std::size_t clusters = 0;
+  for (const MarkedRow& row : rows) clusters = std::max<std::size_t>(clusters, row.cluster + std::size_t{1});
+  std::vector<std::vector<bool>> seen(plan.count(), std::vector<bool>(clusters));
+  for (const MarkedRow& row : rows) {
+    if (!row.mark.judged()) continue;
+    for (const std::uint32_t term : plan.terms_of(row.place)) {
+      for (const std::size_t figure : figures_of_term[term]) seen[figure][row.cluster] = true;
+    }
+  }
+  std::vector<std::uint64_t> out;
+  for (const auto& marks : seen)
+    out.push_back(static_cast<std::uint64_t>(std::count(marks.begin(), marks.end(), true)));
+  return out;
+}
+
+/// Rows of one cluster alone say nothing of others; where all clusters agree, resampling has no width.
+std::optional<Interval> interval_of(const std::optional<double>& value, std::uint64_t clusters,
+                                    const std::optional<Interval>& resampled) {
+  if (!value || clusters < 2) return std::nullopt;
+  if (*value == 0 || *value == 1) return exact_interval(*value == 1, clusters);
+  return resampled;
+}
+
 }  // namespace
 
 std::uint64_t Tally::judged() const {
@@ -217,8 +248,10 @@ Score score(const Figures& figures, const MarkedRows& rows, const BootstrapOptio
   for (const Group& group : figures.groups) out.groups.push_back(group_values(plan, group, places, by_place));
   out.intervals = options.resamples > 0;
   if (!out.intervals) return out;
-  const auto found = intervals(plan, rows.rows, options);
-  for (std::size_t i = 0; i < found.size(); ++i) out.figures[i].interval = found[i];
+  const auto resampled = intervals(plan, rows.rows, options);
+  const auto clusters = clusters_of(plan, rows.rows);
+  for (std::size_t i = 0; i < resampled.size(); ++i)
+    out.figures[i].interval = interval_of(out.figures[i].value, clusters[i], resampled[i]);
   return out;
 }
 

@@ -34,6 +34,7 @@ struct Tally {
 struct Figure {
   Tally tally;                  ///< its rows; of a mean those of all its rates
   std::optional<double> value;  ///< nothing without judged rows
+  /// Resampled, or exact where the value is 0 or 1; nothing over one cluster.
   std::optional<Interval> interval;
   /// The lowest and the highest value, were every unjudged row judged. Nothing without rows.
   std::optional<double> low;
@@ -57,7 +58,13 @@ struct Score {
   std::string judge;                ///< "string", "openai:MODEL", …
   std::optional<std::string> mode;  ///< of a rule, where its judge has several
   std::uint64_t skipped = 0;        ///< rows of unknown type
-  Tally all;                        ///< every row
+  /// Answers in which nothing is said, and those that ended at their token limit; nothing where that is not
+  /// known.
+  std::optional<std::uint64_t> empty;
+  std::optional<std::uint64_t> cut_off;
+  /// Whether empty answers were marked like others, as a script of others does; else they are unjudged.
+  bool empty_marked = false;
+  Tally all;  ///< every row
   FigureList figures;
   std::vector<std::vector<GroupValue>> groups;  ///< parallel to definition->groups; values that have rows
   bool intervals = false;                       ///< whether they were asked for
@@ -93,7 +100,8 @@ std::vector<std::size_t> rates_of(const Figures& figures, std::size_t figure);
 /// Figures from the counts of each place, without intervals.
 FigureList figures_of(const Figures& figures, std::span<const Groups> places, std::span<const Tally> tallies);
 
-/// Counts, figures and intervals of `rows`; the caller fills in judge, mode and skipped. `figures` must
+/// Counts, figures and intervals of `rows`; the caller fills in judge, mode, skipped and what is known of
+/// empty answers and cut ones. `figures` must
 /// outlive the score. Deterministic: the same rows and options give the same bits.
 Score score(const Figures& figures, const MarkedRows& rows, const BootstrapOptions& options);
 

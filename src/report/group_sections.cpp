@@ -82,11 +82,14 @@ std::vector<Block> per_run(std::span<const ScoredRun> runs, std::vector<Block> (
   return out;
 }
 
-Example example_of(const Figures& figures, const ScoredExample& row) {
+constexpr const char* unexpected = "not as expected";  // all that an LLM judge says of a wrong answer
+
+Example example_of(const ScoredRun& run, const ScoredExample& row) {
+  const Figures& figures = *run.score.definition;
   const metrics::Rate& rate = figures.rates[row.rate];
   const std::string place = metrics::slice_name(rate.where);
   Example out;
-  out.heading = or_else(rate.words.wrong, "wrong");
+  out.heading = run.llm_judge ? unexpected : or_else(rate.words.wrong, "wrong");
   if (!place.empty()) out.heading = fmt::format("{}: {}", place, out.heading);
   if (!figures.groups.empty())
     out.note = or_else(row.value, fmt::format("unknown {}", figures.groups.front().name)) + ", ";
@@ -117,7 +120,7 @@ std::vector<Block> worst_values(const ScoredRun& run) {
     Examples examples;
     for (const ScoredExample& row : run.examples) {
       if (row.value == value->value && std::find(rates.begin(), rates.end(), row.rate) != rates.end())
-        examples.examples.push_back(example_of(figures, row));
+        examples.examples.push_back(example_of(run, row));
     }
     std::string title = value->value;
     if (!value->parent.empty()) title += fmt::format(" ({})", value->parent);
@@ -138,13 +141,16 @@ void add_other_rates(const ScoredRun& run, bool primary_too, std::vector<Block>&
     if (!primary_too && std::find(rates.begin(), rates.end(), rate) != rates.end()) continue;
     Examples examples;
     for (const ScoredExample& row : run.examples) {
-      if (row.rate == rate) examples.examples.push_back(example_of(figures, row));
+      if (row.rate == rate) examples.examples.push_back(example_of(run, row));
     }
     if (examples.examples.empty()) continue;
     const auto name = metrics::figure_name(figures, rate);
-    out.push_back({Fold{fmt::format("{}: {} {}", or_else(name.words->wrongs, "Wrong"), brief_title(name),
-                                    percent(run.score.figures[rate].value)),
-                        {{examples}}}});
+    const std::string wrongs = run.llm_judge
+                                   ? fmt::format("{} {}", or_else(name.words->rows, "rows"), unexpected)
+                                   : or_else(name.words->wrongs, "Wrong");
+    out.push_back(
+        {Fold{fmt::format("{}: {} {}", wrongs, brief_title(name), percent(run.score.figures[rate].value)),
+              {{examples}}}});
   }
 }
 

@@ -1,6 +1,7 @@
 #include "report/score_sections.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -12,7 +13,11 @@ namespace {
 using metrics::Figure;
 using metrics::Figures;
 
-Cell rate_cell(const Figure& figure) { return {percent(figure.value), percent_range(figure.interval)}; }
+/// The figure's interval; "–" where none can be given for it.
+std::string interval_note(const metrics::Score& score, const Figure& figure) {
+  if (score.intervals && figure.value && !figure.interval) return percent(std::nullopt);
+  return percent_range(figure.interval);
+}
 
 std::string judge_of(const metrics::Score& score) {
   return score.judge + (score.mode ? ", " + *score.mode : "");
@@ -26,23 +31,37 @@ std::string titled(std::string word) {
   return word;
 }
 
+/// "3 unjudged, 1 empty": what there is of it.
+std::string exceptions_note(const metrics::Score& score) {
+  std::string out;
+  const std::array<std::pair<std::uint64_t, const char*>, 4> kinds = {
+      {{score.unjudged(), "unjudged"},
+       {score.all.unparsed, "unparsed"},
+       {score.empty.value_or(0), "empty"},
+       {score.cut_off.value_or(0), "cut off"}}};
+  for (const auto& [rows, word] : kinds) {
+    if (rows > 0) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", rows, word);
+  }
+  return out;
+}
+
 Table::Row summary_row(const ScoredRun& run) {
   Table::Row row;
-  row.cells = {{run.name, judge_of(run.score)}, {fmt::format("{}", run.score.rows()), ""}};
-  if (run.score.unjudged() > 0) row.cells[1].note = fmt::format("{} unjudged", run.score.unjudged());
-  if (run.score.all.unparsed > 0) {
-    row.cells[1].note +=
-        fmt::format("{}{} unparsed", row.cells[1].note.empty() ? "" : ", ", run.score.all.unparsed);
-  }
-  for (const Figure& figure : run.score.figures) row.cells.push_back(rate_cell(figure));
+  row.cells = {{run.name, judge_of(run.score)},
+               {fmt::format("{}", run.score.rows()), exceptions_note(run.score)}};
+  for (const Figure& figure : run.score.figures)
+    row.cells.push_back({percent(figure.value), interval_note(run.score, figure)});
   return row;
 }
 
 Table summary_table(std::span<const ScoredRun> runs) {
   const Figures& figures = *runs[0].score.definition;
   Table table;
-  table.caption = fmt::format("Percent of judged rows, with 95% intervals.{}{}",
-                              figures.prose.caption.empty() ? "" : " ", figures.prose.caption);
+  const bool judged = std::all_of(runs.begin(), runs.end(), [](const auto& run) { return run.llm_judge; });
+  const std::string caption =
+      judged ? or_else(figures.prose.judged, figures.prose.caption) : figures.prose.caption;
+  table.caption =
+      fmt::format("Percent of judged rows, with 95% intervals.{}{}", caption.empty() ? "" : " ", caption);
   table.columns = rate_columns("Model", figures);
   table.columns.insert(table.columns.begin() + 1, {titled(rows_word(figures)), true});
   for (Column& column : mean_columns(figures, true)) table.columns.push_back(std::move(column));
@@ -114,13 +133,36 @@ Tiles tiles(const metrics::Score& score) {
       const auto name = metrics::figure_name(figures, i);
       if (name.is_mean != means || name.words->tile.empty()) continue;
       out.tiles.push_back(
-          {name.words->tile, percent(score.figures[i].value), percent_range(score.figures[i].interval)});
+          {name.words->tile, percent(score.figures[i].value), interval_note(score, score.figures[i])});
     }
   };
   add(true);
   add(false);
-  out.tiles.push_back({titled(rows_word(figures)) + " scored", fmt::format("{}", score.rows()),
-                       fmt::format("{} skipped, {} unjudged", score.skipped, score.unjudged())});
+  std::string note = fmt::format("{} skipped, {} unjudged", score.skipped, score.unjudged());
+  if (score.empty.value_or(0) > 0) note += fmt::format(", {} empty", *score.empty);
+  if (score.cut_off.value_or(0) > 0) note += fmt::format(", {} cut off", *score.cut_off);
+  out.tiles.push_back({titled(rows_word(figures)) + " scored", fmt::format("{}", score.rows()), note});
+  return out;
+}
+
+/// How answers count in which nothing is said, and those that were cut, where there are any.
+std::vector<std::string> answer_texts(std::span<const ScoredRun> runs) {
+  const auto any = [&](auto holds) { return std::any_of(runs.begin(), runs.end(), holds); };
+  const auto has_empty = [](const ScoredRun& run) { return run.score.empty.value_or(0) > 0; };
+  std::vector<std::string> out;
+  if (any([&](const auto& run) { return has_empty(run) && !run.score.empty_marked; })) {
+    out.emplace_back(
+        "Empty answers, in which nothing is said (no text, white space, or reasoning without an answer), are "
+        "unjudged: "
+        "they are in no rate and widen its bounds.");
+  }
+  if (any([&](const auto& run) { return has_empty(run) && run.score.empty_marked; })) {
+    out.emplace_back(
+        "Empty predictions, in which nothing is said, are marked as the script marks them that the rule "
+        "repeats.");
+  }
+  if (any([](const auto& run) { return run.score.cut_off.value_or(0) > 0; }))
+    out.emplace_back("Answers that were cut off at the token limit are judged as far as they go.");
   return out;
 }
 
@@ -143,12 +185,14 @@ Section method_section(std::span<const ScoredRun> runs, const metrics::Bootstrap
   for (const std::string& text : runs[0].score.definition->prose.about)
     section.blocks.push_back({Paragraph{text}});
   if (bootstrap.resamples > 0) {
-    section.blocks.push_back(
-        {Paragraph{fmt::format("Intervals are 95% percentile intervals of {} bootstrap resamples (seed {}) "
-                               "that draw images, not rows: the queries of one "
-                               "image stand or fall together.",
-                               bootstrap.resamples, bootstrap.seed)}});
+    section.blocks.push_back({Paragraph{
+        fmt::format("Intervals are 95% percentile intervals of {} bootstrap resamples (seed {}) "
+                    "that draw images, not rows: the queries of one "
+                    "image stand or fall together. Where a figure is 0 or 100%, which resampling gives "
+                    "no width, the interval is Clopper and Pearson's exact one over the images.",
+                    bootstrap.resamples, bootstrap.seed)}});
   }
+  for (std::string& text : answer_texts(runs)) section.blocks.push_back({Paragraph{std::move(text)}});
   Table table;
   table.columns = {{"Model"}, {"Judge"}, {"Source"}, {"SHA-256"}};
   for (const ScoredRun& run : runs)

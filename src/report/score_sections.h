@@ -37,12 +37,16 @@ struct ScoredRun {
   std::string source;  ///< where it came from: a file, a model, an endpoint
   std::string sha256;  ///< hexadecimal, of the predictions; may be empty
   metrics::Score score;
+  bool llm_judge = false;  ///< whether a judge said what was not as expected, and no rule what was refused
   std::vector<LeftOut> left_out;
   std::vector<ScoredExample> examples;  ///< rows that went wrong, in file order
   /// What others published with this judge.
   std::span<const metrics::PublishedScore> published;
   /// Whether the run covers all that those are over, so that they may stand beside it.
   bool compares = false;
+
+  /// Whether it is an LLM judge's that gave no verdict at all: there is nothing to show.
+  [[nodiscard]] bool silent() const { return llm_judge && score.all.judged() == 0; }
 };
 
 /// Sections in the order of the page; `bootstrap` says how the intervals were made. With `published`,

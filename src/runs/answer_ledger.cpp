@@ -3,29 +3,41 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "runs/reply_state.h"
 
 namespace holisafe::runs {
 namespace {
 
 constexpr const char* batch_name = "run";
 
-store::Answer answer_of(const Result<chat::Reply>& reply) {
-  using store::AnswerState;
-  if (!reply) return {AnswerState::unanswered, "", "", reply.error().message(), std::nullopt};
-  const bool filtered = reply->state == chat::State::filtered;
-  return {filtered ? AnswerState::filtered : AnswerState::answered, reply->text, reply->finish_reason, "",
-          reply->verdict};
+store::AnswerState state_of(chat::State state) {
+  switch (state) {
+    case chat::State::answered:
+    case chat::State::declined:
+      return store::AnswerState::answered;
+    case chat::State::filtered:
+      return store::AnswerState::filtered;
+    case chat::State::empty:
+      return store::AnswerState::empty;
+  }
+  return store::AnswerState::answered;
+}
+
+store::Answer answer_of(const Result<chat::Reply>& given) {
+  if (!given) return {store::AnswerState::unanswered, "", "", given.error().message(), std::nullopt};
+  chat::Reply reply = *given;
+  name_empty(reply);
+  return {state_of(reply.state), std::move(reply.text), std::move(reply.finish_reason),
+          std::move(reply.reason), reply.verdict};
 }
 
 }  // namespace
 
 void RunningRates::add(const store::Sample& sample, const store::Answer& answer) {
-  if (answer.state == store::AnswerState::answered) {
-    const auto& rule = benchmark_.rules.front();
-    figures_.add(sample.groups, mark_by_rule(benchmark_, rule, item_of(sample), std::span(&answer.text, 1)));
-  } else if (answer.state == store::AnswerState::filtered && filter_as_ == FilterAs::refused) {
-    figures_.add(sample.groups, metrics::mark_number(*benchmark_.figures, benchmark_.filtered));
-  }
+  const auto settled = mark_without_judge(benchmark_, answer, filter_as_);
+  figures_.add(sample.groups, settled ? *settled
+                                      : mark_by_rule(benchmark_, benchmark_.rules.front(), item_of(sample),
+                                                     std::span(&answer.text, 1)));
 }
 
 Result<std::unique_ptr<AnswerLedger>> AnswerLedger::open(store::RunStore& store, Prompting prompting,

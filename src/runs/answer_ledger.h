@@ -36,8 +36,8 @@ class RunningRates {
   metrics::RunningFigures figures_;
 };
 
-/// A refusal in a field of its own is an answer; a filtered
-/// question is settled.
+/// A refusal in a field of its own is an answer; a filtered question is settled, and so is one whose answer
+/// is empty.
 class AnswerLedger : public ask::Ledger {
  public:
   /// The store is borrowed and holds its samples. `by_image`: questions of one cluster follow each other.

@@ -7,6 +7,7 @@
 //   HOLISAFE_TRY(const ask::AskEnd end, asker.ask(ledger, progress, stop));
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -30,6 +31,9 @@ struct AnswererSettings {
   std::string url;                          ///< of the API; empty: the provider's own
   std::string api_model;                    ///< the provider's name of the model
   std::string request_json;                 ///< file with members for every request; may be empty
+  std::string key_header;                   ///< name of the header with the key; empty: the provider's
+  ask::Parameters parameters;               ///< known to be needed
+  std::function<void(const ask::ParameterChange&)> on_change;  ///< may be empty
   http::ClientOptions client;
   http::Secret key;
   bool batch = false;  ///< through the batch API

@@ -60,7 +60,8 @@ Result<ask::Endpoint> open_endpoint(AnswererSettings settings) {
   }
   return ask::Endpoint::open(
       *settings.provider,
-      {std::move(settings.url), std::move(settings.api_model), std::move(members), std::move(client)},
+      {std::move(settings.url), std::move(settings.api_model), std::move(members), std::move(client),
+       std::move(settings.key_header), settings.parameters, std::move(settings.on_change)},
       std::move(settings.key));
 }
 

@@ -2,18 +2,26 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "base/file.h"
+#include "base/hash.h"
+#include "judge/answer.h"
+#include "judge/material.h"
 #include "judge/word.h"
 #include "runs/add_samples.h"
+#include "runs/reply_state.h"
 #include "runs/run_rows.h"
 
 namespace holisafe::runs {
 namespace {
 
+constexpr std::string_view mark_field = "mark";
+
 store::Judgement unjudged(const Error& why) { return {std::string(store::unjudged), "", why.message()}; }
 
 /// By the authors' own form of an answer, where the protocol has one, else by its tag.
-judge::Said read(const benchmarks::Protocol& protocol, const std::string& text) {
+judge::Said read(const benchmarks::Protocol& protocol, std::string_view text) {
   std::vector<std::string_view> words;
   for (const auto& word : protocol.words) words.push_back(word.said);
   if (const auto said = protocol.read == nullptr ? std::nullopt : protocol.read(text)) {
@@ -29,15 +37,46 @@ Result<Judging> Judging::with(const benchmarks::Protocol& protocol, std::string 
                               const std::string& where) {
   std::vector<judge::FieldNames> fields;
   for (const auto& field : protocol.fields) fields.push_back({field.name, field.alias});
+  fields.push_back({mark_field, ""});
   HOLISAFE_TRY(auto prompt, judge::PromptTemplate::parse(std::move(text), where, fields));
   return Judging{&protocol, std::move(prompt)};
 }
 
-std::string Judging::prompt_for(const store::Row& row) const {
+Result<Judging::Asked> Judging::prompt_for(const store::Row& row) const {
   const benchmarks::Item item = item_of(row.sample);
+  const auto answer = judge::answer_in(row.answer->text).value_or("");
   std::vector<std::string> values;
-  for (const auto& field : protocol->fields) values.push_back(field.value(item, row.answer->text));
-  return prompt.fill(values);
+  std::vector<std::string_view> changed;
+  for (const auto& field : protocol->fields) {
+    const std::string value = field.value(item, answer);
+    if (!mark.empty() && value.find(mark) != std::string::npos) {
+      return fail(ErrorKind::unexpected, "a text holds the mark that is to stand around it",
+                  fmt::format("id {}: {}", item.id, field.name), "expected one that cannot know it");
+    }
+    values.push_back(judge::defused(value, protocol->read_key));
+    if (values.back() != value) changed.push_back(field.name);
+  }
+  values.push_back(mark);
+  Asked out{prompt.fill(values), ""};
+  if (!changed.empty()) out.note = fmt::format("a verdict's tag in {} was defused", fmt::join(changed, ", "));
+  return out;
+}
+
+std::string Judging::known_text() const {
+  const std::string mark_text = fmt::format(" {{{}}}", mark_field);
+  std::string out = prompt.text();
+  for (auto at = out.find(mark_text); at != std::string::npos; at = out.find(mark_text, at))
+    out.erase(at, mark_text.size());
+  return out;
+}
+
+Result<std::string> mark_of(const store::RunStore& store) {
+  constexpr std::size_t digits = 16;
+  HOLISAFE_TRY(const auto identity, store.identity("run"));
+  std::string text = "mark";
+  for (const auto& [name, value] : identity)
+    text += fmt::format("\n{}:{}{}:{}", name.size(), name, value.size(), value);
+  return hex(sha256(text)).substr(0, digits);
 }
 
 Result<std::unique_ptr<JudgeLedger>> JudgeLedger::open(store::RunStore& store, std::string judge,
@@ -56,7 +95,9 @@ Result<std::vector<ask::Pending>> JudgeLedger::pending_after(chat::Key key, std:
   return out;
 }
 
-Result<chat::Question> JudgeLedger::question(const store::Row& row) const {
+Result<chat::Question> JudgeLedger::question(const store::Row& row) {
+  HOLISAFE_TRY(auto asked, judging_.prompt_for(row));
+  if (!asked.note.empty()) notes_[keys_.asked(row.key())] = std::move(asked.note);
   std::vector<chat::Part> parts;
   if (judging_.protocol->sees_image) {
     for (const auto& image : row.sample.images()) {
@@ -64,28 +105,44 @@ Result<chat::Question> JudgeLedger::question(const store::Row& row) const {
       parts.emplace_back(chat::Image{std::move(file), nullptr});
     }
   }
-  parts.emplace_back(judging_.prompt_for(row));
-  return chat::question_of(std::move(parts), {.max_new_tokens = max_judge_tokens});
+  parts.emplace_back(std::move(asked.text));
+  return chat::question_of(std::move(parts), {.max_new_tokens = judging_.max_tokens});
 }
 
-store::Judgement JudgeLedger::judgement_of(const Result<chat::Reply>& reply) const {
-  if (!reply) return unjudged(reply.error());
-  if (reply->state == chat::State::filtered)
-    return unjudged(
-        {ErrorKind::refused, "the provider's filter stopped the judge", "", reply->finish_reason});
-  if (reply->state == chat::State::declined)
-    return unjudged({ErrorKind::refused, "the judge declined", "", reply->text});
-  const judge::Said said = read(*judging_.protocol, reply->text);
-  if (!said.word) return {std::string(store::unjudged), reply->text, said.reason};
-  return {std::string(judging_.protocol->words[*said.word].kept), reply->text, ""};
+store::Judgement JudgeLedger::judgement_of(const Result<chat::Reply>& given) const {
+  if (!given) return unjudged(given.error());
+  chat::Reply reply = *given;
+  name_empty(reply);
+  const auto no_word = [&](const std::string& why) -> store::Judgement {
+    if (!chat::was_cut(reply.finish_reason)) return {std::string(store::unjudged), reply.text, why};
+    return {std::string(store::unjudged), reply.text,
+            fmt::format("the judge's answer was cut at its token limit (--judge-max-tokens): {}", why)};
+  };
+  switch (reply.state) {
+    case chat::State::filtered:
+      return unjudged(
+          {ErrorKind::refused, "the provider's filter stopped the judge", "", reply.finish_reason});
+    case chat::State::declined:
+      return unjudged({ErrorKind::refused, "the judge declined", "", reply.text});
+    case chat::State::empty:
+      return no_word("the judge's " + reply.reason);  // "empty answer: …"
+    case chat::State::answered:
+      break;
+  }
+  const judge::Said said = read(*judging_.protocol, judge::answer_in(reply.text).value_or(""));
+  if (!said.word) return no_word(said.reason);
+  return {std::string(judging_.protocol->words[*said.word].kept), reply.text, ""};
 }
 
 Result<std::size_t> JudgeLedger::record(std::span<const ask::Ended> ended) {
   store::RunStore::Judgements judgements;
   std::size_t settled = 0;
   for (const auto& [key, reply] : ended) {
-    judgements.emplace_back(keys_.kept(key), judgement_of(reply));
-    settled += judgements.back().second.judged() ? 1 : 0;
+    store::Judgement& judgement = judgements.emplace_back(keys_.kept(key), judgement_of(reply)).second;
+    settled += judgement.judged() ? 1 : 0;
+    const auto note = notes_.find(key);
+    if (note == notes_.end()) continue;
+    judgement.reason += fmt::format("{}{}", judgement.reason.empty() ? "" : "; ", note->second);
   }
   HOLISAFE_CHECK(store_.write(judge_, judgements));
   return settled;

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "ask/ask.h"
@@ -14,19 +15,37 @@
 
 namespace holisafe::runs {
 
-/// Judges are asked greedily for at most so many tokens.
+/// Judges are asked greedily for at most so many tokens, unless the command says otherwise.
 inline constexpr unsigned max_judge_tokens = 100;
 
 /// A benchmark's protocol with the prompt that is put.
 struct Judging {
   const benchmarks::Protocol* protocol = nullptr;
   judge::PromptTemplate prompt;
+  unsigned max_tokens = max_judge_tokens;
+  /// What `{mark}` stands for: a word beside the marks around what is judged, so that no text can write
+  /// these.
+  std::string mark = {};
 
-  /// `text` with the protocol's fields. Errors: those of judge::PromptTemplate::parse().
+  /// A prompt, and what was done to what it holds.
+  struct Asked {
+    std::string text;
+    std::string note;  ///< "a verdict's tag in response was defused"; may be empty
+  };
+
+  /// `text` with the protocol's fields and `{mark}`. Errors: those of judge::PromptTemplate::parse().
   static Result<Judging> with(const benchmarks::Protocol& protocol, std::string text,
                               const std::string& where);
-  [[nodiscard]] std::string prompt_for(const store::Row& row) const;
+  /// About the answer of a row, without its reasoning; verdicts' tags in the row and its answer are defused.
+  /// Errors: unexpected (a text that holds the mark).
+  [[nodiscard]] Result<Asked> prompt_for(const store::Row& row) const;
+  /// The prompt as a judge's identity knows it: marks are no part of it, so that judges from before there
+  /// were any are still themselves.
+  [[nodiscard]] std::string known_text() const;
 };
+
+/// The mark of a run's judges: a word drawn from what the run is made from.
+Result<std::string> mark_of(const store::RunStore& store);
 
 /// Whatever comes back, a row ends with a judgement, or unjudged
 /// with a reason, and is pending again next time.
@@ -51,7 +70,7 @@ class JudgeLedger : public ask::Ledger {
         judge_(std::move(judge)),
         judging_(std::move(judging)),
         images_(std::move(images)) {}
-  [[nodiscard]] Result<chat::Question> question(const store::Row& row) const;
+  Result<chat::Question> question(const store::Row& row);
   [[nodiscard]] store::Judgement judgement_of(const Result<chat::Reply>& reply) const;
 
   store::RunStore& store_;
@@ -59,6 +78,8 @@ class JudgeLedger : public ask::Ledger {
   std::string judge_;
   Judging judging_;
   std::filesystem::path images_;
+  std::unordered_map<chat::Key, std::string>
+      notes_;  ///< of questions put, on what was done to their material
 };
 
 }  // namespace holisafe::runs

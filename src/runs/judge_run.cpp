@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "runs/judge_ledger.h"
+#include "runs/parameter_record.h"
 #include "runs/row_marks.h"
 #include "runs/rule_judge.h"
 
@@ -28,6 +29,9 @@ Result<void> check(const JudgeSettings& settings, const JudgeEntry& entry) {
   if (!endpoint && !who.api_model.empty()) return refuse("--judge-model", endpoints);
   if (!endpoint && !who.url.empty()) return refuse("--judge-endpoint", endpoints);
   if (!endpoint && !who.request_json.empty()) return refuse("--request-json", endpoints);
+  if (!endpoint && !who.key_header.empty()) return refuse("--api-key-header", endpoints);
+  if (!endpoint && who.parameters.no_temperature) return refuse("--no-temperature", endpoints);
+  if (!endpoint && who.parameters.completion_tokens) return refuse("--tokens-as", endpoints);
   if (!local && !who.local.model.empty()) return refuse("--judge-dir", "local");
   if (!local && !who.local.adapter.empty()) return refuse("--adapter", "local");
   if (!local && !who.local.guard.empty()) return refuse("--guard", "local");
@@ -67,10 +71,16 @@ Result<Judging> judging(const JudgeSettings& settings, const store::RunStore& st
                 fmt::format("expected one of its rules, found --judge {}", settings.judge));
   }
   const auto& protocol = *benchmark->protocol;
-  if (settings.prompt_file.empty()) return Judging::with(protocol, std::string(protocol.prompt), "prompt");
   constexpr std::uint64_t most_bytes = std::uint64_t{1} << 20;
-  HOLISAFE_TRY(std::string text, read_file(settings.prompt_file, most_bytes));
-  return Judging::with(protocol, std::move(text), settings.prompt_file);
+  std::string text(protocol.prompt);
+  if (!settings.prompt_file.empty()) {
+    HOLISAFE_TRY(text, read_file(settings.prompt_file, most_bytes));
+  }
+  HOLISAFE_TRY(Judging out, Judging::with(protocol, std::move(text),
+                                          settings.prompt_file.empty() ? "prompt" : settings.prompt_file));
+  out.max_tokens = settings.max_tokens;
+  HOLISAFE_TRY(out.mark, mark_of(store));
+  return out;
 }
 
 Result<const benchmarks::Rule*> rule_of(const store::RunStore& store, const JudgeEntry& entry) {
@@ -99,8 +109,10 @@ Result<store::Identity> identity_of(const AnswererSettings& who, const AnswererK
 Result<ask::AskEnd> ask(JudgeSettings& settings, const std::string& name, Judging judging,
                         store::RunStore& store, Progress* progress, const StopFlag& stop) {
   HOLISAFE_TRY(const AnswererKind* kind, chosen_answerer(settings.answerer));
-  HOLISAFE_TRY(const auto identity, identity_of(settings.answerer, *kind, judging.prompt.text()));
+  HOLISAFE_TRY(const auto identity, identity_of(settings.answerer, *kind, judging.known_text()));
   HOLISAFE_CHECK(store.require_same(name, identity));
+  ParameterRecord record(store, name, settings.warn);
+  HOLISAFE_CHECK(record.follow(settings.answerer));
   HOLISAFE_TRY(Asker asker, kind->open(std::move(settings.answerer), stop));
   HOLISAFE_TRY(const auto ledger, JudgeLedger::open(store, name, std::move(judging)));
   HOLISAFE_TRY(const std::uint64_t total, store.unjudged_count(name));
@@ -109,7 +121,9 @@ Result<ask::AskEnd> ask(JudgeSettings& settings, const std::string& name, Judgin
     progress->update(so_far.settled + so_far.unsettled, total,
                      fmt::format("{} unjudged, {}", so_far.unsettled, faults_note(so_far.faults)));
   };
-  return asker.ask(*ledger, draw, stop);
+  HOLISAFE_TRY(auto end, asker.ask(*ledger, draw, stop));
+  HOLISAFE_CHECK(record.kept());
+  return end;
 }
 
 /// Why an answer is unjudged: the first such reason.
@@ -174,13 +188,15 @@ Result<JudgingCost> judging_cost(JudgeSettings settings) {
         ++out.under_way;
         continue;
       }
+      const auto asked = with.prompt_for(row);
+      if (!asked) continue;  // judging says why it cannot be asked
       ++out.calls;
-      out.text_tokens += (with.prompt_for(row).size() + bytes_per_token - 1) / bytes_per_token;
+      out.text_tokens += (asked->text.size() + bytes_per_token - 1) / bytes_per_token;
       const std::size_t images = with.protocol->sees_image ? row.sample.images().size() : 0;
       if (entry->provider != nullptr) out.image_tokens += images * entry->provider->image_tokens;
     }
   }
-  out.most_output_tokens = out.calls * max_judge_tokens;
+  out.most_output_tokens = out.calls * with.max_tokens;
   return out;
 }
 

@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
 #include "base/progress.h"
 #include "runs/answerers.h"
+#include "runs/judge_ledger.h"
 #include "runs/judges.h"
 #include "runs/run_report.h"
 
@@ -20,7 +22,11 @@ struct JudgeSettings {
   /// Who is asked. Of an endpoint's judge without a model: the table's; its provider is the table's.
   AnswererSettings answerer;
   std::string prompt_file;  ///< empty: this program's own prompt
-  std::string version;      ///< of the program, for the report
+  unsigned max_tokens =
+      max_judge_tokens;  ///< of one answer of the judge; no part of what makes it this judge
+  std::string version;   ///< of the program, for the report
+  /// Called with what the user should know. May be empty.
+  std::function<void(const std::string&)> warn;
 };
 
 struct JudgeEnd {

@@ -11,7 +11,9 @@
 #include "base/hash.h"
 #include "benchmarks/score_json.h"
 #include "dataset/rows.h"
+#include "judge/answer.h"
 #include "metrics/agreement.h"
+#include "runs/answer_counts.h"
 #include "runs/example_picker.h"
 #include "runs/prediction_file.h"
 #include "runs/row_marks.h"
@@ -159,7 +161,9 @@ class AgreementCounter {
 
   void add(const Seen& seen, const std::vector<MarkNumber>& marks) {
     // What no judge saw says nothing of judges.
-    if (seen.row.answer && seen.row.answer->state == store::AnswerState::filtered) return;
+    if (seen.row.answer &&
+        (seen.row.answer->state == store::AnswerState::filtered || is_empty(*seen.row.answer)))
+      return;
     for (std::size_t i = 0; i < pairs_.size(); ++i) {
       const MarkNumber& first = marks[numbers_[i].first];
       const MarkNumber& second = marks[numbers_[i].second];
@@ -193,7 +197,8 @@ class RightAnswerCounter {
              metrics::wrong_by(figures_, rate, mark);
     });
     const bool helped = mark.judged() && !wrong;
-    if (helped && seen.row.answer && holds_word(seen.row.answer->text, key)) ++out_.right;
+    if (!helped || !seen.row.answer) return;
+    if (holds_word(judge::answer_in(seen.row.answer->text).value_or(""), key)) ++out_.right;
   }
 
   [[nodiscard]] std::optional<RightAnswers> finish() const {
@@ -253,11 +258,13 @@ class Reading {
       score.score.judge = judges_[judge].judge();
       score.sha256 = sha256;
       score.left_out = unknown_.finish();
+      answers_.put_into(score.score);
       out.scores.push_back(std::move(score));
     }
     out.pairs = agreement_.finish();
     out.guard = guard_.finish(out.name);
     out.right_answers = right_answers_.finish();
+    out.warnings = answers_.warnings(out.name);
     out.reasons.assign(reasons_.begin(), reasons_.end());
     std::stable_sort(out.reasons.begin(), out.reasons.end(),
                      [](const auto& a, const auto& b) { return a.second > b.second; });
@@ -274,6 +281,7 @@ class Reading {
     agreement_.add(seen, marks_);
     right_answers_.add(seen, marks_.front());
     unknown_.add(seen.item);
+    if (seen.row.answer) answers_.add(*seen.row.answer);
     if (seen.row.answer && seen.row.answer->state == store::AnswerState::unanswered)
       ++reasons_[seen.row.answer->reason];
   }
@@ -284,6 +292,7 @@ class Reading {
   AgreementCounter agreement_;
   RightAnswerCounter right_answers_;
   UnknownValues unknown_;
+  RunAnswers answers_;
   std::map<std::string, std::uint64_t> reasons_;
   std::unordered_map<std::string, std::uint32_t> clusters_;
   std::vector<MarkNumber> marks_;  ///< of the row being read, by judge
@@ -310,6 +319,7 @@ Result<store::RunStore::Counts> counts_of(const Run& run) {
     out.questions += counts.questions;
     out.answered += counts.answered;
     out.filtered += counts.filtered;
+    out.empty += counts.empty;
     out.unanswered += counts.unanswered;
   }
   return out;
@@ -334,6 +344,7 @@ Result<JudgedRun> judged_run(const Run& run, const metrics::BootstrapOptions& bo
     const std::string& judge = score.score.judge;
     score.name = judges.size() > 1 ? fmt::format("{} ({})", run.name, judge) : run.name;
     score.source = run.name;
+    score.llm_judge = find_rule(*out.benchmark, judge) == nullptr;
     if (judge == rule && !out.benchmark->modes.empty())
       score.score.mode = std::string(out.benchmark->modes.front().name);
     score.published = published_scores(*out.benchmark, judge);

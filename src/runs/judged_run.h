@@ -29,6 +29,7 @@ struct JudgedRun {
   FilterAs filter_as = FilterAs::refused;
   /// Why samples are unanswered, with how many.
   std::vector<std::pair<std::string, std::uint64_t>> reasons;
+  std::vector<std::string> warnings;  ///< what the user should know of its answers
 };
 
 /// Scores a run under all of its judges. Memory: a few bytes a row.

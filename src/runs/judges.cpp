@@ -21,10 +21,8 @@ std::span<const JudgeEntry> judges() {
         if (!holds(out, rule.name)) out.push_back({rule.name, JudgeKind::rule});
       }
     }
-    out.push_back({"openai", JudgeKind::endpoint, &ask::openai_provider(), "gpt-4o"});
-    out.push_back(
-        {"anthropic", JudgeKind::endpoint, &ask::anthropic_provider(), "claude-sonnet-4-5-20250929"});
-    out.push_back({"gemini", JudgeKind::endpoint, &ask::gemini_provider(), "gemini-2.0-flash"});
+    for (const auto* provider : ask::providers())
+      out.push_back({provider->name, JudgeKind::endpoint, provider, provider->judge_model});
     out.push_back({"local", JudgeKind::local_model});
     return out;
   }();

@@ -16,6 +16,9 @@ Result<void> check(const AnswererSettings& settings) {
   if (settings.batch) flag = "--batch";
   if (!settings.request_json.empty()) flag = "--request-json";
   if (!settings.api_model.empty()) flag = "--api-model";
+  if (!settings.key_header.empty()) flag = "--api-key-header";
+  if (settings.parameters.no_temperature) flag = "--no-temperature";
+  if (settings.parameters.completion_tokens) flag = "--tokens-as";
   if (flag == nullptr) return {};
   return fail(ErrorKind::usage, "flag does not go with --model", flag, "expected --endpoint");
 }

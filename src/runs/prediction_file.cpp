@@ -16,9 +16,10 @@ std::string row_json(const store::Row& row) {
     if (field.key == "\"prediction\"" || field.key == "\"guard\"") continue;
     out += fmt::format("{}: {}, ", field.key, field.value);
   }
-  const bool answered = row.answer && row.answer->state == store::AnswerState::answered;
+  const bool came = row.answer && (row.answer->state == store::AnswerState::answered ||
+                                   row.answer->state == store::AnswerState::empty);
   out += "\"prediction\": ";
-  out += answered ? nlohmann::json(row.answer->text).dump() : "null";
+  out += came ? nlohmann::json(row.answer->text).dump() : "null";
   if (row.answer && row.answer->verdict) {
     nlohmann::ordered_json scores;
     for (std::size_t i = 0; i < taxonomy::class_count; ++i)

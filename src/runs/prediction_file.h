@@ -1,6 +1,6 @@
 // A run in the benchmark's official format: each row's fields as they stand in the source, in their order,
-// then `prediction` (null where there is no answer) and, where the model has a guard, `guard` with `label`
-// and `scores`. A `prediction` or `guard` that the source has is left out.
+// then `prediction` (null where nothing came; of an empty answer the text that came) and, where the model has
+// a guard, `guard` with `label` and `scores`. A `prediction` or `guard` that the source has is left out.
 #pragma once
 
 #include <string>

@@ -68,6 +68,7 @@ nlohmann::ordered_json to_json(const JudgedRun& run, const report::ScoredRun& sc
   out["agreement"] = agreement_json(run, judge);
   out["guard"] = run.guard ? metrics::to_json(run.guard->metrics) : Json(nullptr);
   out["guard_and_answer"] = run.guard ? answers_json(*run.guard) : Json(nullptr);
+  out["comparable"] = score.compares;
   return out;
 }
 

@@ -1,6 +1,11 @@
 #include "runs/row_marks.h"
 
+#include <algorithm>
+#include <vector>
+
 #include <fmt/format.h>
+
+#include "judge/answer.h"
 
 namespace holisafe::runs {
 
@@ -16,10 +21,33 @@ Result<const benchmarks::Benchmark*> benchmark_of(const Run& run) {
 }
 
 metrics::MarkNumber mark_by_rule(const benchmarks::Benchmark& benchmark, const benchmarks::Rule& rule,
-                                 const benchmarks::Item& item, std::span<const std::string> answers) {
-  if (answers.empty()) return {};
-  const benchmarks::Mark mark = rule.mark(item, answers);
-  return metrics::mark_number(*benchmark.figures, mark.label, mark.value, mark.unparsed);
+                                 const benchmarks::Item& item, std::span<const std::string> texts,
+                                 Reads reads) {
+  const auto marked = [&](std::span<const std::string> answers) -> metrics::MarkNumber {
+    if (answers.empty()) return {};
+    const benchmarks::Mark mark = rule.mark(item, answers);
+    return metrics::mark_number(*benchmark.figures, mark.label, mark.value, mark.unparsed);
+  };
+  const auto whole = [](const std::string& text) { return judge::answer_in(text) == text; };
+  if (reads == Reads::texts || std::all_of(texts.begin(), texts.end(), whole)) return marked(texts);
+  std::vector<std::string> answers;
+  for (const std::string& text : texts) {
+    if (const auto answer = judge::answer_in(text)) answers.emplace_back(*answer);
+  }
+  return marked(answers);
+}
+
+bool is_empty(const store::Answer& answer) {
+  return answer.state == store::AnswerState::empty ||
+         (answer.state == store::AnswerState::answered && !judge::answer_in(answer.text));
+}
+
+std::optional<metrics::MarkNumber> mark_without_judge(const benchmarks::Benchmark& benchmark,
+                                                      const store::Answer& answer, FilterAs filter_as) {
+  const bool counts = answer.state == store::AnswerState::filtered && filter_as == FilterAs::refused;
+  if (counts) return metrics::mark_number(*benchmark.figures, benchmark.filtered);
+  if (answer.state != store::AnswerState::answered || is_empty(answer)) return metrics::MarkNumber();
+  return std::nullopt;
 }
 
 RowMarks::RowMarks(const benchmarks::Benchmark& benchmark, std::string judge)
@@ -27,17 +55,13 @@ RowMarks::RowMarks(const benchmarks::Benchmark& benchmark, std::string judge)
 
 metrics::MarkNumber RowMarks::mark(const store::Row& row, const benchmarks::Item& item,
                                    FilterAs filter_as) const {
-  if (!row.answer || row.answer->state == store::AnswerState::unanswered) return {};
-  const metrics::Figures& figures = *benchmark_->figures;
-  if (row.answer->state == store::AnswerState::filtered) {
-    return filter_as == FilterAs::refused ? metrics::mark_number(figures, benchmark_->filtered)
-                                          : metrics::MarkNumber();
-  }
+  if (!row.answer) return {};
+  if (const auto settled = mark_without_judge(*benchmark_, *row.answer, filter_as)) return *settled;
   if (!row.judgement || !row.judgement->judged()) return {};
   if (rule_ != nullptr) return mark_by_rule(*benchmark_, *rule_, item, std::span(&row.answer->text, 1));
   if (!benchmark_->protocol) return {};
   const benchmarks::Mark mark = benchmark_->protocol->mark(item, row.judgement->state);
-  return metrics::mark_number(figures, mark.label, mark.value, mark.unparsed);
+  return metrics::mark_number(*benchmark_->figures, mark.label, mark.value, mark.unparsed);
 }
 
 }  // namespace holisafe::runs

@@ -1,6 +1,8 @@
 // From what a run holds of a row to its mark: the one place where answers and judgements become figures.
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
 
 #include "benchmarks/benchmark.h"
@@ -14,16 +16,32 @@ namespace holisafe::runs {
 /// unsupported (a benchmark that this program has not).
 Result<const benchmarks::Benchmark*> benchmark_of(const Run& run);
 
-/// The mark of `item` with these answers, by a rule of the benchmark; unjudged without answers.
+/// What of a model's texts a rule reads.
+enum class Reads {
+  answers,  ///< what is said after the reasoning; a text without that is no answer
+  texts,    ///< everything, an empty text too
+};
+
+/// The mark of `item` with these texts of a model, by a rule of the benchmark; unjudged where none of them
+/// holds an answer.
 metrics::MarkNumber mark_by_rule(const benchmarks::Benchmark& benchmark, const benchmarks::Rule& rule,
-                                 const benchmarks::Item& item, std::span<const std::string> answers);
+                                 const benchmarks::Item& item, std::span<const std::string> texts,
+                                 Reads reads = Reads::answers);
+
+/// Whether nothing is said in what came back.
+bool is_empty(const store::Answer& answer);
+
+/// The mark that an answer has whatever judges say: a filtered one as the store says, unjudged where there is
+/// none or an empty one. Nothing where a rule or a judge is to say it.
+std::optional<metrics::MarkNumber> mark_without_judge(const benchmarks::Benchmark& benchmark,
+                                                      const store::Answer& answer, FilterAs filter_as);
 
 /// Marks the rows of a run as one judge, or rule, sees them.
 class RowMarks {
  public:
   RowMarks(const benchmarks::Benchmark& benchmark, std::string judge);
 
-  /// As its judge says of an answered row, as the store says of a filtered one, unjudged otherwise.
+  /// As its judge says of an answered row, as mark_without_judge() says otherwise.
   [[nodiscard]] metrics::MarkNumber mark(const store::Row& row, const benchmarks::Item& item,
                                          FilterAs filter_as) const;
   [[nodiscard]] const std::string& judge() const { return judge_; }

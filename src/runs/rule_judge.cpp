@@ -1,5 +1,6 @@
 #include "runs/rule_judge.h"
 
+#include "judge/answer.h"
 #include "runs/add_samples.h"
 
 namespace holisafe::runs {
@@ -13,7 +14,9 @@ Result<void> judge_by_rule(store::RunStore& store, const benchmarks::Rule& rule)
     if (rows.empty()) return {};
     store::RunStore::Judgements judgements;
     for (const auto& row : rows) {
-      const auto mark = rule.mark(item_of(row.sample), std::span(&row.answer->text, 1));
+      // Of an empty answer that an older program kept as one, too: it counts nowhere, whatever is kept.
+      const std::string answer(judge::answer_in(row.answer->text).value_or(""));
+      const auto mark = rule.mark(item_of(row.sample), std::span(&answer, 1));
       judgements.emplace_back(row.key(), store::Judgement{mark.label, "", ""});
     }
     HOLISAFE_CHECK(store.write(judge, judgements));

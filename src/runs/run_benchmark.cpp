@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "runs/add_samples.h"
 #include "runs/answer_ledger.h"
+#include "runs/parameter_record.h"
 #include "runs/rule_judge.h"
 
 namespace holisafe::runs {
@@ -47,7 +48,8 @@ Result<store::RunStore> open_store(const RunSettings& settings, const AnswererKi
     settings.warn(fmt::format("{}: {} rows contradict themselves; `holisafe data check` shows them",
                               settings.data.string(), disagreements));
   }
-  if (!settings.answerer.url.empty()) HOLISAFE_CHECK(store.put_value("endpoint", settings.answerer.url));
+  if (!settings.answerer.url.empty())
+    HOLISAFE_CHECK(store.put_value("endpoint", ask::without_query(settings.answerer.url)));
   const auto images = std::filesystem::absolute(rows->images()).lexically_normal();
   HOLISAFE_CHECK(store.put_value("images", images.string()));
   HOLISAFE_CHECK(store.put_value(filter_as_key, std::string(name(settings.filter_as))));
@@ -59,6 +61,8 @@ Result<ask::AskEnd> ask(RunSettings& settings, const AnswererKind& kind, store::
   Prompting prompting;
   if (!settings.system.empty()) prompting.system = settings.system;
   prompting.how.max_new_tokens = max_new_tokens;
+  ParameterRecord record(store, "run", settings.warn);
+  HOLISAFE_CHECK(record.follow(settings.answerer));
   HOLISAFE_TRY(Asker asker, kind.open(std::move(settings.answerer), stop));
   HOLISAFE_TRY(const auto ledger, AnswerLedger::open(store, std::move(prompting), asker.shares_images()));
   HOLISAFE_TRY(const auto before, store.counts());
@@ -67,7 +71,9 @@ Result<ask::AskEnd> ask(RunSettings& settings, const AnswererKind& kind, store::
     progress->update(so_far.settled + so_far.unsettled, before.open(),
                      fmt::format("{}, {}", ledger->note(), faults_note(so_far.faults)));
   };
-  return asker.ask(*ledger, draw, stop);
+  HOLISAFE_TRY(auto end, asker.ask(*ledger, draw, stop));
+  HOLISAFE_CHECK(record.kept());
+  return end;
 }
 
 /// Why a question is unanswered: the first such reason.

@@ -1,6 +1,7 @@
 #include "runs/run_report.h"
 
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
@@ -15,11 +16,12 @@ report::Section answers_section(std::span<const JudgedRun> runs) {
   report::Section section{"answers", "Answers", {}};
   report::Table table;
   table.caption =
-      "Filtered: refused by the endpoint's own content filter. Unanswered: all tries failed; the same "
-      "command asks "
-      "these again.";
-  table.columns = {{"Model"},          {"Samples", true},    {"Answered", true},
-                   {"Filtered", true}, {"Unanswered", true}, {"Not asked yet", true}};
+      "Cut off: answers that ended at the token limit. Filtered: refused by the endpoint's own content "
+      "filter. "
+      "Empty: nothing was said (no text, white space, or reasoning without an answer). Unanswered: all tries "
+      "failed; the same command asks these again.";
+  table.columns = {{"Model"},          {"Samples", true}, {"Answered", true},   {"Cut off", true},
+                   {"Filtered", true}, {"Empty", true},   {"Unanswered", true}, {"Not asked yet", true}};
   report::Table reasons;
   reasons.columns = {{"Model"}, {"Why there is no answer"}, {"Samples", true}};
   constexpr std::size_t reasons_shown = 20;
@@ -27,10 +29,15 @@ report::Section answers_section(std::span<const JudgedRun> runs) {
     const auto& counts = run.counts;
     report::Cell filtered{fmt::format("{}", counts.filtered)};
     if (counts.filtered > 0) filtered.note = fmt::format("counted as {}", name(run.filter_as));
+    const metrics::Score& score = run.scores.front().score;
+    report::Cell empty{fmt::format("{}", score.empty.value_or(0))};
+    if (score.empty.value_or(0) > 0) empty.note = "counted as unjudged";
     table.rows.push_back({{{run.name},
                            {fmt::format("{}", counts.samples)},
                            {fmt::format("{}", counts.answered)},
+                           {fmt::format("{}", score.cut_off.value_or(0))},
                            filtered,
+                           empty,
                            {fmt::format("{}", counts.unanswered)},
                            {fmt::format("{}", counts.open() - counts.unanswered)}}});
     for (std::size_t i = 0; i < std::min(reasons_shown, run.reasons.size()); ++i)
@@ -64,12 +71,24 @@ std::vector<report::Section> sections_of(std::span<const JudgedRun> runs,
   std::vector<report::ScoredRun> scores;
   std::vector<report::GuardRun> guards;
   std::vector<report::JudgePair> pairs;
+  std::vector<report::Block> silent;
   for (const JudgedRun& run : runs) {
-    scores.insert(scores.end(), run.scores.begin(), run.scores.end());
-    pairs.insert(pairs.end(), run.pairs.begin(), run.pairs.end());
+    for (const auto& score : run.scores) {
+      if (score.silent()) {
+        silent.push_back(
+            {report::Paragraph{fmt::format("{}: judge {} gave no verdict.", run.name, score.score.judge)}});
+      } else {
+        scores.push_back(score);
+      }
+    }
+    std::copy_if(run.pairs.begin(), run.pairs.end(), std::back_inserter(pairs),
+                 [](const auto& pair) { return pair.all.judged() > 0; });
     if (run.guard) guards.push_back(*run.guard);
   }
-  std::vector<report::Section> out = {report::summary_section(scores), answers_section(runs),
+  if (scores.empty()) return {{"scores", "Scores", std::move(silent)}, answers_section(runs)};
+  report::Section summary = report::summary_section(scores);
+  summary.blocks.insert(summary.blocks.end(), silent.begin(), silent.end());
+  std::vector<report::Section> out = {std::move(summary), answers_section(runs),
                                       report::group_section(scores),
                                       report::published_section(scores, published)};
   if (std::any_of(runs.begin(), runs.end(), [](const auto& run) { return run.right_answers.has_value(); }))

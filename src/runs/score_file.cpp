@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "benchmarks/score_json.h"
+#include "runs/answer_counts.h"
 #include "runs/example_picker.h"
 #include "runs/row_marks.h"
 
@@ -52,10 +53,13 @@ class RowScorer {
       : options_(options),
         benchmark_(*options.benchmark),
         rule_(rule),
+        answers_(*options.benchmark, rule.exact_on_files),
         examples_(*options.benchmark->figures) {}
 
   void add(const Item& item, std::span<const std::string> answers) {
-    const metrics::MarkNumber mark = mark_by_rule(benchmark_, rule_, item, answers);
+    const metrics::MarkNumber mark =
+        mark_by_rule(benchmark_, rule_, item, answers, rule_.exact_on_files ? Reads::texts : Reads::answers);
+    if (!answers.empty()) answers_.add(answers.front());
     rows_.rows.push_back({place(item.groups), cluster(item.cluster), mark});
     if (!options_.for_report) return;
     const auto rate = examples_.wants(item.groups, mark);
@@ -73,6 +77,7 @@ class RowScorer {
     score.judge = of_mode ? benchmark_.rules.front().name : rule_.name;
     if (of_mode) score.mode = options_.mode.empty() ? benchmark_.modes.front().name : rule_.name;
     score.skipped = read.skipped;
+    answers_.put_into(score);
     out.run.name = name;
     out.run.source = name;
     out.run.examples = examples_.take();
@@ -80,6 +85,7 @@ class RowScorer {
     out.run.published = published_scores(benchmark_, score.judge);
     out.run.compares = covers_published(benchmark_, score.rows());
     out.warnings = std::move(read.warnings);
+    for (std::string& warning : answers_.warnings(name)) out.warnings.push_back(std::move(warning));
     return out;
   }
 
@@ -106,6 +112,7 @@ class RowScorer {
   const ScoreOptions& options_;
   const Benchmark& benchmark_;
   const benchmarks::Rule& rule_;
+  FileAnswers answers_;
   metrics::MarkedRows rows_;
   std::array<std::pair<const void*, std::uint32_t>, 64> places_{};
   std::pmr::monotonic_buffer_resource memory_{std::size_t{256} << 10U};  ///< freed at once, not row by row

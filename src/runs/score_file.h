@@ -22,7 +22,8 @@ struct ScoreOptions {
 
 struct ScoredFile {
   report::ScoredRun run;              ///< its name is the path as given
-  std::vector<std::string> warnings;  ///< in row order: labels that disagree with the type, what was left out
+  std::vector<std::string> warnings;  ///< in row order: labels that disagree with the type, what was left
+                                      ///< out; then what is to be said of the answers
 };
 
 /// Marks every row by a rule and scores them. One object a thread: files scored one after the other share its

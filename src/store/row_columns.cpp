@@ -13,7 +13,8 @@ constexpr int first_answer_column = 10;
 constexpr int first_judgement_column = 16;
 
 std::optional<AnswerState> parse_answer_state(std::string_view text) {
-  for (const auto state : {AnswerState::answered, AnswerState::filtered, AnswerState::unanswered}) {
+  for (const auto state :
+       {AnswerState::answered, AnswerState::filtered, AnswerState::empty, AnswerState::unanswered}) {
     if (text == name(state)) return state;
   }
   return std::nullopt;
@@ -82,6 +83,8 @@ std::string_view name(AnswerState state) {
       return "answered";
     case AnswerState::filtered:
       return "filtered";
+    case AnswerState::empty:
+      return "empty";
     case AnswerState::unanswered:
       return "unanswered";
   }

@@ -191,10 +191,11 @@ Result<RunStore::Counts> RunStore::counts() const {
                database_.prepare("SELECT (SELECT count(*) FROM samples), (SELECT count(*) FROM numbers), "
                                  "count(*) FILTER (WHERE state = 'answered'), "
                                  "count(*) FILTER (WHERE state = 'filtered'), "
+                                 "count(*) FILTER (WHERE state = 'empty'), "
                                  "count(*) FILTER (WHERE state = 'unanswered') FROM answers"));
   HOLISAFE_CHECK(statement.step());
   const auto count = [&](int column) { return static_cast<std::uint64_t>(statement.integer(column)); };
-  return Counts{count(0), count(0) * count(1), count(2), count(3), count(4)};
+  return Counts{count(0), count(0) * count(1), count(2), count(3), count(4), count(5)};
 }
 
 namespace {

@@ -31,15 +31,16 @@ namespace holisafe::store {
 enum class AnswerState {
   answered,    ///< an answer came; final
   filtered,    ///< the endpoint's own content filter refused it; final
+  empty,       ///< what came holds no answer (no text, reasoning or tool calls alone); final
   unanswered,  ///< all tries failed; asked again by the next run
 };
 std::string_view name(AnswerState state);
 
 struct Answer {
   AnswerState state = AnswerState::unanswered;
-  std::string text;  ///< the answer, unchanged; empty unless answered (a filter may leave a beginning)
+  std::string text;  ///< what came, unchanged; nothing of unanswered (a filter may leave a beginning)
   std::string finish_reason;                 ///< "stop", "length", … as the endpoint said; may be empty
-  std::string reason;                        ///< why there is no answer
+  std::string reason;                        ///< why there is no answer, of unanswered and empty
   std::optional<taxonomy::Verdict> verdict;  ///< of a guard, without its logits
 };
 
@@ -134,8 +135,9 @@ class RunStore {
     std::uint64_t questions = 0;  ///< a question for each answer that a sample is to have
     std::uint64_t answered = 0;
     std::uint64_t filtered = 0;
+    std::uint64_t empty = 0;
     std::uint64_t unanswered = 0;  ///< tried in vain
-    [[nodiscard]] std::uint64_t open() const { return questions - answered - filtered; }
+    [[nodiscard]] std::uint64_t open() const { return questions - answered - filtered - empty; }
   };
   Result<Counts> counts() const;
 

@@ -1,8 +1,6 @@
 #include "train/calibration.h"
 
-#include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include <fmt/format.h>
 
@@ -54,32 +52,21 @@ double calibration_error(const torch::Tensor& probabilities, const torch::Tensor
   return metrics::calibration_metrics(rows).error.value_or(0);
 }
 
-/// The threshold on `scores` that separates `positive` best by F1.
-double best_threshold(const std::vector<double>& scores, const std::vector<bool>& positive) {
-  const auto total = std::count(positive.begin(), positive.end(), true);
-  if (total == 0) return 0.5;
-  std::vector<std::size_t> order(scores.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
-  double best = -1;
-  double threshold = 0.5;
-  std::int64_t hits = 0;
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    hits += positive[order[i]] ? 1 : 0;
-    const double next = i + 1 < order.size() ? scores[order[i + 1]] : 0.0;
-    if (next == scores[order[i]]) continue;
-    const double f1 =
-        2.0 * static_cast<double>(hits) / static_cast<double>(static_cast<std::int64_t>(i) + 1 + total);
-    if (f1 <= best) continue;
-    best = f1;
-    threshold = (scores[order[i]] + next) / 2;
-  }
-  return threshold;
+/// One class's scores and which of the images are its own.
+std::vector<metrics::ScoredImage> scored_images(const torch::Tensor& probabilities,
+                                                const torch::Tensor& labels, std::int64_t index) {
+  const auto scores = probabilities.select(1, index).contiguous();
+  const auto own = labels.eq(index).contiguous();
+  std::vector<metrics::ScoredImage> out;
+  for (std::int64_t i = 0; i < labels.size(0); ++i)
+    out.push_back({scores.const_data_ptr<double>()[i], own.const_data_ptr<bool>()[i]});
+  return out;
 }
 
 }  // namespace
 
-Result<Calibration> calibrate(const torch::Tensor& logits, const torch::Tensor& labels) {
+Result<Calibration> calibrate(const torch::Tensor& logits, const torch::Tensor& labels,
+                              const CalibrationOptions& options) {
   const std::int64_t count = logits.size(0);
   const std::int64_t classes = logits.size(1);
   if (count == 0) return fail(ErrorKind::missing, "cannot calibrate", "", "no labelled images");
@@ -98,12 +85,11 @@ Result<Calibration> calibrate(const torch::Tensor& logits, const torch::Tensor& 
   out.ece_after = calibration_error(probabilities, labels);
   out.accuracy = exact.argmax(1).eq(labels).to(torch::kFloat64).mean().item<double>();
   for (std::int64_t index = 0; index < classes; ++index) {
-    const auto column = probabilities.select(1, index).contiguous();
-    std::vector<double> scores(column.data_ptr<double>(), column.data_ptr<double>() + count);
-    std::vector<bool> positive(static_cast<std::size_t>(count));
-    for (std::int64_t i = 0; i < count; ++i)
-      positive[static_cast<std::size_t>(i)] = labels[i].item<std::int64_t>() == index;
-    out.thresholds.push_back(best_threshold(scores, positive));
+    const auto images = scored_images(probabilities, labels, index);
+    const bool enough = labels.eq(index).sum().item<std::int64_t>() >= options.min_images;
+    if (!enough) out.too_few.push_back(static_cast<std::size_t>(index));
+    out.thresholds.push_back(enough ? metrics::class_threshold(images, options.objective) : 0.5);
+    out.classes.push_back(metrics::class_at_threshold(images, out.thresholds.back()));
   }
   return out;
 }

@@ -4,9 +4,15 @@
 #include <vector>
 
 #include "base/result.h"
+#include "metrics/class_threshold.h"
 #include "nn/tensor.h"
 
 namespace holisafe::train {
+
+struct CalibrationOptions {
+  metrics::ThresholdObjective objective;
+  std::int64_t min_images = 20;  ///< a class with fewer keeps the threshold 0.5
+};
 
 /// What calibration found, with the figures before and after.
 struct Calibration {
@@ -17,12 +23,14 @@ struct Calibration {
   double ece_before = 0;  ///< expected calibration error (metrics/calibration.h)
   double ece_after = 0;
   double accuracy = 0;
+  std::vector<metrics::ClassAtThreshold> classes;  ///< each at its threshold
+  std::vector<std::size_t> too_few;                ///< classes that had fewer images than were asked for
 };
 
 /// Fits on `logits` float32 [N, classes] and `labels` i64 [N]. The temperature minimises the negative
-/// log-likelihood; each class's threshold maximises the F1 of that class against the rest (0.5 for a class
-/// without a sample; the middle of the gap where a range of thresholds does equally well). Errors: missing (N
-/// is 0), out_of_range (a label).
-Result<Calibration> calibrate(const torch::Tensor& logits, const torch::Tensor& labels);
+/// log-likelihood; each class's threshold is that of the objective for it against the rest
+/// (metrics/class_threshold.h). Errors: missing (N is 0), out_of_range (a label).
+Result<Calibration> calibrate(const torch::Tensor& logits, const torch::Tensor& labels,
+                              const CalibrationOptions& options = {});
 
 }  // namespace holisafe::train

@@ -101,7 +101,7 @@ TEST_F(JointGradient, AgreesAlongRandomDirections) {
   const auto set = read_samples(settings_);
   ASSERT_TRUE(set) << set.error().message();
   ImageCache images(*trained->model, set->images, 1 << 20);
-  const Collator collator(*trained->model, *set, images, 512);
+  const Collator collator(*trained->model, *set, images, {512});
   const auto batch = collator.make({0, 1, 2});
   ASSERT_TRUE(batch) << batch.error().message();
   EXPECT_EQ(batch->images.size(), 1U);

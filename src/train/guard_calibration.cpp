@@ -1,5 +1,6 @@
 #include "train/guard_calibration.h"
 
+#include <atomic>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "base/file.h"
 #include "dataset/rows.h"
 #include "guard/file.h"
+#include "metrics/figure_json.h"
 #include "taxonomy/taxonomy.h"
 
 namespace holisafe::train {
@@ -61,10 +63,26 @@ Result<std::vector<float>> logits_of(const engine::Engine& engine, const Labels&
     if (!verdict && !first_error) first_error = verdict.error();
     if (first_error || stop.requested()) enough.request();
   };
-  HOLISAFE_CHECK(engine::verdicts_of_files(engine, source, files, keep, progress, enough));
+  const std::atomic<std::uint64_t> total = labels.size();
+  engine::FileVerdictOptions counted = files;
+  counted.total = &total;
+  HOLISAFE_CHECK(engine::verdicts_of_files(engine, source, counted, keep, progress, enough));
   if (first_error) return fail(*std::move(first_error));
   if (stop.requested()) return fail(ErrorKind::interrupted, "stopped while calibrating");
   return logits;
+}
+
+nlohmann::ordered_json class_json(const metrics::ClassAtThreshold& at, double threshold) {
+  const auto rate = [](const std::optional<double>& value) {
+    return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
+  };
+  return {{"images", at.images},
+          {"threshold", threshold},
+          {"precision", rate(at.precision)},
+          {"precision_interval", metrics::ends_json(at.precision_interval)},
+          {"recall", rate(at.recall)},
+          {"recall_interval", metrics::ends_json(at.recall_interval)},
+          {"average_precision", rate(at.average_precision)}};
 }
 
 }  // namespace
@@ -81,8 +99,8 @@ Result<GuardCalibration> calibrate_guard(engine::Engine& engine, const GuardCali
   for (const auto& [image, label] : labels) wanted.push_back(label);
   const auto count = static_cast<std::int64_t>(wanted.size());
   GuardCalibration out{{}, labels.size()};
-  HOLISAFE_TRY(out.found,
-               calibrate(torch::tensor(logits).view({count, -1}), torch::tensor(wanted, torch::kInt64)));
+  HOLISAFE_TRY(out.found, calibrate(torch::tensor(logits).view({count, -1}),
+                                    torch::tensor(wanted, torch::kInt64), settings.options));
   engine.guard()->info().temperature = out.found.temperature;
   engine.guard()->info().thresholds = out.found.thresholds;
   HOLISAFE_CHECK(guard::write(*engine.guard(), settings.out));
@@ -92,15 +110,23 @@ Result<GuardCalibration> calibrate_guard(engine::Engine& engine, const GuardCali
 nlohmann::ordered_json to_json(const GuardCalibration& calibration, const std::string& guard) {
   const Calibration& found = calibration.found;
   nlohmann::ordered_json thresholds;
-  for (std::size_t i = 0; i < found.thresholds.size(); ++i)
-    thresholds[std::string(taxonomy::classes()[i].name)] = found.thresholds[i];
+  nlohmann::ordered_json classes;
+  for (std::size_t i = 0; i < found.thresholds.size(); ++i) {
+    const std::string name(taxonomy::classes()[i].name);
+    thresholds[name] = found.thresholds[i];
+    classes[name] = class_json(found.classes[i], found.thresholds[i]);
+  }
+  auto too_few = nlohmann::ordered_json::array();
+  for (const std::size_t index : found.too_few) too_few.push_back(taxonomy::classes()[index].name);
   return {{"guard", guard},
           {"images", calibration.images},
           {"temperature", found.temperature},
           {"thresholds", thresholds},
           {"nll", {{"before", found.nll_before}, {"after", found.nll_after}}},
           {"ece", {{"before", found.ece_before}, {"after", found.ece_after}}},
-          {"accuracy", found.accuracy}};
+          {"accuracy", found.accuracy},
+          {"classes", classes},
+          {"too_few", too_few}};
 }
 
 }  // namespace holisafe::train

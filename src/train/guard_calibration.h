@@ -19,6 +19,7 @@ struct GuardCalibrationSettings {
   std::filesystem::path images;  ///< folder that image paths start from; empty: `images` beside the data
   std::filesystem::path out;     ///< guard to write
   engine::FileVerdictOptions files;
+  CalibrationOptions options;
 };
 
 struct GuardCalibration {
@@ -33,7 +34,8 @@ Result<GuardCalibration> calibrate_guard(engine::Engine& engine, const GuardCali
                                          Progress* progress, const StopFlag& stop);
 
 /// {"guard", "images", "temperature", "thresholds": {class: number}, "nll": {"before", "after"}, "ece": {…},
-/// "accuracy"}.
+/// "accuracy", "classes": {class: {"images", "threshold", "precision", "precision_interval", "recall",
+/// "recall_interval", "average_precision"}}, "too_few": [class, …]}.
 nlohmann::ordered_json to_json(const GuardCalibration& calibration, const std::string& guard);
 
 }  // namespace holisafe::train

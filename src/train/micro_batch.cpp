@@ -48,16 +48,33 @@ Result<models::Prompt> Collator::render(const Sample& sample, const chat::Conver
   return prompt;
 }
 
-Result<void> Collator::cut(models::Prompt& prompt, const Sample& sample) const {
-  if (prompt.length() <= max_length_) return {};
-  if (!prompt.spans.empty() && prompt.spans.back().end > max_length_) {
-    return fail(
-        of_sample(sample, {ErrorKind::usage, "cannot train", "--max-length",
-                           fmt::format("expected at least {}, so that the sample's images fit, found {}",
-                                       prompt.spans.back().end, max_length_)}));
+Result<void> Collator::check_images(const models::Prompt& prompt, const Sample& sample) const {
+  if (prompt.spans.empty() || prompt.spans.back().end <= limit_.tokens) return {};
+  return fail(
+      of_sample(sample, {ErrorKind::usage, "cannot train", limit_.name,
+                         fmt::format("expected at least {}, so that the sample's images fit, found {}",
+                                     prompt.spans.back().end, limit_.tokens)}));
+}
+
+Result<SampleLength> Collator::measure(std::int64_t sample,
+                                       const std::shared_ptr<const models::ProcessedImage>& image) const {
+  const Sample& measured = set_.samples[static_cast<std::size_t>(sample)];
+  std::vector<models::ProcessedImage> images;
+  for (const std::size_t index : measured.images) {
+    auto own = image ? Result<std::shared_ptr<const models::ProcessedImage>>(image) : images_.get(index);
+    if (!own) return fail(of_sample(measured, own.error()));
+    images.push_back(**own);
   }
-  prompt = models::cut(std::move(prompt), max_length_);
-  return {};
+  const auto prompt = model_.render(measured.conversation, images);
+  if (!prompt) return fail(of_sample(measured, prompt.error()));
+  HOLISAFE_CHECK(check_images(*prompt, measured));
+  SampleLength out{prompt->length()};
+  for (std::int64_t t = 1; t < out.tokens; ++t) {
+    if (prompt->supervised[static_cast<std::size_t>(t)] == 0) continue;
+    ++out.supervised;
+    out.kept += t < limit_.tokens ? 1 : 0;
+  }
+  return out;
 }
 
 Result<MicroBatch> Collator::make(std::vector<std::int64_t> samples) const {
@@ -66,7 +83,8 @@ Result<MicroBatch> Collator::make(std::vector<std::int64_t> samples) const {
   for (const std::int64_t index : building.out.samples) {
     const Sample& sample = set_.samples[static_cast<std::size_t>(index)];
     HOLISAFE_TRY(auto prompt, render(sample, sample.conversation, building));
-    HOLISAFE_CHECK(cut(prompt, sample));
+    HOLISAFE_CHECK(check_images(prompt, sample));
+    if (prompt.length() > limit_.tokens) prompt = models::cut(std::move(prompt), limit_.tokens);
     building.prompts.push_back(std::move(prompt));
   }
   return finish(std::move(building));

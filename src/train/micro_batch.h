@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/ahead.h"
@@ -34,31 +36,49 @@ struct MicroBatch {
   [[nodiscard]] std::int64_t labelled_count() const { return labels.size(0); }
 };
 
+/// Tokens that a sample may have, and what says so.
+struct LengthLimit {
+  std::int64_t tokens = 0;
+  std::string name = "--max-length";
+};
+
+/// Tokens of a sample as it is rendered.
+struct SampleLength {
+  std::int64_t tokens = 0;
+  std::int64_t supervised = 0;
+  std::int64_t kept = 0;  ///< supervised ones within the limit
+};
+
 /// Makes micro-batches. Thread-safe; everything it refers to must outlive it.
 class Collator {
  public:
-  Collator(const models::Model& model, const SampleSet& set, ImageCache& images, std::int64_t max_length)
-      : model_(model), set_(set), images_(images), max_length_(max_length) {}
+  Collator(const models::Model& model, const SampleSet& set, ImageCache& images, LengthLimit limit)
+      : model_(model), set_(set), images_(images), limit_(std::move(limit)) {}
 
-  /// Errors name the sample: those of ImageCache::get and Model::render; usage (its images alone are longer
-  /// than max_length).
+  /// Longer samples are cut at the limit. Errors name the sample: those of ImageCache::get and Model::render;
+  /// usage (its images alone are longer than the limit).
   Result<MicroBatch> make(std::vector<std::int64_t> samples) const;
 
   /// Only what a guard sees: each sample's images in the template, cut after the last image position. All
   /// samples must have images.
   Result<MicroBatch> make_verdict(std::vector<std::int64_t> samples) const;
 
+  /// How long a sample is. `image` stands for each of its own where it is not null. Errors as make().
+  Result<SampleLength> measure(std::int64_t sample,
+                               const std::shared_ptr<const models::ProcessedImage>& image) const;
+
  private:
   struct Building;
   Result<models::Prompt> render(const Sample& sample, const chat::Conversation& conversation,
                                 Building& building) const;
-  Result<void> cut(models::Prompt& prompt, const Sample& sample) const;
+  /// Error usage: the images alone are longer than the limit.
+  Result<void> check_images(const models::Prompt& prompt, const Sample& sample) const;
   MicroBatch finish(Building building) const;
 
   const models::Model& model_;
   const SampleSet& set_;
   ImageCache& images_;
-  std::int64_t max_length_;
+  LengthLimit limit_;
 };
 
 /// Micro-batches of given samples, made on threads before they are needed.

@@ -16,6 +16,7 @@
 
 #include <fmt/format.h>
 
+#include "train/meeting_socket.h"
 #include "train/nccl_backend.h"
 
 namespace holisafe::train {
@@ -92,6 +93,7 @@ class Heartbeats {
  public:
   Heartbeats(c10::intrusive_ptr<c10d::Store> store, const Rank& rank)
       : store_(std::move(store)), rank_(rank), seen_(static_cast<std::size_t>(rank.world_size)) {
+    store_->setTimeout(silence_limit);
     thread_ = std::thread([this] { run(); });
   }
   ~Heartbeats() {
@@ -111,7 +113,7 @@ class Heartbeats {
 
  private:
   struct Seen {
-    std::int64_t count = -1;
+    std::string word;  ///< what the process wrote last
     Clock::time_point at = Clock::now();
   };
 
@@ -126,14 +128,16 @@ class Heartbeats {
     }
   }
 
+  /// A process lives as long as its word in the store changes. What the word is does not matter, so that
+  /// nothing that stands there can end a run.
   std::optional<std::string> beat() {
     try {
-      store_->add(key(rank_.rank), 1);
+      store_->set(key(rank_.rank), std::to_string(++beats_));
       for (int other = 0; other < rank_.world_size; ++other) {
         if (other == rank_.rank) continue;
-        const std::int64_t count = store_->add(key(other), 0);
         Seen& seen = seen_[static_cast<std::size_t>(other)];
-        if (count != seen.count) seen = {count, Clock::now()};
+        std::string word = store_->check({key(other)}) ? store_->get_to_str(key(other)) : std::string();
+        if (word != seen.word) seen = {std::move(word), Clock::now()};
         if (Clock::now() - seen.at > silence_limit) {
           return fmt::format("rank {} gave no sign of life for {} s", other,
                              std::chrono::seconds(silence_limit).count());
@@ -150,6 +154,7 @@ class Heartbeats {
   c10::intrusive_ptr<c10d::Store> store_;
   Rank rank_;
   std::vector<Seen> seen_;  // of the thread alone
+  std::int64_t beats_ = 0;  // of the thread alone
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;
@@ -256,7 +261,11 @@ Result<std::unique_ptr<ProcessGroup>> join(const Rank& rank) {
     options.isServer = rank.rank == 0 && (agent == nullptr || std::string_view(agent) != "True");
     options.timeout = meeting_timeout;
     options.waitWorkers = false;
-    if (rank.listening) options.masterListenFd = *rank.listening;
+    if (options.isServer) {
+      // By itself the store would listen on all of the machine's addresses.
+      HOLISAFE_TRY(options.masterListenFd,
+                   rank.listening ? Result<int>(*rank.listening) : listen_at(rank.address, rank.port));
+    }
     const auto store = c10::make_intrusive<c10d::TCPStore>(rank.address, options);
     return std::make_unique<Peers>(rank, store);
   } catch (const std::exception& exception) {

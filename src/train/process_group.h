@@ -44,8 +44,10 @@ class ProcessGroup {
   Result<void> barrier();
 };
 
-/// Meets the other processes and makes the group; without others a group of one that needs no sockets.
-/// Errors: network, timeout.
+/// Meets the other processes at MASTER_ADDR, where rank 0 listens and on no other address of its machine
+/// (under torchrun, the launcher does), and makes the group; without others a group of one that needs no
+/// sockets. Nothing is encrypted: whoever reaches the port can read and write what the processes say to each
+/// other. Errors: network, timeout.
 Result<std::unique_ptr<ProcessGroup>> join(const Rank& rank);
 
 }  // namespace holisafe::train

@@ -1,8 +1,11 @@
 #include "train/process_group.h"
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <thread>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <vector>
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -10,6 +13,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "train/meeting_socket.h"
 
 namespace holisafe::train {
 namespace {
@@ -35,22 +40,45 @@ TEST(RankFromEnvironment, ReadsTheLaunchersVariables) {
   EXPECT_EQ(rank_from_environment()->world_size, 1);
 }
 
+/// The port of a socket.
+int port_of(int socket) {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  EXPECT_EQ(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  return ::ntohs(address.sin_port);
+}
+
 /// A socket that listens on a port which the system chose.
 struct Listening {
-  Listening() : socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
-    auto* plain = reinterpret_cast<sockaddr*>(&address);
-    socklen_t size = sizeof address;
-    EXPECT_EQ(::bind(socket, plain, size), 0);
-    EXPECT_EQ(::listen(socket, 8), 0);
-    EXPECT_EQ(::getsockname(socket, plain, &size), 0);
-    port = ::ntohs(address.sin_port);
-  }
-  int socket;
-  int port = 0;
+  int socket = listen_at("127.0.0.1", 0).value();
+  int port = port_of(socket);
 };
+
+bool takes_connections(const char* address, int port) {
+  sockaddr_in place{};
+  place.sin_family = AF_INET;
+  place.sin_port = ::htons(static_cast<std::uint16_t>(port));
+  EXPECT_EQ(::inet_pton(AF_INET, address, &place.sin_addr), 1);
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool connected = ::connect(socket, reinterpret_cast<sockaddr*>(&place), sizeof place) == 0;
+  ::close(socket);
+  return connected;
+}
+
+TEST(MeetingSocket, ListensAtItsAddressAlone) {
+  const Listening meeting;
+  EXPECT_TRUE(takes_connections("127.0.0.1", meeting.port));
+  EXPECT_FALSE(takes_connections("127.0.0.2", meeting.port));
+  const auto taken = listen_at("127.0.0.1", meeting.port);
+  ASSERT_FALSE(taken);
+  EXPECT_NE(taken.error().message().find("MASTER_PORT " + std::to_string(meeting.port)), std::string::npos);
+  EXPECT_TRUE(listen_at("localhost", 0));
+  const auto foreign = listen_at("203.0.113.1", 0);  // kept for documentation: nobody's
+  ASSERT_FALSE(foreign);
+  EXPECT_NE(foreign.error().message().find("MASTER_ADDR 203.0.113.1"), std::string::npos);
+  EXPECT_EQ(listen_at("no-such-host.invalid", 0).error().kind, ErrorKind::network);
+  ::close(meeting.socket);
+}
 
 Rank local_rank(int rank, const Listening& store) {
   return {.rank = rank,
@@ -61,14 +89,24 @@ Rank local_rank(int rank, const Listening& store) {
           .listening = rank == 0 ? std::optional(store.socket) : std::nullopt};
 }
 
-TEST(ProcessGroup, SumsOverProcessesAndNoticesADeadOne) {
+/// Writes what is no heartbeat, as anybody who reaches the store can.
+void spoil_heartbeats(int port) {
+  c10d::TCPStoreOptions options;
+  options.port = static_cast<std::uint16_t>(port);
+  options.waitWorkers = false;
+  c10d::TCPStore store("127.0.0.1", options);
+  for (const char* key : {"alive/0", "alive/1"}) store.set(key, std::vector<std::uint8_t>{'x', 0, 0xff});
+}
+
+TEST(ProcessGroup, SumsOverProcessesAndNoticesADeadOneAlone) {
   const Listening store;
   const pid_t child = ::fork();
   if (child == 0) {
     ::close(store.socket);
     auto group = join(local_rank(1, store));
     torch::Tensor values = torch::full({3}, 2.0F);
-    const bool fine = group && (*group)->all_reduce(values) && values[0].item<float>() == 3.0F;
+    bool fine = group && (*group)->all_reduce(values) && values[0].item<float>() == 3.0F;
+    fine = fine && (*group)->barrier();
     ::kill(::getpid(), fine ? SIGKILL : SIGTERM);
   }
   auto group = join(local_rank(0, store));
@@ -76,6 +114,9 @@ TEST(ProcessGroup, SumsOverProcessesAndNoticesADeadOne) {
   torch::Tensor values = torch::full({3}, 1.0F);
   ASSERT_TRUE((*group)->all_reduce(values));
   EXPECT_EQ(values[2].item<float>(), 3.0F);
+  spoil_heartbeats(store.port);
+  std::this_thread::sleep_for(std::chrono::seconds(5));  // longer than one period
+  ASSERT_TRUE((*group)->barrier());
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(WTERMSIG(status), SIGKILL);

@@ -1,14 +1,19 @@
 #include "train/samples.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 #include <fmt/format.h>
 
+#include "base/ahead.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "dataset/conversations.h"
+#include "image/image.h"
+#include "image/other_formats.h"
 #include "models/prompt.h"
+#include "train/micro_batch.h"
 
 namespace holisafe::train {
 namespace {
@@ -95,6 +100,16 @@ class Reading {
   std::unordered_map<std::string, std::size_t> known_;
 };
 
+/// Nothing for a picture of a format that is decoded.
+std::optional<Error> fault_of(const std::filesystem::path& path) {
+  const auto start = read_start(path, image::telling_bytes);
+  if (!start) return start.error();
+  const auto format = image::detect(std::as_bytes(std::span(*start)));
+  if (format) return std::nullopt;
+  return Error{format.error().kind, "cannot train: not a picture", path.string(),
+               start->empty() ? "the file is empty" : format.error().detail};
+}
+
 }  // namespace
 
 std::int64_t Sample::text_bytes() const {
@@ -120,6 +135,26 @@ Result<SampleSet> read_samples(const Settings& settings) {
   if (set.samples.empty())
     return fail(ErrorKind::missing, "cannot train", settings.data.string(), "expected samples, found none");
   return set;
+}
+
+Result<void> check_pictures(const SampleSet& set, const StopFlag& stop) {
+  constexpr std::size_t most_waiting = 1024;
+  Ahead<std::size_t, std::optional<Error>> faults(
+      [&set](std::size_t index) { return fault_of(set.images[index]); }, reading_threads());
+  std::optional<Error> first;
+  std::size_t others = 0;
+  std::size_t asked = 0;
+  while (asked < set.images.size() || faults.waiting() > 0) {
+    while (asked < set.images.size() && faults.waiting() < most_waiting) faults.push(asked++);
+    auto fault = faults.next(&stop);
+    if (!fault) break;  // a request to stop
+    if (*fault && first) ++others;
+    if (*fault && !first) first = *std::move(*fault);
+  }
+  if (stop.requested()) return fail(ErrorKind::interrupted, "stopped while pictures were looked at");
+  if (!first) return {};
+  if (others > 0) first->detail += fmt::format(" (and {} other pictures)", others);
+  return fail(*std::move(first));
 }
 
 }  // namespace holisafe::train

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/progress.h"
 #include "base/result.h"
 #include "models/model.h"
 #include "train/settings.h"
@@ -40,5 +41,9 @@ struct SampleSet {
 /// `settings.images`. Errors: those of read_conversations and resolve_beneath; the first problem of the rows,
 /// with the number of others; usage (a mix has fewer conversations than asked for); missing (no sample).
 Result<SampleSet> read_samples(const Settings& settings);
+
+/// Looks at the first bytes of every picture. Errors: of the first that is none or cannot be read, with the
+/// number of others; interrupted.
+Result<void> check_pictures(const SampleSet& set, const StopFlag& stop);
 
 }  // namespace holisafe::train

@@ -1,9 +1,9 @@
 #include "train/trainer.h"
 
-#include <nlohmann/json.hpp>
 #include <chrono>
 #include <cmath>
 #include <new>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/random.h"
+#include "engine/boundary.h"
 #include "train/adamw.h"
 #include "train/gradient_sum.h"
 #include "train/identity.h"
@@ -19,6 +20,7 @@
 #include "train/outputs.h"
 #include "train/process_group.h"
 #include "train/run_folder.h"
+#include "train/sample_lengths.h"
 #include "train/schedule.h"
 
 namespace holisafe::train {
@@ -38,26 +40,25 @@ class Training {
 
   Result<void> run() {
     HOLISAFE_TRY(set_, read_samples(settings_));
+    HOLISAFE_CHECK(on_main("the samples", [this] { return check_pictures(set_, watch_.stop); }));
     HOLISAFE_TRY(const auto identity, run_identity(settings_, group_.rank().world_size));
     HOLISAFE_TRY(trained_, prepare(settings_, group_.rank().local_rank));
     if (group_.is_main()) {
       for (const std::string& warning : trained_.warnings) watch_.warn(warning);
     }
     plan_order();
-    HOLISAFE_CHECK(open_folder(identity));
     ImageCache images(*trained_.model, set_.images, image_cache_budget(group_.rank().world_size));
-    const Collator collator(*trained_.model, set_, images, settings_.max_length);
+    const LengthLimit limit = length_limit(settings_, trained_.model->info());
+    const Collator collator(*trained_.model, set_, images, limit);
+    if (settings_.with_lm_loss())
+      HOLISAFE_CHECK(on_main("the samples", [&] { return check_answers(collator, limit); }));
+    HOLISAFE_CHECK(open_folder(identity));
     HOLISAFE_CHECK(make_objective(collator));
-    for (std::int64_t step = done_ + 1; step <= steps_; ++step) {
-      HOLISAFE_TRY(const bool stop, run_step(step));
-      const bool due = settings_.save_every > 0 && step % settings_.save_every == 0;
-      if (due || stop || step == steps_) HOLISAFE_CHECK(save(step));
-      if (stop && step < steps_) {
-        return fail(ErrorKind::interrupted, "training stopped", settings_.out.string(),
-                    fmt::format("step {} of {} is saved; --resume goes on", step, steps_));
-      }
+    HOLISAFE_CHECK(run_steps());
+    if (group_.is_main()) {
+      if (const auto written = write_outputs(trained_, settings_); !written)
+        return fail(resumable(written.error()));
     }
-    if (group_.is_main()) HOLISAFE_CHECK(write_outputs(trained_, settings_));
     return group_.barrier();
   }
 
@@ -95,20 +96,34 @@ class Training {
     return own;
   }
 
+  /// What rank 0 alone does; where it fails, the others end too.
+  Result<void> on_main(const char* what, const std::function<Result<void>()>& work) {
+    Result<void> done;
+    if (group_.is_main()) done = work();
+    std::int64_t failed = done ? 0 : 1;
+    HOLISAFE_CHECK(sum_counts(group_, {&failed, 1}));
+    if (!done || failed == 0) return done;
+    return fail(ErrorKind::usage, "cannot train", what, "rank 0 refused them and says why");
+  }
+
+  /// Says before the first step what is cut of the answers.
+  Result<void> check_answers(const Collator& collator, const LengthLimit& limit) {
+    HOLISAFE_TRY(const auto lengths,
+                 measure_answers(*trained_.model, set_, collator, limit, watch_.progress, watch_.stop));
+    HOLISAFE_TRY(const std::string warning, cut_answers_warning(lengths, set_, limit));
+    if (!warning.empty()) watch_.warn(warning);
+    return {};
+  }
+
   /// Rank 0 makes or opens the folder; the others then read it.
   Result<void> open_folder(const nlohmann::ordered_json& identity) {
-    Result<RunFolder> opened = fail(ErrorKind::internal, "not opened");
-    if (group_.is_main()) opened = RunFolder::open(settings_.out, settings_.resume, identity);
-    std::int64_t failed = group_.is_main() && !opened ? 1 : 0;
-    HOLISAFE_CHECK(sum_counts(group_, {&failed, 1}));
-    if (group_.is_main()) {
-      if (!opened) return fail(opened.error());
-    } else {
-      if (failed > 0) return fail(ErrorKind::usage, "rank 0 refused the run folder", settings_.out.string());
-      opened = RunFolder::open(settings_.out, true, identity);
-      if (!opened) return fail(opened.error());
-    }
-    folder_.emplace(*std::move(opened));
+    const auto open = [&](bool resume) -> Result<void> {
+      HOLISAFE_TRY(auto opened, RunFolder::open(settings_.out, resume, identity));
+      folder_.emplace(std::move(opened));
+      return {};
+    };
+    HOLISAFE_CHECK(on_main("the run's files", [&] { return open(settings_.resume); }));
+    if (!group_.is_main()) HOLISAFE_CHECK(open(true));
     HOLISAFE_CHECK(restore());
     if (group_.is_main()) {
       HOLISAFE_TRY(auto log, MetricsLog::open(settings_.out / "metrics.jsonl", done_));
@@ -123,6 +138,7 @@ class Training {
       if (const auto state = folder_->newest(warnings)) {
         HOLISAFE_CHECK(load_state(*state, trained_.tensors));
         done_ = state->step;
+        saved_ = state->step;
       }
     }
     if (group_.is_main()) {
@@ -147,6 +163,42 @@ class Training {
     }
     HOLISAFE_TRY(objective_, guard_objective(std::move(parts), group_, watch_.progress, watch_.stop));
     return {};
+  }
+
+  Result<void> run_steps() {
+    for (std::int64_t step = done_ + 1; step <= steps_; ++step) {
+      const auto stop = engine::within_boundary("training failed", [&] { return run_step(step); });
+      if (!stop) return fail(keep_whole_step(stop.error()));
+      whole_ = step;
+      const bool due = settings_.save_every > 0 && step % settings_.save_every == 0;
+      if (due || *stop || step == steps_) {
+        if (const auto saved = save(step); !saved) return fail(resumable(saved.error()));
+      }
+      if (*stop && step < steps_) {
+        return fail(ErrorKind::interrupted, "training stopped", settings_.out.string(),
+                    fmt::format("step {} of {} is saved; --resume goes on", step, steps_));
+      }
+    }
+    return {};
+  }
+
+  /// After an error: a checkpoint of the last step that was done wholly, unless a second Ctrl-C came.
+  Error keep_whole_step(Error error) {
+    if (watch_.stop.urgent()) return error;
+    if (whole_ && *whole_ > saved_) {
+      if (const auto saved = save(*whole_); !saved)
+        error.detail += fmt::format("; step {} cannot be saved: {}", *whole_, saved.error().message());
+    }
+    return resumable(std::move(error));
+  }
+
+  /// The same error, with where to go on from.
+  Error resumable(Error error) const {
+    if (!group_.is_main()) return error;
+    const char* between = error.detail.empty() ? "" : "; ";
+    error.detail += saved_ > 0 ? fmt::format("{}step {} is saved, --resume goes on", between, saved_)
+                               : fmt::format("{}no step was done, --resume begins anew", between);
+    return error;
   }
 
   /// Gives whether some process was told to stop.
@@ -201,11 +253,12 @@ class Training {
 
   Error not_finite(const char* what, std::int64_t step, const std::vector<std::int64_t>& samples) const {
     return {ErrorKind::not_finite, fmt::format("{} is not finite", what), fmt::format("step {}", step),
-            fmt::format("samples {}; the last checkpoint is as it was", set_.ids(samples))};
+            fmt::format("samples {}", set_.ids(samples))};
   }
 
   /// Gives the schedule's factor.
   double update(std::int64_t step, double norm) {
+    whole_.reset();  // from here on the weights are no whole step's until the log has its line
     const double factor = rate_factor(settings_.schedule, settings_.warmup_ratio, step, steps_);
     double rates[group_count];
     rates[static_cast<int>(Group::lora)] = settings_.lr * factor;
@@ -249,7 +302,9 @@ class Training {
 
   Result<void> save(std::int64_t step) {
     if (!group_.is_main()) return {};
-    return folder_->save(make_state(step, trained_.tensors), settings_.keep);
+    HOLISAFE_CHECK(folder_->save(make_state(step, trained_.tensors), settings_.keep));
+    saved_ = step;
+    return {};
   }
 
   const Settings& settings_;
@@ -260,7 +315,9 @@ class Training {
   std::vector<std::int64_t> lengths_;
   std::optional<DataOrder> order_;
   std::int64_t steps_ = 0;
-  std::int64_t done_ = 0;  // steps of the checkpoint that this run began with
+  std::int64_t done_ = 0;              // steps of the checkpoint that this run began with
+  std::int64_t saved_ = 0;             // steps of the newest checkpoint
+  std::optional<std::int64_t> whole_;  // steps that the weights have behind them, where they are whole
   std::optional<RunFolder> folder_;
   std::optional<MetricsLog> log_;
   std::unique_ptr<Objective> objective_;

@@ -23,12 +23,15 @@ namespace holisafe::train {
 struct Watch {
   Progress* progress = nullptr;  ///< steps; may be null
   const StopFlag& stop;          ///< ends the run after the step in progress, with a checkpoint
-  std::function<void(const std::string&)> warn;  ///< torn checkpoints, an adapter's missing parts
+  /// Torn checkpoints, an adapter's missing parts, answers that --max-length cuts.
+  std::function<void(const std::string&)> warn;
 };
 
-/// Trains and writes RUN. Call it in every process of a run. Errors: those of Settings::check, read_samples,
-/// prepare, RunFolder::open, join; interrupted; not_finite (a loss or gradient; names the sample ids);
-/// out_of_memory, internal (LibTorch).
+/// Trains and writes RUN. Call it in every process of a run. Before the first step every picture's first
+/// bytes and the lengths of the answers are looked at; an error after it leaves a checkpoint of the last
+/// whole step and names --resume. Errors: those of Settings::check, read_samples, check_pictures,
+/// cut_answers_warning, prepare, RunFolder::open, join; interrupted; not_finite (a loss or gradient; names
+/// the sample ids); out_of_memory, internal (LibTorch).
 Result<void> train(const Settings& settings, const Watch& watch);
 
 }  // namespace holisafe::train

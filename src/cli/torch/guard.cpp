@@ -11,6 +11,7 @@
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/torch/commands.h"
+#include "cli/torch/guard_progress.h"
 #include "cli/torch/json_line.h"
 #include "cli/torch/model_flags.h"
 #include "engine/file_verdicts.h"
@@ -27,6 +28,7 @@ struct GuardFlags {
   double threshold = 0.5;
   bool thresholds = false;
   bool json = false;
+  std::string progress = "text";
 };
 
 /// Prints verdicts and errors as they come, and remembers what they make of the exit code.
@@ -36,8 +38,9 @@ class Printer {
       : engine_(engine), flagging_(std::move(flagging)), json_(json) {}
 
   void print(const std::string& path, const Result<taxonomy::Verdict>& verdict) {
-    failed_ = failed_ || !verdict;
-    flagged_ = flagged_ || (verdict && flagging_.flags(*verdict));
+    ++tally_.files;
+    if (!verdict) ++tally_.errors;
+    if (verdict && flagging_.flags(*verdict)) ++tally_.flagged;
     if (json_) {
       write(json_line(guard::to_json(path, verdict, flagging_)));
     } else if (verdict) {
@@ -48,7 +51,10 @@ class Printer {
     }
   }
 
-  [[nodiscard]] int exit_code() const { return failed_ ? exit_error : flagged_ ? exit_found : exit_ok; }
+  [[nodiscard]] const GuardTally& tally() const { return tally_; }
+  [[nodiscard]] int exit_code() const {
+    return tally_.errors > 0 ? exit_error : tally_.flagged > 0 ? exit_found : exit_ok;
+  }
   /// Standard output is gone (a closed pipe): there is no one to go on for.
   [[nodiscard]] bool lost() const { return lost_; }
 
@@ -60,9 +66,8 @@ class Printer {
   const engine::Engine& engine_;
   guard::Flagging flagging_;
   bool json_;
+  GuardTally tally_;
   bool hardware_said_ = false;
-  bool flagged_ = false;
-  bool failed_ = false;
   bool lost_ = false;
 };
 
@@ -93,9 +98,16 @@ int run_guard(const GuardFlags& flags, Context& context) {
     printer.print(path, verdict);
     if (printer.lost()) stop.request();
   };
-  TerminalProgress progress("guard", "images");
-  const auto done = engine::verdicts_of_files(*engine, source, flags.files, print, &progress, stop);
+  const ImageCount count(flags.paths, flags.list, &stop);
+  engine::FileVerdictOptions files = flags.files;
+  files.total = &count.total();
+  TerminalProgress drawn("guard", "images");
+  GuardProgressLines lines(printer.tally());
+  const bool as_lines = flags.progress == "json";
+  Progress* progress = as_lines ? static_cast<Progress*>(&lines) : &drawn;
+  const auto done = engine::verdicts_of_files(*engine, source, files, print, progress, stop);
   if (!done) return report(done.error());
+  if (as_lines) lines.finish();
   if (printer.lost()) return report({ErrorKind::io, "cannot write", "standard output", ""});
   return stop.requested() ? exit_interrupted : printer.exit_code();
 }
@@ -123,6 +135,11 @@ CLI::App* add_guard(CLI::App& app) {
                  "Flagged by the guard's own thresholds, one a class, from `guard calibrate`")
       ->excludes(threshold);
   command->add_flag("--json", flags->json, "One JSON object an image");
+  command
+      ->add_option("--progress", flags->progress,
+                   "On stderr: rate and time left, or a JSON object every two seconds and one at the end")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("text|json");
   command->add_option("--batch-size", flags->files.batch_size, "Images in one pass")
       ->check(CLI::Range(1, 1024));
   command->add_option("--decode-threads", flags->files.decode_threads, "Threads that decode images ahead")

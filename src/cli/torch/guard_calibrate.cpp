@@ -1,5 +1,7 @@
 // `holisafe guard calibrate`: fits a guard's temperature and per-class thresholds on labelled images.
 #include <memory>
+#include <optional>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -19,8 +21,18 @@ struct CalibrateFlags {
   ModelFlags model;
   std::string data, images, out;
   engine::FileVerdictOptions files{.batch_size = 8};
+  std::string objective = "f1";
+  std::int64_t min_images = 20;
   bool json = false;
 };
+
+/// "97.1% (90.2-99.6)"; "-" where there is none.
+std::string percent(const std::optional<double>& rate, const std::optional<metrics::Interval>& interval) {
+  if (!rate) return "-";
+  std::string out = fmt::format("{:.1f}%", 100 * *rate);
+  if (interval) out += fmt::format(" ({:.1f}-{:.1f})", 100 * interval->low, 100 * interval->high);
+  return out;
+}
 
 void print(const train::GuardCalibration& calibration) {
   const train::Calibration& found = calibration.found;
@@ -28,17 +40,36 @@ void print(const train::GuardCalibration& calibration) {
              found.temperature);
   fmt::print("negative log-likelihood {:.4f} -> {:.4f}, calibration error {:.4f} -> {:.4f}\n",
              found.nll_before, found.nll_after, found.ece_before, found.ece_after);
-  for (std::size_t i = 0; i < found.thresholds.size(); ++i)
-    fmt::print("{:<26} {:.4f}\n", taxonomy::classes()[i].name, found.thresholds[i]);
+  fmt::print("{:<26} {:>9} {:>7} {:>22} {:>22} {:>17}\n", "class", "threshold", "images", "precision",
+             "recall", "average precision");
+  for (std::size_t i = 0; i < found.thresholds.size(); ++i) {
+    const metrics::ClassAtThreshold& at = found.classes[i];
+    fmt::print("{:<26} {:>9.4f} {:>7} {:>22} {:>22} {:>17}\n", taxonomy::classes()[i].name,
+               found.thresholds[i], at.images, percent(at.precision, at.precision_interval),
+               percent(at.recall, at.recall_interval), percent(at.average_precision, std::nullopt));
+  }
+}
+
+/// Classes without a threshold of their own are named, whatever is printed.
+void warn_of_few(const train::Calibration& found, std::int64_t wanted) {
+  std::string names;
+  for (const std::size_t index : found.too_few)
+    names += fmt::format("{}{} ({})", names.empty() ? "" : ", ", taxonomy::classes()[index].name,
+                         found.classes[index].images);
+  if (names.empty()) return;
+  warn(fmt::format("the threshold 0.5 stays of classes with fewer than {} images: {}", wanted, names));
 }
 
 Result<void> calibrate(const CalibrateFlags& flags, Context& context) {
   if (flags.model.guard.empty()) return fail(ErrorKind::usage, "cannot calibrate", "--guard", "is required");
   const std::string out = flags.out.empty() ? flags.model.guard : flags.out;
+  HOLISAFE_TRY(const auto objective, metrics::ThresholdObjective::parse(flags.objective));
   HOLISAFE_TRY(engine::Engine engine, open_engine(flags.model));
   TerminalProgress progress("guard calibrate", "images");
-  HOLISAFE_TRY(const auto found, train::calibrate_guard(engine, {flags.data, flags.images, out, flags.files},
-                                                        &progress, context.stop()));
+  const train::GuardCalibrationSettings settings{
+      flags.data, flags.images, out, flags.files, {objective, flags.min_images}};
+  HOLISAFE_TRY(const auto found, train::calibrate_guard(engine, settings, &progress, context.stop()));
+  warn_of_few(found.found, flags.min_images);
   if (flags.json) {
     fmt::print("{}", json_line(train::to_json(found, out)));
   } else {
@@ -64,6 +95,14 @@ void add_guard_calibrate(CLI::App& guard) {
   command->add_option("--out", flags->out, "Guard to write (default: --guard itself)");
   command->add_option("--batch-size", flags->files.batch_size, "Images in one pass")
       ->check(CLI::Range(1, 1024));
+  command
+      ->add_option(
+          "--objective", flags->objective,
+          "What a class's threshold is for: the best F1, or at least this recall or precision, or at "
+          "most this rate of false alarms")
+      ->type_name("f1|recall=R|precision=P|fpr=F");
+  command->add_option("--min-images", flags->min_images, "A class with fewer images keeps the threshold 0.5")
+      ->check(CLI::NonNegativeNumber);
   command->add_flag("--json", flags->json, "One JSON object");
   add_image_flags(command, flags->files.decode);
   on_run(command, [flags](Context& context) {

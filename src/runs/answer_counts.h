@@ -1,0 +1,47 @@
+// How many of a model's answers say nothing, were cut short, or came with reasoning, and what is said of
+// that.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "benchmarks/benchmark.h"
+#include "metrics/score.h"
+#include "store/run_store.h"
+
+namespace holisafe::runs {
+
+/// Of a run's rows.
+class RunAnswers {
+ public:
+  void add(const store::Answer& answer);
+  /// Fills in what the score says of them.
+  void put_into(metrics::Score& score) const;
+  /// A warning for each kind that there is.
+  [[nodiscard]] std::vector<std::string> warnings(std::string_view run) const;
+
+ private:
+  std::uint64_t answers_ = 0;
+  std::uint64_t empty_ = 0;
+  std::uint64_t cut_off_ = 0;
+};
+
+/// Of a prediction file's rows, which do not say where they were cut.
+class FileAnswers {
+ public:
+  /// `exact`: whether the rule marks texts exactly as somebody's script does.
+  FileAnswers(const benchmarks::Benchmark& benchmark, bool exact) : benchmark_(&benchmark), exact_(exact) {}
+  void add(std::string_view text);
+  void put_into(metrics::Score& score) const;
+  [[nodiscard]] std::vector<std::string> warnings(std::string_view file) const;
+
+ private:
+  const benchmarks::Benchmark* benchmark_;
+  bool exact_;
+  std::uint64_t empty_ = 0;
+  std::uint64_t thinking_ = 0;
+};
+
+}  // namespace holisafe::runs
