@@ -10,6 +10,7 @@
 #include "ask/event_stream.h"
 #include "ask/refusal.h"
 #include "base/file.h"
+#include "http/address.h"
 #include "http/said.h"
 #include "image/image.h"
 
@@ -108,8 +109,6 @@ Result<Address> address_of(const Provider& provider, std::string url) {
   return Address{url.substr(0, path),
                  path == std::string::npos ? std::string(provider.version_path) : url.substr(path), query};
 }
-
-std::string without_query(const std::string& url) { return url.substr(0, url.find('?')); }
 
 std::string Address::host_name() const {
   std::string out = host.substr(host.find("://") + 3);
@@ -246,7 +245,7 @@ Result<http::Response> Endpoint::call(http::Request request, const StopFlag& sto
     }
   }
   hopeless_ = outcome && ask::is_hopeless(*outcome);
-  if (!outcome) return fail(ErrorKind::interrupted, "interrupted", without_query(url));
+  if (!outcome) return fail(ErrorKind::interrupted, "interrupted", http::without_query(url));
   if (outcome->error) return fail(std::move(*outcome->error));
   return std::move(outcome->response);
 }
