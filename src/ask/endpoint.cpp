@@ -123,6 +123,10 @@ Result<Endpoint> Endpoint::open(const Provider& provider, EndpointSettings setti
   HOLISAFE_TRY(out.address_, address_of(provider, std::move(settings.url)));
   out.model_ = std::move(settings.model);
   out.request_ = std::move(settings.request);
+  if (settings.parameters.completion_tokens && !provider.takes_completion_tokens) {
+    return fail(ErrorKind::usage, "flag does not go with the API", "--tokens-as max_completion_tokens",
+                fmt::format("expected an API that takes it, found {}", provider.name));
+  }
   out.parameters_ = settings.parameters;
   out.on_change_ = std::move(settings.on_change);
   settings.client.key_header = provider.key_header;
