@@ -10,6 +10,7 @@
 #include "ask/event_stream.h"
 #include "ask/refusal.h"
 #include "base/file.h"
+#include "http/address.h"
 #include "http/said.h"
 #include "image/image.h"
 
@@ -109,8 +110,6 @@ Result<Address> address_of(const Provider& provider, std::string url) {
                  path == std::string::npos ? std::string(provider.version_path) : url.substr(path), query};
 }
 
-std::string without_query(const std::string& url) { return url.substr(0, url.find('?')); }
-
 std::string Address::host_name() const {
   std::string out = host.substr(host.find("://") + 3);
   const auto bracket = out.rfind(']');  // an IPv6 address has colons of its own
@@ -124,6 +123,10 @@ Result<Endpoint> Endpoint::open(const Provider& provider, EndpointSettings setti
   HOLISAFE_TRY(out.address_, address_of(provider, std::move(settings.url)));
   out.model_ = std::move(settings.model);
   out.request_ = std::move(settings.request);
+  if (settings.parameters.completion_tokens && !provider.takes_completion_tokens) {
+    return fail(ErrorKind::usage, "flag does not go with the API", "--tokens-as max_completion_tokens",
+                fmt::format("expected an API that takes it, found {}", provider.name));
+  }
   out.parameters_ = settings.parameters;
   out.on_change_ = std::move(settings.on_change);
   settings.client.key_header = provider.key_header;
@@ -246,7 +249,7 @@ Result<http::Response> Endpoint::call(http::Request request, const StopFlag& sto
     }
   }
   hopeless_ = outcome && ask::is_hopeless(*outcome);
-  if (!outcome) return fail(ErrorKind::interrupted, "interrupted", without_query(url));
+  if (!outcome) return fail(ErrorKind::interrupted, "interrupted", http::without_query(url));
   if (outcome->error) return fail(std::move(*outcome->error));
   return std::move(outcome->response);
 }

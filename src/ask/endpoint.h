@@ -45,8 +45,6 @@ struct Address {
 };
 /// `url` as in EndpointSettings. Errors: usage (an address that is none, or one with a user's name).
 Result<Address> address_of(const Provider& provider, std::string url);
-/// `url` without its query, in which a key could stand: what may be kept and shown.
-std::string without_query(const std::string& url);
 
 /// Movable; one thread at a time.
 class Endpoint {

@@ -79,13 +79,8 @@ std::vector<std::pair<chat::Key, Result<chat::Reply>>> EndpointAnswerer::poll(ch
 }
 
 void EndpointAnswerer::cancel(chat::Key key) {
-  const auto place =
-      std::find_if(ready_.begin(), ready_.end(), [key](const auto& each) { return each.first == key; });
-  if (place != ready_.end()) {
-    ready_.erase(place);
-  } else {
-    cancelled_.insert(key);
-  }
+  const auto is_it = [key](const auto& each) { return each.first == key; };
+  if (std::erase_if(ready_, is_it) + std::erase_if(doubts_, is_it) == 0) cancelled_.insert(key);
 }
 
 void EndpointAnswerer::finish_only() {

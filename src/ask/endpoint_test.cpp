@@ -296,6 +296,10 @@ TEST(Asking, KeyGoesInTheHeaderThatIsNamed) {
   EXPECT_THAT(server.received()[0].head, Not(HasSubstr("Authorization")));
   for (const char* bad : {"api key", "a:", "x\r\ny"})
     EXPECT_EQ(open(bad).error().kind, ErrorKind::usage) << bad;
+  EndpointSettings tokens{server.url(), "m", Json::object(), quick()};
+  tokens.parameters.completion_tokens = true;
+  EXPECT_EQ(Endpoint::open(gemini_provider(), std::move(tokens), http::Secret()).error().kind,
+            ErrorKind::usage);
 }
 
 TEST(Asking, CancelledQuestionsGetNoReply) {

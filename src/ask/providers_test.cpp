@@ -4,8 +4,6 @@
 
 #include "ask/batch_service.h"
 #include "ask/endpoint.h"
-#include "ask/event_stream.h"
-#include "ask/refusal.h"
 #include "base/file.h"
 
 namespace holisafe::ask {
@@ -210,62 +208,6 @@ TEST(Providers, ErrorsWhereAnAnswerOughtToBe) {
             "a reply");
 }
 
-/// The answer that a stream of events makes up, or what is wrong with it.
-std::string streamed(const Provider& provider, const char* text) {
-  EXPECT_TRUE(is_event_stream(text));
-  const auto events = stream_events(provider.name, text);
-  if (!events) return events.error().message();
-  const auto whole = provider.whole(*events);
-  if (!whole) return whole.error().message();
-  const auto found = reply_in(provider, *whole);
-  return found ? found->text + "|" + found->finish_reason : found.error().message();
-}
-
-TEST(EventStreams, AreReadAsTheAnswersTheyAre) {
-  EXPECT_EQ(
-      streamed(
-          openai_provider(),
-          ": comment\r\n\r\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}]}\r\n\r\n"
-          "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"I'm "
-          "\",\"reasoning_content\":\"hm\"}}]}\n\n"
-          "data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"not "
-          "me\"},\"finish_reason\":\"stop\"}]}\n\n"
-          "data:{\"choices\":[{\"delta\":{\"content\":\"sorry\"},\"finish_reason\":\"length\"}]}\n\n"
-          "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\ndata: [DONE]\n\n"),
-      "I'm sorry|length");
-  EXPECT_EQ(
-      streamed(anthropic_provider(),
-               "event: message_start\ndata: "
-               "{\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":1}}}\n\n"
-               "event: content_block_start\ndata: "
-               "{\"type\":\"content_block_start\",\"content_block\":{\"type\":\"thinking\"}}\n\n"
-               "event: content_block_start\ndata: "
-               "{\"type\":\"content_block_start\",\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n"
-               "event: content_block_delta\ndata: "
-               "{\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"no\"}}\n\n"
-               "event: ping\ndata: {\"type\":\"ping\"}\n\n"
-               "event: message_delta\ndata: "
-               "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_"
-               "tokens\":2}}\n"),
-      "no|end_turn");
-  EXPECT_EQ(
-      streamed(gemini_provider(),
-               "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"n\"}]}}]}\n\n"
-               "data: "
-               "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"o\"}]},\"finishReason\":\"STOP\"}]}\n\n"
-               "data: {\"usageMetadata\":{}}\n\n"),
-      "no|STOP");
-  for (const Provider* provider : providers()) {
-    EXPECT_THAT(streamed(*provider, "data: {}\n\n"), HasSubstr("ends before it"));
-    EXPECT_THAT(streamed(*provider, "data: {\"error\":{\"message\":\"fell over\"}}\n\n"),
-                HasSubstr("fell over"));
-    EXPECT_THAT(streamed(*provider, "data: {\"cho\n\n"), HasSubstr("expected JSON"));
-    EXPECT_THAT(streamed(*provider, "data: [DONE]\n\n"), HasSubstr("without data"));
-  }
-  for (const char* other : {"", "{}", "<html>", "date: x", " data"})
-    EXPECT_FALSE(is_event_stream(other)) << other;
-}
-
 TEST(OpenAi, Conversation) {
   EXPECT_EQ(body(openai_provider(), conversation()), Json::parse(R"({
     "model": "m",
@@ -280,99 +222,6 @@ TEST(OpenAi, Conversation) {
         {"type": "image_url", "image_url": {"url": "data:image/gif;base64,R0lGODlhIDI="}},
         {"type": "text", "text": "And now?"}]}],
     "max_tokens": 7, "temperature": 0.5, "top_p": 0.75, "seed": 3, "stop": ["END"], "stream": false})"));
-}
-
-TEST(Errors, ContentFiltersHaveCodesOfTheirOwn) {
-  const auto code = [](const char* text) { return content_filter_code(Json::parse(text)); };
-  EXPECT_EQ(code(R"({"error":{"code":"content_filter"}})"), "content_filter");
-  EXPECT_EQ(code(R"({"error":{"code":"x","innererror":{"code":"ResponsibleAIPolicyViolation"}}})"),
-            "ResponsibleAIPolicyViolation");
-  EXPECT_EQ(code(R"({"type":"content_policy_violation"})"), "content_policy_violation");
-  EXPECT_TRUE(code(R"({"error":{"code":null,"type":"content_policy_violation"}})"));
-  for (
-      const char* spoken :
-      {R"({"error":"content_filter"})", R"("Blocked by content policy")",
-       R"({"error":{"code":403,"message":"Your chosen model requires moderation and your input was flagged"}})",
-       R"({"error":{"code":403,"message":"no","metadata":{"reasons":["violence"],"flagged_input":"..."}}})",
-       R"({"error":{"message":"The prompt was flagged; repeated violations may close your account"}})",
-       R"({"type":"error","error":{"type":"invalid_request_error","message":"Output blocked by content filtering policy: Content Policy"}})",
-       R"({"message":"Your request was rejected by our safety system"})",
-       R"([{"error":{"code":400,"message":"Content management policy"}}])"})
-    EXPECT_EQ(code(spoken), "content_filter") << spoken;
-  for (const char* other :
-       {"{}", "7", "[1]", "null", R"({"error":{"code":"bad_image"}})", R"({"error":{"code":5}})",
-        R"({"error":{"message":"Project `p` does not have access to model `omni-moderation`"}})",
-        R"({"error":{"message":"Your account has been flagged for review"}})",
-        R"({"error":{"message":"Invalid API key; see our content policy"}})",
-        R"({"error":{"message":"model m does not exist"}})"})
-    EXPECT_FALSE(code(other)) << other;
-}
-
-TEST(Errors, TextIsFoundInEveryForm) {
-  const auto text = [](const char* body) { return error_text(Json::parse(body)); };
-  EXPECT_EQ(text(R"({"error":{"message":"a"}})"), "a");
-  EXPECT_EQ(text(R"([{"error":{"message":"a"}}])"), "a");
-  EXPECT_EQ(text(R"({"errors":[{"message":"a"}]})"), "a");
-  EXPECT_EQ(text(R"({"error":{"message":"a","metadata":{"raw":"b"}}})"), "a: b");
-  EXPECT_EQ(text(R"("a")"), "a");
-  for (const char* none : {"{}", "[]", "7", "null", R"({"error":{"code":1}})", R"([[[[[[["a"]]]]]]])"})
-    EXPECT_EQ(text(none), "") << none;
-}
-
-TEST(Errors, QuotaIsNoRateLimit) {
-  EXPECT_TRUE(is_out_of_quota(Json::parse(R"({"error":{"type":"x","code":"insufficient_quota"}})")));
-  EXPECT_TRUE(is_out_of_quota(Json::parse(R"({"error":{"type":"insufficient_quota"}})")));
-  EXPECT_FALSE(is_out_of_quota(Json::parse(R"({"error":{"code":"rate_limit_exceeded","message":"quota"}})")));
-  EXPECT_FALSE(is_out_of_quota(Json::parse("[]")));
-}
-
-/// What changes after an error, as a run remembers it.
-std::string change(const Provider& provider, const Parameters& sent, const char* error) {
-  const auto found = change_for(provider, sent, Json::parse(error));
-  if (!found) return "nothing";
-  EXPECT_NE(found->said, "");
-  return found->parameters.text();
-}
-
-TEST(Parameters, ChangeWhereAnErrorNamesThem) {
-  const auto& openai = openai_provider();
-  const char* tokens = R"({"error":{"message":"Use 'max_completion_tokens' instead.","param":"max_tokens"}})";
-  const char* temperature = R"({"error":{"message":"Unsupported value: 'temperature' does not support 0"}})";
-  EXPECT_EQ(change(openai, {}, tokens), "max_completion_tokens");
-  EXPECT_EQ(change(openai, {}, R"({"error":"max_tokens: unknown"})"), "max_completion_tokens");
-  EXPECT_EQ(change(openai, {}, temperature), "no-temperature");
-  EXPECT_EQ(change(openai, {true, false}, temperature), "max_completion_tokens no-temperature");
-  EXPECT_EQ(change(openai, {true, false}, tokens), "nothing");
-  EXPECT_EQ(change(openai, {false, true}, temperature), "nothing");
-  EXPECT_EQ(change(anthropic_provider(), {}, tokens), "nothing");
-  EXPECT_EQ(change(anthropic_provider(), {}, R"({"error":{"message":"`temperature` is deprecated"}})"),
-            "no-temperature");
-  EXPECT_EQ(
-      change(gemini_provider(), {}, R"({"error":{"message":"x","param":"generation_config.temperature"}})"),
-      "no-temperature");
-  for (const char* other :
-       {R"({"error":{"message":"bad image"}})", R"({"error":{"message":"max_tokens_to_sample"}})",
-        R"({"error":{"message":"max_tokens is too large: 9","param":"max_tokens"}})",
-        R"({"error":{"message":"temperature of max_tokens","param":"messages"}})", "{}", "null"})
-    EXPECT_EQ(change(openai, {}, other), "nothing") << other;
-}
-
-TEST(Parameters, AreAppliedToBodiesAndRemembered) {
-  Json sent = body(openai_provider(), question());
-  Parameters{true, true}.apply(sent);
-  EXPECT_FALSE(sent.contains("max_tokens"));
-  EXPECT_FALSE(sent.contains("temperature"));
-  EXPECT_EQ(sent["max_completion_tokens"], 100);
-  Json own = Json::parse(R"({"max_tokens":5,"max_completion_tokens":7})");
-  Parameters{true, false}.apply(own);
-  EXPECT_EQ(own, Json::parse(R"({"max_completion_tokens":7})"));
-  Json gemini = body(gemini_provider(), question());
-  Parameters{true, true}.apply(gemini);
-  EXPECT_EQ(gemini["generationConfig"], Json::parse(R"({"maxOutputTokens":100})"));
-  for (const Parameters& each :
-       {Parameters{}, Parameters{true, false}, Parameters{false, true}, Parameters{true, true}})
-    EXPECT_EQ(*Parameters::parse(each.text()), each);
-  EXPECT_EQ(Parameters::parse("max_completion_tokens x").error().kind, ErrorKind::malformed);
 }
 
 TEST(Anthropic, Message) {
@@ -474,7 +323,6 @@ TEST(Endpoint, AddressesWithAndWithoutPath) {
   EXPECT_EQ(url(openai_provider(), "https://h/openai/deployments/d/?api-version=1&x=/"),
             "https://h/openai/deployments/d/chat/completions?api-version=1&x=/");
   EXPECT_EQ(url(openai_provider(), "http://h?x=1"), "http://h/v1/chat/completions?x=1");
-  EXPECT_EQ(without_query("http://h/v1?key=secret"), "http://h/v1");
   for (const char* bad : {"h:1", "ftp://h", "http://", "http://?x=1", "http://h#x", "http://h?x=1 2",
                           "http://h?\n", "http://user:secret@h"}) {
     const auto opened = Endpoint::open(openai_provider(), {bad, "", Json::object(), {}}, http::Secret());

@@ -1,9 +1,7 @@
 #include "http/client.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
-#include <cstring>
 #include <map>
 #include <utility>
 
@@ -11,7 +9,9 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "http/address.h"
 #include "http/said.h"
+#include "http/transfer.h"
 
 namespace holisafe::http {
 namespace {
@@ -48,9 +48,6 @@ NamedFile authorities(const ClientOptions& options) {
   return {};
 }
 
-/// An address without what a key could stand in.
-std::string shown(const std::string& url) { return url.substr(0, url.find('?')); }
-
 bool is_certificate_fault(CURLcode code) {
   return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
          code == CURLE_SSL_ISSUER_ERROR;
@@ -58,7 +55,7 @@ bool is_certificate_fault(CURLcode code) {
 
 bool is_unreachable(CURLcode code) {
   return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
-         code == CURLE_COULDNT_CONNECT || is_certificate_fault(code);
+         code == CURLE_COULDNT_CONNECT || code == CURLE_SSL_CONNECT_ERROR || is_certificate_fault(code);
 }
 
 }  // namespace
@@ -70,83 +67,6 @@ std::string Response::header(std::string_view name) const {
   }
   return out;
 }
-
-/// One request from submit() to its end, through all its tries.
-struct Transfer {
-  Request request;
-  Client::Done done;
-  unsigned tries = 0;
-  unsigned hops = 0;  ///< redirections followed
-  // of the present try
-  CURL* easy = nullptr;
-  curl_slist* headers = nullptr;
-  std::size_t body_sent = 0;
-  Response response;
-  std::uint64_t max_body = 0;
-  std::uint64_t max_header_bytes = 0;
-  std::uint64_t header_bytes = 0;
-  bool over_limit = false;
-  std::array<char, CURL_ERROR_SIZE> words = {};  ///< libcurl's, about a fault
-
-  Transfer(Request request_in, Client::Done done_in)
-      : request(std::move(request_in)), done(std::move(done_in)) {}
-  Transfer(const Transfer&) = delete;
-  Transfer& operator=(const Transfer&) = delete;
-  ~Transfer() { end_try(); }
-
-  void end_try() {
-    if (easy != nullptr) ::curl_easy_cleanup(easy);
-    if (headers != nullptr) {
-      for (curl_slist* each = headers; each != nullptr; each = each->next)
-        explicit_bzero(each->data, std::strlen(each->data));
-      ::curl_slist_free_all(headers);
-    }
-    easy = nullptr;
-    headers = nullptr;
-  }
-
-  static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self) {
-    auto& transfer = *static_cast<Transfer*>(self);
-    const std::size_t bytes = size * count;
-    if (transfer.response.body.size() + bytes > transfer.max_body) {
-      transfer.over_limit = true;
-      return 0;
-    }
-    transfer.response.body.append(data, bytes);
-    return bytes;
-  }
-
-  /// Called with each line of a header or trailer, its end included; the lines of an earlier response ("100
-  /// Continue") go, but count.
-  static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self) {
-    auto& transfer = *static_cast<Transfer*>(self);
-    auto& headers = transfer.response.headers;
-    std::string_view line(data, size * count);
-    transfer.header_bytes += line.size();
-    if (transfer.header_bytes > transfer.max_header_bytes) return 0;
-    if (line.starts_with("HTTP/")) headers.clear();
-    const auto colon = line.find(':');
-    if (colon == std::string_view::npos) return size * count;
-    std::string name(line.substr(0, colon));
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    line.remove_prefix(colon + 1);
-    const auto first = line.find_first_not_of(" \t\r\n");
-    if (first == std::string_view::npos) return size * count;
-    headers.emplace_back(std::move(name), line.substr(first, line.find_last_not_of(" \t\r\n") + 1 - first));
-    return size * count;
-  }
-
-  /// The body goes out through a callback that cannot be rewound: libcurl must not repeat a request by
-  /// itself, as it does on a kept connection that died, for every try is counted here.
-  static std::size_t on_send(char* data, std::size_t size, std::size_t count, void* self) {
-    auto& transfer = *static_cast<Transfer*>(self);
-    const std::size_t bytes = std::min(size * count, transfer.request.body.size() - transfer.body_sent);
-    std::copy_n(transfer.request.body.data() + transfer.body_sent, bytes, data);
-    transfer.body_sent += bytes;
-    return bytes;
-  }
-};
 
 class Client::Transfers {
  public:
@@ -348,38 +268,13 @@ class Client::Transfers {
     constexpr unsigned most_hops = 5;
     const long status = it.response.status;
     if ((status != 307 && status != 308) || no_more_tries_ || it.hops >= most_hops) return false;
-    const std::string target = redirection(it);
-    if (target.empty() || origin(target) != origin(it.request.url)) return false;
+    const std::string target = resolved(it.request.url, it.response.header("location"));
+    if (target.empty() || !is_same_origin(target, it.request.url)) return false;
     ++it.hops;
     --it.tries;
     if (status == 308) moved_.try_emplace(it.request.url, target);
     it.request.url = target;
     return true;
-  }
-
-  /// Where a response's Location leads, in full; empty where it has none that leads anywhere.
-  static std::string redirection(const Transfer& it) {
-    return part_of(it.request.url, it.response.header("location"), CURLUPART_URL);
-  }
-  /// Scheme, host and port.
-  static std::string origin(const std::string& url) {
-    std::string out;
-    for (const CURLUPart part : {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT})
-      out += part_of(url, "", part) + '\n';
-    return out;
-  }
-  /// A part of the address that `relative` names as seen from `base`; empty where there is none.
-  static std::string part_of(const std::string& base, const std::string& relative, CURLUPart part) {
-    const std::unique_ptr<CURLU, decltype(&::curl_url_cleanup)> url(::curl_url(), &::curl_url_cleanup);
-    char* text = nullptr;
-    const bool good =
-        ::curl_url_set(url.get(), CURLUPART_URL, base.c_str(), 0) == CURLUE_OK &&
-        (relative.empty() ? part != CURLUPART_URL
-                          : ::curl_url_set(url.get(), CURLUPART_URL, relative.c_str(), 0) == CURLUE_OK) &&
-        ::curl_url_get(url.get(), part, &text, part == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0U) == CURLUE_OK;
-    std::string out = good ? text : "";
-    ::curl_free(text);
-    return out;
   }
 
   void end(Owned transfer, std::optional<Error> error, bool unreachable) {
@@ -396,7 +291,7 @@ class Client::Transfers {
 
   /// What was wrong with a try; counted. Nothing for a good response.
   std::optional<Error> fault(Transfer& it, CURLcode code) {
-    const std::string url = shown(it.request.url);
+    const std::string url = without_query(it.request.url);
     if (it.over_limit) {
       return Error{ErrorKind::too_large, "response too large", url,
                    fmt::format("expected at most {} bytes", it.max_body)};
@@ -449,9 +344,10 @@ class Client::Transfers {
     if (status >= 500) ++faults_.server;
     if (status == 429 || status >= 500 || status == 408) kind = ErrorKind::network;
     std::string found = words_of(it.response.body);
-    if (const std::string target = redirection(it); status >= 300 && status < 400 && !target.empty())
+    if (const std::string target = resolved(it.request.url, it.response.header("location"));
+        status >= 300 && status < 400 && !target.empty())
       found = "moved to " + excerpt(key_.redact(target)) + ", which is not followed";
-    return Error{kind, "the endpoint refused the request", shown(it.request.url),
+    return Error{kind, "the endpoint refused the request", without_query(it.request.url),
                  fmt::format("HTTP {}{}{}", status, found.empty() ? "" : ": ", found)};
   }
 

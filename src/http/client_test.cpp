@@ -7,8 +7,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "http/escapes.h"
-#include "http/said.h"
 #include "http/scripted_server.h"
 
 namespace holisafe::http {
@@ -408,86 +406,6 @@ TEST(Client, ErrorsHideTheKeyHoweverItIsEscaped) {
       }
     }
   }
-}
-
-TEST(AskedWait, IsReadInEveryForm) {
-  using Fields = std::vector<std::pair<std::string, std::string>>;
-  const auto wait = [](const Fields& fields, std::int64_t seconds = 0, bool turned_away = true) {
-    return asked_wait(fields, seconds, turned_away).count();
-  };
-  EXPECT_EQ(wait({}), 0);
-  EXPECT_EQ(wait({}, 3), 3000);
-  EXPECT_EQ(wait({}, 9'000'000'000'000'000), 100'000'000);
-  EXPECT_EQ(wait({{"retry-after-ms", "1500"}}, 3), 1500);
-  EXPECT_EQ(wait({{"retry-after-ms", "12.5"}}), 13);
-  for (const char* bad : {"", "x", "-5", "nan", "inf"})
-    EXPECT_EQ(wait({{"retry-after-ms", bad}}, 2), 2000) << bad;
-  const std::string reset = "x-ratelimit-reset-requests";
-  EXPECT_EQ(wait({{reset, "1.5s"}}), 1500);
-  EXPECT_EQ(wait({{reset, "2"}}), 2000);
-  EXPECT_EQ(wait({{reset, "250ms"}}), 250);
-  EXPECT_EQ(wait({{reset, "1m2.5s"}}), 62'500);
-  EXPECT_EQ(wait({{reset, "6h0m0s"}}), 0);  // a limit of a day
-  EXPECT_EQ(wait({{reset, "2025-01-01T00:00:00Z"}}), 0);
-  EXPECT_EQ(wait({{reset, "1.5s"}}, 0, false), 0);
-  EXPECT_EQ(wait({{reset, "1.5s"}}, 4), 4000);
-  EXPECT_EQ(wait({{reset, "1s"}, {"x-ratelimit-reset-tokens", "3s"}}), 3000);
-  EXPECT_EQ(wait({{reset, "1s"},
-                  {"x-ratelimit-remaining-requests", "0"},
-                  {"x-ratelimit-reset-tokens", "3s"},
-                  {"x-ratelimit-remaining-tokens", "99"}}),
-            1000);
-}
-
-TEST(Said, PagesAreNamedAndTextIsCutBetweenCharacters) {
-  EXPECT_TRUE(is_page("\n <!DOCTYPE html><title>x</title>"));
-  EXPECT_FALSE(is_page("{}"));
-  EXPECT_EQ(page_name("<html><head><TITLE a=\"b\"> Sign in </TITLE>"), "an HTML page \"Sign in\"");
-  EXPECT_EQ(page_name("<html>"), "an HTML page");
-  EXPECT_EQ(page_name("<?xml version=\"1.0\"?>"), "a page of markup");
-  EXPECT_EQ(excerpt("ab\u00e9", 3), "ab…");
-  EXPECT_EQ(excerpt("ab\u00e9", 4), "ab\u00e9");
-  EXPECT_EQ(unescaped(R"(a\u002b\/\"\n\u0007b\ud83d\ude00\ud800\x)"), "a+/\"  b\U0001F600\uFFFD\\x");
-}
-
-TEST(WholeSurrogates, HalvesBecomeAReplacement) {
-  EXPECT_EQ(
-      whole_surrogates(R"(["\ud800","\udc00x","\ud83d\ude00","\\ud800","\ud800\ud800","\ud83d\\ude00"])"),
-      R"(["\ufffd","\ufffdx","\ud83d\ude00","\\ud800","\ufffd\ufffd","\ufffd\\ude00"])");
-  EXPECT_EQ(whole_surrogates("\\"), "\\");
-  EXPECT_EQ(whole_surrogates("\\ud8"), "\\ud8");
-}
-
-TEST(RateWindow, NoMoreThanSoManyInAnyMinute) {
-  RateWindow window(3);
-  const auto start = Clock::now();
-  std::vector<Clock::time_point> sent;
-  auto now = start;
-  for (int i = 0; i < 20; ++i) {
-    now = window.next(now) + milliseconds(i % 3);
-    window.sent(now);
-    sent.push_back(now);
-  }
-  for (std::size_t i = 3; i < sent.size(); ++i) EXPECT_GT(sent[i] - sent[i - 3], std::chrono::minutes(1));
-}
-
-TEST(Secret, TrimsNewlinesAndRedacts) {
-  const Secret secret = *Secret::from_text("se/cret\"key\r\n\n", "test");
-  EXPECT_EQ(secret.reveal(), "se/cret\"key");
-  EXPECT_EQ(secret.redact("a se/cret\"key b se\\/cret\\\"key c se/cret\\\"key"),
-            "a [redacted] b [redacted] c [redacted]");
-  EXPECT_EQ(secret.redact("\\\\se\\u002fcret\\\"key\\\\"), "[redacted]\\\\");
-  EXPECT_EQ(secret.redact("\\secre"), "\\secre");
-  const Secret slashes = *Secret::from_text("a\\\\b\\", "test");
-  EXPECT_EQ(slashes.redact("x a\\\\\\\\b\\\\ y a\\u005c\\u005Cb\\u005c a\\\\b\\"),
-            "x [redacted] y [redacted] [redacted]");
-  EXPECT_EQ(slashes.redact("ab"), "ab");
-  EXPECT_EQ(secret.redact_answer("se/cret\"key"), "se/cret\"key");
-  EXPECT_FALSE(Secret::from_text("\n", "test"));
-  const auto control = Secret::from_text("canary\nInjected: header", "file");
-  ASSERT_FALSE(control);
-  EXPECT_THAT(control.error().message(), Not(HasSubstr("canary")));
-  static_assert(!std::is_copy_constructible_v<Secret>);
 }
 
 }  // namespace

@@ -74,8 +74,11 @@ std::optional<PictureTree::Found> PictureTree::next() {
     std::string path = (fs::path(level.path) / entry.name).string();
     if (!entry.folder) {
       const auto picture = is_picture(path);
-      if (!picture) found = Found{std::move(path), picture.error()};
-      if (picture && *picture) found = Found{std::move(path), std::nullopt};
+      if (!picture) {
+        found = Found{std::move(path), picture.error()};
+      } else if (*picture) {
+        found = Found{std::move(path), std::nullopt};
+      }
     } else if (!entry.link || !is_met_anyway(path)) {
       found = enter(path);
     }

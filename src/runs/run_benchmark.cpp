@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "http/address.h"
 #include "runs/add_samples.h"
 #include "runs/answer_ledger.h"
 #include "runs/parameter_record.h"
@@ -49,7 +50,7 @@ Result<store::RunStore> open_store(const RunSettings& settings, const AnswererKi
                               settings.data.string(), disagreements));
   }
   if (!settings.answerer.url.empty())
-    HOLISAFE_CHECK(store.put_value("endpoint", ask::without_query(settings.answerer.url)));
+    HOLISAFE_CHECK(store.put_value("endpoint", http::without_query(settings.answerer.url)));
   const auto images = std::filesystem::absolute(rows->images()).lexically_normal();
   HOLISAFE_CHECK(store.put_value("images", images.string()));
   HOLISAFE_CHECK(store.put_value(filter_as_key, std::string(name(settings.filter_as))));

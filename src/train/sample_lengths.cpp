@@ -43,8 +43,9 @@ bool surely_fits(const Sample& sample, const models::ProcessedImage* image, std:
 
 LengthLimit length_limit(const Settings& settings, const models::ModelInfo& info) {
   if (info.context_length > 0 && info.context_length < settings.max_length)
-    return {info.context_length, "max_position_embeddings"};
-  return {settings.max_length, "--max-length"};
+    return {info.context_length, fmt::format("max_position_embeddings {} (--max-length is {})",
+                                             info.context_length, settings.max_length)};
+  return {settings.max_length, fmt::format("--max-length {}", settings.max_length)};
 }
 
 Result<AnswerLengths> measure_answers(const models::Model& model, const SampleSet& set,
@@ -85,15 +86,14 @@ Result<AnswerLengths> measure_answers(const models::Model& model, const SampleSe
 Result<std::string> cut_answers_warning(const AnswerLengths& lengths, const SampleSet& set,
                                         const LengthLimit& limit) {
   if (lengths.lost.empty() && lengths.cut == 0) return std::string();
-  const std::string name = fmt::format("{} {}", limit.name, limit.tokens);
   const std::string longest = fmt::format("the longest sample has {} tokens", lengths.longest);
   const std::size_t all = set.samples.size();
   if (lengths.lost.size() == all) {
-    return fail(ErrorKind::usage, "cannot train", name,
+    return fail(ErrorKind::usage, "cannot train", limit.name,
                 fmt::format("nothing of any answer is left in {} samples ({}); {}", all,
                             set.ids(lengths.lost), longest));
   }
-  std::string out = name + " cuts away ";
+  std::string out = limit.name + " cuts away ";
   if (!lengths.lost.empty()) {
     out += fmt::format("all answers in {} of {} samples, which teach nothing ({}){}", lengths.lost.size(),
                        all, set.ids(lengths.lost), lengths.cut > 0 ? ", and " : "");
