@@ -63,9 +63,9 @@ TEST(VerdictJson, ClassesStandWhereFlaggingGoesByThem) {
   EXPECT_FALSE(plain.contains("flagged_classes"));
   EXPECT_EQ(plain.at("scores").size(), taxonomy::class_count);
   const auto classed = to_json("a.png", two, by_class(calibrated({{2, 0.51}})));
-  EXPECT_EQ(classed.at("flagged_classes"), nlohmann::json({taxonomy::classes()[19].name}));
+  EXPECT_EQ(classed.at("flagged_classes"), nlohmann::ordered_json({taxonomy::classes()[19].name}));
   EXPECT_EQ(to_json("a.png", two, by_class(calibrated({{2, 1}, {19, 1}}))).at("flagged_classes"),
-            nlohmann::json::array());
+            nlohmann::ordered_json::array());
   const std::string words = verdict_text(two, by_class(calibrated({})));
   EXPECT_NE(words.find(std::string("flagged: ") + std::string(taxonomy::classes()[2].name) + ", " +
                        std::string(taxonomy::classes()[19].name)),

@@ -22,10 +22,11 @@ void write_matrices(const std::filesystem::path& folder) {
     out.dtype = holisafe::checkpoint::DType::f32;
     out.shape = std::move(shape);
     out.bytes = std::as_bytes(std::span(zeros));
-    return source_of(out);
+    return holisafe::checkpoint::source_of(out);
   };
-  if (!write_safetensors(folder / "adapter_model.safetensors",
-                         {matrix("lora_A.weight", {2, 3}), matrix("lora_B.weight", {3, 2})}, {}))
+  if (!holisafe::checkpoint::write_safetensors(
+          folder / "adapter_model.safetensors",
+          {matrix("lora_A.weight", {2, 3}), matrix("lora_B.weight", {3, 2})}, {}))
     std::abort();
 }
 

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include <ATen/TensorIterator.h>
+#include <cpuid.h>
 #include <immintrin.h>
 
 namespace holisafe::nn {
@@ -188,13 +189,21 @@ StoredProduct product_of(VectorSet set) {
   return multiply<Number, VectorSet::none>;
 }
 
+/// Clang 14's __builtin_cpu_supports does not know this word.
+bool has_f16c() {
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+
 }  // namespace
 
 VectorSet vector_set() {
   static const VectorSet best = [] {
     if (__builtin_cpu_supports("avx512f")) return VectorSet::avx512;
-    const bool avx2 =
-        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     return avx2 ? VectorSet::avx2 : VectorSet::none;
   }();
   return best;
