@@ -1,8 +1,8 @@
 #include "models/gemma3/gemma3.h"
 
-#include <nlohmann/json.hpp>
 #include <cmath>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -137,7 +137,12 @@ TEST_F(Gemma3Model, BatchedEqualsSingleAndCachedEqualsNaive) {
     EXPECT_GT(alone.size(1), 16);  // past the window
     EXPECT_TRUE(
         at::allclose(hidden[static_cast<std::int64_t>(i)].slice(0, -alone.size(1)), alone[0], 1e-4, 1e-4))
-        << i;
+        << i << " differs by "
+        << (hidden[static_cast<std::int64_t>(i)].slice(0, -alone.size(1)) - alone[0])
+               .abs()
+               .max()
+               .item<float>()
+        << " of " << alone[0].abs().max().item<float>();
   }
   // Word by word after the images, from the cache, against one pass over everything.
   const Prompt& prompt = prompts[1];
