@@ -244,7 +244,7 @@ Result<std::optional<ChatTemplate>> read_chat_template(const fs::path& folder) {
     HOLISAFE_TRY(std::string text, checked(std::move(bytes), file));
     return std::optional(ChatTemplate{std::move(text), file});
   }
-  for (const char* name : {"chat_template.json", "tokenizer_config.json"}) {
+  for (const char* name : {"chat_template.json", "processor_config.json", "tokenizer_config.json"}) {
     const fs::path file = folder / name;
     HOLISAFE_TRY(const auto document, read_json_if_there(file));
     if (!document || !document->is_object()) continue;

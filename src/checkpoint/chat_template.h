@@ -16,10 +16,10 @@ struct ChatTemplate {
   std::filesystem::path file;
 };
 
-/// The template that transformers would take: of chat_template.jinja, chat_template.json and
-/// tokenizer_config.json the first that has one; of several by name the "default". Nothing where no file has
-/// one. Errors: those of read_file and read_json; wrong_type, missing (several, none of them the default),
-/// invalid_utf8.
+/// The template that transformers would take: of chat_template.jinja, chat_template.json,
+/// processor_config.json and tokenizer_config.json the first that has one; of several by name the "default".
+/// Nothing where no file has one. Errors: those of read_file and read_json; wrong_type, missing (several,
+/// none of them the default), invalid_utf8.
 Result<std::optional<ChatTemplate>> read_chat_template(const std::filesystem::path& folder);
 
 /// A template in a form of its own that depends neither on comments, quotes, white space inside of tags, nor

@@ -38,6 +38,8 @@ TEST_F(ChatTemplates, AreLookedForAsTransformersDoes) {
   EXPECT_EQ(found(), "none");
   write("tokenizer_config.json", R"({"chat_template":"c"})");
   EXPECT_EQ(found(), "tokenizer_config.json: c");
+  write("processor_config.json", R"({"chat_template":"p"})");
+  EXPECT_EQ(found(), "processor_config.json: p");
   write("chat_template.json", R"({"chat_template":"b"})");
   EXPECT_EQ(found(), "chat_template.json: b");
   write("chat_template.jinja", "a");
