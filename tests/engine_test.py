@@ -563,7 +563,7 @@ class Templates(Checkpoints):
         import chat_templates
         for family, text in (("llava", chat_templates.LLAVA), ("qwen2_5_vl", chat_templates.QWEN2_5_VL), ("gemma3", chat_templates.GEMMA3)):
             for name, written in {"plain": text, "spaced": text.replace("{% ", "{%   ").replace("{{", "{{ "), "commented": "{# by hand #}" + text}.items():
-                folder = self.with_template(family, name, written)
+                folder = self.with_template(family, "template_" + name, written)
                 done = holisafe("ask", "--model", folder, "--prompt", "x", "--max-new-tokens", "1", "--json")
                 self.assertEqual((done.returncode, done.stderr), (0, b""), (family, name))
             listed = self.with_template(family, "listed", [{"name": "tool_use", "template": "other"}, {"name": "default", "template": text}],
