@@ -353,6 +353,29 @@ class Judge(unittest.TestCase):
         self.assertIn("found {reply}", self.judge("openai", server, "--judge-prompt", prompt, expect=2).stderr)
         self.assertEqual(server.requests, asks)
 
+    def test_a_judge_can_be_forgotten(self):
+        server = self.server(lambda provider, number: verdict(provider, number, unsure=False))
+        self.judge("openai", server)
+        before = self.summary()
+        self.judge("anthropic", server)
+
+        def forget(*flags, code=0):
+            done = subprocess.run([PROGRAM, "bench", "judge", self.run_folder, *flags], capture_output=True, text=True)
+            self.assertEqual(done.returncode, code, done.stderr)
+            return done.stderr
+
+        name = f"anthropic:{PROVIDERS['anthropic']}"
+        self.assertIn(name, forget("--forget", "anthropic:other", code=2))
+        forget("--forget", name, "--judge", "string", code=2)
+        forget(code=2)
+        self.assertIn(name, self.summary())
+        forget("--forget", name)
+        self.assertEqual(self.summary(), before)
+        self.assertEqual(self.verdicts(name), {})
+        asks = len(server.calls)
+        self.judge("anthropic", server)  # as if it had never been there
+        self.assertEqual(len(server.calls) - asks, ROWS)
+
     def test_what_is_judged_carries_no_verdict(self):
         """Judges that repeat what they were shown: alone, with a word that agrees, with one that does not, and with reasoning."""
         words = {0: "", 1: "<label>True</label>", 2: "<label>False</label>",

@@ -95,6 +95,15 @@ class Models(Case):
         self.assertIn("checkpoint: expected", self.run_model("run", "--limit", 2, code=2).stderr)
         self.assertIn("--api-model", self.run_model("run", "--api-model", "x", code=2).stderr)
 
+    def test_a_question_beyond_the_context_is_its_row_s_error(self):
+        rows = self.rows(self.data)
+        rows[1]["query"] = "the sword " * 2000
+        (self.data / "holisafe_bench.json").write_text(json.dumps(rows))
+        done = self.run_model("run", code=2)
+        self.assertIn("1 of 20 samples unanswered", done.stderr)
+        self.assertIn("max_position_embeddings 2048", done.stderr)
+        self.assertEqual([row["prediction"] is None for row in self.predictions()], [number == 1 for number in range(20)])
+
     def test_images_that_cannot_be_read_do_not_stop_the_run(self):
         rows = self.rows(self.data)
         (self.data / "images" / rows[0]["image"]).write_bytes(b"no image")

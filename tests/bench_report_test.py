@@ -96,14 +96,14 @@ class Reports(Case):
         table = self.holisafe("bench", "report", run)
         for done in (first, again, table):
             self.assertEqual(len([line for line in done.stderr.splitlines() if line.startswith("holisafe: warning: ")]), 2, done.stderr)
-            self.assertRegex(done.stderr, "36 of 60 answers are empty")
+            self.assertRegex(done.stderr, "36 of 60 answers are empty: .*the first: empty answer: ")
             self.assertRegex(done.stderr, "36 of 60 answers were cut .*--max-new-tokens")
             self.assertRegex(done.stdout, r"(?m)^file +pairs +skipped +unjudged +empty +cut off +RR .*\n\S+ +60 +0 +36 +36 +36 +0.0 ")
         line, = self.lines(run)
         self.assertEqual((line["empty"], line["cut_off"]), (36, 36))
         self.assertEqual((line["bounds"]["USU"], line["bounds"]["rr"]), ([0, 1], [0, 0]))
         page = self.page(run)
-        for text in ("36 unjudged, 36 empty, 36 cut off", "counted as unjudged", "widen its bounds"):
+        for text in ("reasoning alone (finish_reason length)", "36 unjudged, 36 empty, 36 cut off", "counted as unjudged", "widen its bounds"):
             self.assertIn(text, page)
         for row in self.predictions():
             self.assertEqual(row["prediction"], said[row["type"]][0])

@@ -10,6 +10,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -21,6 +22,7 @@ CLASSES = ["safe", "gender", "race", "religion", "harassment", "disability_discr
            "financial_advice", "medical_advice"]
 VERDICT = ["flagged", "label", "subcategory", "category", "score", "scores"]
 HARM = ["label", "subcategory", "category", "score"]
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 3846800\n"
 ANSWER = ["answer", "finish_reason", "prompt_tokens", "completion_tokens", "prompt_token_ids", "completion_token_ids", "guard",
           "timings"]
 
@@ -454,6 +456,14 @@ class Malformed(Checkpoints):
             header[name + "x"] = header.pop(name)
             text = json.dumps(header).encode()
             (folder / weights).write_bytes(struct.pack("<Q", len(text)) + text + data[8 + length:])
+        def both(*changes):
+            return lambda folder: [change(folder) for change in changes]
+        def rename_tensors(renamed):
+            def change(folder):
+                from safetensors.torch import load_file, save_file
+                tensors = {renamed(name): tensor for name, tensor in load_file(folder / weights).items() if renamed(name)}
+                save_file(tensors, folder / weights, metadata={"format": "pt"})
+            return change
         cases = {
             "no_config": (remove("config.json"), "config.json"),
             "config_text": (write("config.json", b"{"), "config.json"),
@@ -475,13 +485,90 @@ class Malformed(Checkpoints):
             "negative": (edit("config.json", lambda d: d.get("text_config", d).update(num_hidden_layers=-1)), "num_hidden_layers"),
             "too_many": (edit("config.json", lambda d: d.get("text_config", d).update(num_hidden_layers=9)), "layer"),
             "vision_size": (edit("config.json", lambda d: d["vision_config"].update(patch_size=0)), "patch_size"),
-            "dangling_index": (write("model.safetensors.index.json", b'{"weight_map":{"a":"../x.safetensors"}}'), "x.safetensors"),
+            "dangling_index": (both(remove(weights), write("model.safetensors.index.json", b'{"weight_map":{"a":"../x.safetensors"}}')), "x.safetensors"),
+            "lfs_weights": (write(weights, LFS_POINTER), "LFS"),
+            "lfs_tokenizer": (write("tokenizer.json", LFS_POINTER), "LFS"),
+            "lfs_config": (write("config.json", LFS_POINTER), "LFS"),
+            "quantised": (edit("config.json", set_key("quantization_config", {"quant_method": "awq", "bits": 4})), "quant_method awq"),
+            "no_tower": (rename_tensors(lambda name: None if "vis" in name else name), "vision tower"),
+            "wrapped": (rename_tensors(lambda name: "base_model.model." + name), "names begin with base_model.model."),
+            "packed": (rename_tensors(lambda name: name.replace("proj.weight", "proj.qweight")), "quantised"),
+            "adapter": (both(remove("config.json"), write("adapter_config.json", b"{}")), "adapter"),
         }
         for family in self.families:
             for name, (change, part) in cases.items():
                 with self.subTest(family=family, case=name):
                     folder = self.variant(family, name, change)
-                    self.assert_error(holisafe("guard", "--model", folder, "--json", self.one), part)
+                    done = holisafe("guard", "--model", folder, "--json", self.one)
+                    self.assert_error(done, part)
+                    self.assertLessEqual(len(done.stderr), 600)
+
+    def test_own_output_matrix_whatever_the_config_ties(self):
+        from safetensors.torch import load_file
+        for family in ("llava", "qwen2_5_vl"):
+            tied = self.variant(family, "tied", lambda folder: [self.edit("config.json", lambda d: (
+                d.update(tie_word_embeddings=True), d.get("text_config", d).update(tie_word_embeddings=True)) and None)(folder)])
+            traces = []
+            for model in (self.safe(family), tied):
+                out = self.root / "tied.safetensors"
+                self.assertEqual(holisafe("model", "trace", "--model", model, "--prompt", "x", "--out", out).returncode, 0)
+                traces.append(load_file(out)["logits"])
+            self.assertEqual((traces[0] - traces[1]).abs().max(), 0)
+
+    def test_context(self):
+        for family in self.each_family():
+            short = self.variant(family, "short", self.edit("config.json", lambda d: d.get("text_config", d).update(max_position_embeddings=96)))
+            for model, flags in ((short, []), (short, ["--image", self.one])):
+                self.assert_error(holisafe("ask", "--model", model, "--prompt", "the sword " * 300, *flags), "max_position_embeddings 96")
+            (answer,) = self.lines(holisafe("ask", "--model", short, "--prompt", "Hm", "--max-new-tokens", "200", "--json"))
+            total = answer["prompt_tokens"] + answer["completion_tokens"]
+            self.assertTrue(total == 96 and answer["finish_reason"] == "length" or total <= 96 and answer["finish_reason"] == "stop", answer)
+
+
+class Templates(Checkpoints):
+    """A chat template that is none of the family's: nobody is asked in other words without being told."""
+
+    NAMES = {"llava": "vicuna", "qwen2_5_vl": "chatml", "gemma3": "gemma"}
+
+    def with_template(self, family, name, text, file="chat_template.jinja"):
+        folder = self.root / family / name
+        shutil.copytree(self.safe(family), folder)
+        for other in ("chat_template.jinja", "chat_template.json"):
+            (folder / other).unlink(missing_ok=True)
+        if file.endswith(".jinja"):
+            (folder / file).write_text(text)
+        else:
+            document = json.loads((folder / file).read_text()) if (folder / file).exists() else {}
+            (folder / file).write_text(json.dumps(document | {"chat_template": text}))
+        return folder
+
+    def test_another_template(self):
+        llama3 = ("{% for message in messages %}<|start_header_id|>{{ message['role'] }}<|end_header_id|>\n\n"
+                  "{{ message['content'] }}<|eot_id|>{% endfor %}")
+        for family in self.each_family():
+            for file in ("chat_template.jinja", "chat_template.json", "tokenizer_config.json"):
+                folder = self.with_template(family, f"other_{file}", llama3, file)
+                out = self.root / "t.safetensors"
+                for command in (["ask", "--prompt", "x"], ["guard", self.one], ["model", "trace", "--prompt", "x", "--out", out]):
+                    done = holisafe(*command, "--model", folder)
+                    self.assert_error(done, "template", file, "--template " + self.NAMES[family])
+                named = ["--template", self.NAMES[family], "--image", self.one, "--prompt", "x", "--max-new-tokens", "2", "--json"]
+                mine, theirs = (self.lines(holisafe("ask", "--model", model, *named))[0] for model in (folder, self.safe(family)))
+                self.assertEqual(mine["prompt_token_ids"], theirs["prompt_token_ids"])
+                self.assertEqual(holisafe("model", "info", folder).returncode, 0)
+                self.assert_error(holisafe("ask", "--model", folder, "--prompt", "x", "--template", "none"), "no such template")
+
+    def test_released_templates(self):
+        sys.path.insert(0, os.path.join(os.environ["HOLISAFE_SOURCE_DIR"], "tools", "fixtures"))
+        import chat_templates
+        for family, text in (("llava", chat_templates.LLAVA), ("qwen2_5_vl", chat_templates.QWEN2_5_VL), ("gemma3", chat_templates.GEMMA3)):
+            for name, written in {"plain": text, "spaced": text.replace("{% ", "{%   ").replace("{{", "{{ "), "commented": "{# by hand #}" + text}.items():
+                folder = self.with_template(family, "template_" + name, written)
+                done = holisafe("ask", "--model", folder, "--prompt", "x", "--max-new-tokens", "1", "--json")
+                self.assertEqual((done.returncode, done.stderr), (0, b""), (family, name))
+            listed = self.with_template(family, "listed", [{"name": "tool_use", "template": "other"}, {"name": "default", "template": text}],
+                                        "tokenizer_config.json")
+            self.assertEqual(holisafe("ask", "--model", listed, "--prompt", "x", "--max-new-tokens", "1", "--json").returncode, 0)
 
     def test_command_lines(self):
         model = self.safe(self.families[0])
@@ -517,10 +604,10 @@ class Malformed(Checkpoints):
 class References(Checkpoints):
     """Verdicts and merged checkpoints against PyTorch, transformers and PEFT, float32."""
 
-    def trace(self, model, *images):
+    def trace(self, model, *images, flags=()):
         from safetensors.torch import load_file
         out = self.root / "trace.safetensors"
-        flags = [flag for image in images for flag in ("--image", image)]
+        flags = [*flags, *(flag for image in images for flag in ("--image", image))]
         done = holisafe("model", "trace", "--model", model, *flags, "--prompt", "What is it?", "--out", out)
         self.assertEqual((done.returncode, done.stderr), (0, b""))
         return load_file(out)
@@ -619,6 +706,80 @@ class References(Checkpoints):
             inside = self.lines(holisafe("guard", "--model", merged, "--json", self.one))[0]
             for name in CLASSES:
                 self.assertAlmostEqual(attached["scores"][name], inside["scores"][name], delta=1e-5)
+
+    def saved_adapter(self, family, name, **config):
+        """A PEFT adapter of random matrices, magnitudes and whole weights: (the network with it, its folder)."""
+        import torch
+        from peft import LoraConfig, get_peft_model
+        from transformers import AutoModelForImageTextToText
+        network = AutoModelForImageTextToText.from_pretrained(self.root / family / "plain", dtype=torch.float32).eval()
+        torch.manual_seed(0)
+        adapted = get_peft_model(network, LoraConfig(**{"r": 4, "lora_alpha": 8, "init_lora_weights": False, **config}))
+        with torch.no_grad():
+            for parameter, values in adapted.named_parameters():
+                if "modules_to_save" in parameter or "magnitude" in parameter:
+                    values.mul_(1.25)
+        folder = self.root / family / name
+        adapted.save_pretrained(folder)
+        return adapted.eval(), folder
+
+    def assert_same_logits(self, adapted, trace):
+        expected = self.run_network(adapted.base_model.model, trace).logits[0]
+        self.assertLess((trace["logits"] - expected).abs().max() / expected.abs().max(), 1e-4)
+
+    def test_adapters_that_peft_writes(self):
+        from safetensors.torch import load_file, save_file
+        language, everywhere = r".*language_model.*\.(q_proj|down_proj)", r".*(language_model|vision_tower|visual).*\.(q_proj|down_proj|fc1)"
+        kinds = {
+            "patterns": {"target_modules": language, "rank_pattern": {"layers.0.self_attn.q_proj": 8, r".*\.1\..*": 2},
+                         "alpha_pattern": {"layers.0.self_attn.q_proj": 4, "down_proj": 16}},
+            "rslora_patterns": {"target_modules": language, "rank_pattern": {"down_proj": 3}, "use_rslora": True},
+            "dora": {"target_modules": everywhere, "use_dora": True},
+            "vision": {"target_modules": everywhere},
+            "saved": {"target_modules": language, "modules_to_save": ["merger", "lm_head"]},
+        }
+        for family in self.each_family():
+            base = self.root / family / "plain"
+            for kind, config in kinds.items():
+                if kind == "saved" and family != "qwen2_5_vl":
+                    config = config | {"modules_to_save": ["multi_modal_projector", *(["lm_head"] if family == "llava" else [])]}
+                with self.subTest(family=family, kind=kind):
+                    adapted, folder = self.saved_adapter(family, kind, **config)
+                    self.assert_same_logits(adapted, self.trace(base, self.one, flags=["--adapter", folder]))
+                    merged = self.root / family / f"merged_{kind}"
+                    done = holisafe("model", "merge", "--model", base, "--adapter", folder, "--out", merged)
+                    self.assertEqual((done.returncode, done.stderr), (0, b""))
+                    trace = self.trace(merged, self.one)
+                    self.assert_same_logits(adapted, trace)
+                    self.assertLess((self.reference(merged, trace)[1].logits[0] - trace["logits"]).abs().max() / trace["logits"].abs().max(), 1e-4)
+                    if kind in ("vision", "dora") and family != "qwen2_5_vl":  # the names of transformers 4
+                        path = folder / "adapter_model.safetensors"
+                        save_file({name.replace("model.model.vision_tower.", "model.vision_tower.vision_model.")
+                                   .replace("model.model.language_model.", "model.language_model.model."): tensor
+                                   for name, tensor in load_file(path).items()}, path, metadata={"format": "pt"})
+                        self.assert_same_logits(adapted, self.trace(base, self.one, flags=["--adapter", folder]))
+
+    def test_embeddings_saved_beside_a_tied_output_matrix(self):
+        adapted, folder = self.saved_adapter("gemma3", "embeddings", target_modules=r".*language_model.*\.q_proj", modules_to_save=["embed_tokens"])
+        base = self.root / "gemma3" / "plain"
+        self.assert_same_logits(adapted, self.trace(base, self.one, flags=["--adapter", folder]))
+        done = holisafe("model", "merge", "--model", base, "--adapter", folder, "--out", self.root / "untied")
+        self.assert_error(done, "tie_word_embeddings")
+
+    def test_adapters_that_would_be_wrong(self):
+        _, folder = self.saved_adapter("llava", "wrong", target_modules=r".*language_model.*\.q_proj")
+        base, config = self.root / "llava" / "plain", folder / "adapter_config.json"
+        plain = json.loads(config.read_text())
+        for value in ("pissa", "pissa_niter_4", "olora", "corda", "loftq"):
+            config.write_text(json.dumps(plain | {"init_lora_weights": value}))
+            self.assert_error(holisafe("ask", "--model", base, "--adapter", folder, "--prompt", "x"), "init_lora_weights", value)
+        config.write_text(json.dumps(plain))
+        (folder / "non_lora_trainables.bin").write_bytes(b"PK")
+        self.assert_error(holisafe("ask", "--model", base, "--adapter", folder, "--prompt", "x"), "non_lora_trainables.bin")
+        (folder / "non_lora_trainables.bin").unlink()
+        (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
+        self.assert_error(holisafe("ask", "--model", base, "--adapter", folder, "--prompt", "x"), "adapter_model.bin")
+        self.assert_error(holisafe("ask", "--model", folder, "--prompt", "x"), "adapter", "--adapter")
 
     def test_guard_of_another_size(self):
         family = self.families[0]

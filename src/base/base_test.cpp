@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdint>
 #include <fstream>
 
@@ -10,6 +11,7 @@
 #include "base/checked.h"
 #include "base/file.h"
 #include "base/result.h"
+#include "base/text.h"
 
 namespace holisafe {
 namespace {
@@ -34,6 +36,22 @@ TEST(Error, MessageIsOneLine) {
   EXPECT_EQ(error.message(), "bad\\nthing: file.json: expected a, found \\x1b[2J");
   EXPECT_EQ((Error{ErrorKind::io, "x", "", "y"}).message(), "x: y");
   EXPECT_EQ(name(ErrorKind::outside_root), "outside_root");
+}
+
+TEST(Error, MessageIsShortWhateverItQuotes) {
+  const std::string shape(24'000'000, '1');
+  const Error error{ErrorKind::mismatch, "bad file", "/models/a.safetensors: w", "found " + shape + " at 7"};
+  EXPECT_LE(error.message().size(), 580U);
+  EXPECT_GE(error.message().size(), 570U);
+  EXPECT_EQ(error.message().rfind("bad file: /models/a.safetensors: w: found 111", 0), 0U);
+  EXPECT_EQ(error.message().substr(error.message().size() - 5), " at 7");
+  // Every part is long, of characters of three bytes: none is cut in two.
+  std::string euros;
+  for (int i = 0; i < 1'000; ++i) euros += "€";
+  const std::string all = Error{ErrorKind::io, euros, "x" + euros, "xy" + euros}.message();
+  EXPECT_LE(all.size(), 580U);
+  EXPECT_TRUE(is_utf8(all));
+  EXPECT_EQ(std::count(all.begin(), all.end(), ':'), 2);
 }
 
 TEST(Checked, NothingWraps) {

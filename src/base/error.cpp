@@ -1,8 +1,32 @@
 #include "base/error.h"
 
+#include <algorithm>
+#include <array>
+#include <utility>
+
 #include <fmt/format.h>
 
 namespace holisafe {
+namespace {
+
+/// Bytes of a message: a line of the program has at most 600, "holisafe: error: " and its end among them.
+constexpr std::size_t longest_message = 580;
+
+/// `text` with its middle left out, in whole characters, where it has more than `most` bytes.
+std::string shortened(std::string text, std::size_t most) {
+  constexpr std::string_view gap = " … ";
+  if (text.size() <= most) return text;
+  const auto inside = [&text](std::size_t at) {
+    return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80;
+  };
+  std::size_t head = (most - gap.size()) * 2 / 3;
+  std::size_t tail = text.size() - (most - gap.size() - head);
+  while (head > 0 && inside(head)) --head;
+  while (inside(tail)) ++tail;
+  return text.substr(0, head).append(gap).append(text, tail);
+}
+
+}  // namespace
 
 std::string_view name(ErrorKind kind) {
   switch (kind) {
@@ -91,11 +115,22 @@ std::string one_line(std::string_view text) {
 }
 
 std::string Error::message() const {
-  std::string out = one_line(what);
-  for (const std::string* part : {&where, &detail}) {
-    if (part->empty()) continue;
-    if (!out.empty()) out += ": ";
-    out += one_line(*part);
+  constexpr std::string_view between = ": ";
+  std::array<std::string, 3> parts{one_line(what), one_line(where), one_line(detail)};
+  std::size_t room = longest_message - (parts.size() - 1) * between.size();
+  // The shortest first: what it leaves, the others may take.
+  std::array<std::string*, 3> by_size{&parts[0], &parts[1], &parts[2]};
+  std::sort(by_size.begin(), by_size.end(),
+            [](const std::string* a, const std::string* b) { return a->size() < b->size(); });
+  for (std::size_t i = 0; i < by_size.size(); ++i) {
+    *by_size[i] = shortened(std::move(*by_size[i]), room / (by_size.size() - i));
+    room -= by_size[i]->size();
+  }
+  std::string out;
+  for (const std::string& part : parts) {
+    if (part.empty()) continue;
+    if (!out.empty()) out += between;
+    out += part;
   }
   return out;
 }

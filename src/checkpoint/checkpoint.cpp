@@ -1,8 +1,8 @@
 #include "checkpoint/checkpoint.h"
 
-#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -11,7 +11,9 @@
 
 #include "base/checked.h"
 #include "base/file.h"
+#include "base/lfs_pointer.h"
 #include "base/text.h"
+#include "checkpoint/quantisation.h"
 
 namespace holisafe::checkpoint {
 namespace {
@@ -76,6 +78,7 @@ Result<void> add_shards(const fs::path& folder, std::map<std::string, TensorView
 
 Result<nlohmann::json> read_json(const fs::path& path) {
   HOLISAFE_TRY(const std::string text, read_file(path, max_json_bytes));
+  if (is_lfs_pointer(text)) return fail(ErrorKind::malformed, "bad JSON", path.string(), lfs_pointer_words);
   if (nests_deeper(text, max_json_depth))
     return fail(ErrorKind::too_large, "bad JSON", path.string(),
                 fmt::format("expected at most {} levels, found more", max_json_depth));
@@ -106,6 +109,9 @@ Result<nlohmann::json> Checkpoint::open_config(const fs::path& folder) {
   if (!fs::is_directory(folder, code))
     return fail(ErrorKind::not_a_file, "cannot open model", folder.string(),
                 "expected a directory, found a file");
+  if (!is_file(folder / "config.json") && is_file(folder / "adapter_config.json"))
+    return fail(ErrorKind::unsupported, "cannot open model", folder.string(),
+                "expected a checkpoint, found an adapter: give it with --adapter, and its base with --model");
   HOLISAFE_TRY(nlohmann::json config, read_json(folder / "config.json"));
   if (!config.is_object())
     return fail(ErrorKind::wrong_type, "bad model config", (folder / "config.json").string(),
@@ -117,11 +123,13 @@ Result<Checkpoint> Checkpoint::open(const fs::path& folder) {
   Checkpoint out;
   out.folder_ = folder;
   HOLISAFE_TRY(nlohmann::json config, open_config(folder));
+  HOLISAFE_CHECK(refuse_quantised(config, (folder / "config.json").string()));
   out.config_ = std::make_shared<const nlohmann::json>(std::move(config));
-  if (is_file(folder / index_name)) {
-    HOLISAFE_CHECK(add_shards(folder, out.tensors_));
-  } else if (is_file(folder / weights_name)) {
+  // A single file comes first, as for transformers: the index beside it is another save's.
+  if (is_file(folder / weights_name)) {
     HOLISAFE_CHECK(add_file(folder / weights_name, out.tensors_));
+  } else if (is_file(folder / index_name)) {
+    HOLISAFE_CHECK(add_shards(folder, out.tensors_));
   } else if (is_file(folder / "pytorch_model.bin") || is_file(folder / "pytorch_model.bin.index.json")) {
     return fail(ErrorKind::unsupported, "cannot open model", folder.string(),
                 "expected safetensors, found pytorch_model.bin: convert it first (save_pretrained writes "

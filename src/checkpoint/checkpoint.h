@@ -28,9 +28,10 @@ Result<std::optional<nlohmann::json>> read_json_if_there(const std::filesystem::
 /// Thread-safe to read; tensors are mapped and live as long as this object or any TensorView of it.
 class Checkpoint {
  public:
-  /// Errors: not_found (names config.json or the weights), not_a_file, outside_root (a shard's path), missing
-  /// (a tensor of the index that its shard lacks), duplicate (in two shards), unsupported (pytorch_model.bin
-  /// alone), and those of SafetensorsFile::open and read_json.
+  /// Where model.safetensors is there, it is all, whatever an index says, as for transformers. Errors:
+  /// not_found (names config.json or the weights), not_a_file, outside_root (a shard's path), missing (a
+  /// tensor of the index that its shard lacks), duplicate (in two shards), unsupported (pytorch_model.bin
+  /// alone, an adapter's folder, quantised weights), and those of SafetensorsFile::open and read_json.
   static Result<Checkpoint> open(const std::filesystem::path& folder);
 
   /// config.json alone, for a folder whose weights are not needed (model_type, sizes).

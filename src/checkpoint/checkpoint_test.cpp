@@ -197,6 +197,75 @@ TEST_F(Checkpoints, ShardsAreOneCheckpoint) {
   EXPECT_EQ(Checkpoint::open(folder_).error().kind, ErrorKind::missing);
 }
 
+TEST_F(Checkpoints, TheSingleFileComesBeforeAnIndex) {
+  write("config.json", "{}");
+  ASSERT_TRUE(write_safetensors(folder_ / "model.safetensors", {source("a", {1}, "1234")}, {}));
+  write("model.safetensors.index.json", R"({"weight_map":{"b":"model-00001-of-00001.safetensors"}})");
+  for (const bool there : {false, true}) {
+    if (there) {
+      ASSERT_TRUE(
+          write_safetensors(folder_ / "model-00001-of-00001.safetensors", {source("b", {1}, "5678")}, {}));
+    }
+    const auto opened = Checkpoint::open(folder_);
+    ASSERT_TRUE(opened) << opened.error().message();
+    EXPECT_EQ(opened->tensors().size(), 1U);
+    EXPECT_TRUE(opened->tensors().contains("a"));
+  }
+}
+
+TEST_F(Checkpoints, NullMetadataIsNone) {
+  write("x.safetensors",
+        with_length(R"({"__metadata__":null,"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "x"));
+  const auto file = SafetensorsFile::open(folder_ / "x.safetensors");
+  ASSERT_TRUE(file) << file.error().message();
+  EXPECT_TRUE(file->metadata().empty());
+}
+
+TEST_F(Checkpoints, ShapesHaveSixteenSizesAtMost) {
+  std::string sizes = "1";
+  for (int i = 1; i < 16; ++i) sizes += ",1";
+  const auto header = [](const std::string& shape) {
+    return R"({"a":{"dtype":"U8","shape":[)" + shape + R"(],"data_offsets":[0,1]}})";
+  };
+  write("x.safetensors", with_length(header(sizes), "x"));
+  EXPECT_TRUE(SafetensorsFile::open(folder_ / "x.safetensors"));
+  EXPECT_EQ(kind_of_header(header(sizes + ",1"), 1), ErrorKind::too_large);
+  std::string many = "1";
+  for (int i = 0; i < 100'000; ++i) many += ",1";
+  write("x.safetensors", with_length(header(many), "x"));
+  EXPECT_LE(SafetensorsFile::open(folder_ / "x.safetensors").error().message().size(), 580U);
+}
+
+TEST_F(Checkpoints, PointersOfLfsAreNamed) {
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 3846800\n";
+  write("config.json", "{}");
+  write("model.safetensors", pointer);
+  EXPECT_NE(Checkpoint::open(folder_).error().message().find("LFS"), std::string::npos);
+  write("config.json", pointer);
+  EXPECT_NE(Checkpoint::open(folder_).error().message().find("LFS"), std::string::npos);
+}
+
+TEST_F(Checkpoints, AnAdaptersFolderIsCalledOne) {
+  write("adapter_config.json", "{}");
+  const Error error = Checkpoint::open(folder_).error();
+  EXPECT_NE(error.message().find("--adapter"), std::string::npos) << error.message();
+}
+
+TEST_F(Checkpoints, QuantisedOnesAreRefusedByTheirMethod) {
+  for (const auto& [config, method] : std::map<std::string, std::string>{
+           {R"({"quantization_config":{"quant_method":"awq","bits":4}})", "awq"},
+           {R"({"text_config":{"quantization_config":{"quant_method":"gptq"}}})", "gptq"},
+           {R"({"quantization_config":{"load_in_4bit":true}})", "bitsandbytes"},
+           {R"({"compression_config":{"quant_method":"compressed-tensors"}})", "compressed-tensors"}}) {
+    write("config.json", config);
+    const Error error = Checkpoint::open(folder_).error();
+    EXPECT_EQ(error.kind, ErrorKind::unsupported);
+    EXPECT_NE(error.message().find("quant_method " + method), std::string::npos) << error.message();
+  }
+  write("config.json", R"({"quantization_config":null})");
+  EXPECT_EQ(Checkpoint::open(folder_).error().kind, ErrorKind::not_found);
+}
+
 TEST_F(Checkpoints, FoldersThatAreNoModelsSayWhy) {
   EXPECT_EQ(Checkpoint::open(folder_ / "none").error().kind, ErrorKind::not_found);
   EXPECT_EQ(Checkpoint::open(folder_).error().kind, ErrorKind::not_found);
@@ -227,6 +296,57 @@ TEST_F(Checkpoints, MatchListsEverythingThatDiffers) {
   EXPECT_EQ(error.message(),
             "checkpoint does not fit its config: dir: unexpected extra [3]; model.language_model.w: expected "
             "[5], found [2]; missing needed [6, 7]");
+}
+
+class Matches : public testing::Test {
+ protected:
+  /// What match() says of tensors of these names where `count` of a tower's and a text's are wanted.
+  static std::string said(const std::vector<std::string>& names) {
+    std::map<std::string, TensorView> tensors;
+    for (const std::string& name : names) tensors[name] = {name, DType::f32, {2}, {}, nullptr};
+    std::vector<TensorSpec> specs;
+    for (int i = 0; i < 20; ++i) {
+      specs.push_back({"tower." + std::to_string(i) + ".w", {2}});
+      specs.push_back({"text." + std::to_string(i) + ".w", {2}});
+    }
+    const NameRules rules{{{"model.", ""}}, {}, {{"tower.", "vision tower"}, {"text.", "language model"}}};
+    const auto matched = match(specs, tensors, rules, "dir");
+    return matched ? "" : matched.error().message();
+  }
+
+  static std::vector<std::string> names(const std::string& prefix, bool tower, const std::string& end) {
+    std::vector<std::string> out;
+    for (int i = 0; i < 20; ++i) {
+      if (tower) out.push_back(prefix + "tower." + std::to_string(i) + ".w");
+      out.push_back(prefix + "text." + std::to_string(i) + end);
+    }
+    return out;
+  }
+};
+
+TEST_F(Matches, ACommonPrefixIsNamedOnce) {
+  EXPECT_EQ(said(names("", true, ".w")), "");
+  EXPECT_EQ(said(names("model.", true, ".w")), "");
+  for (const char* prefix : {"base_model.model.", "module.", "_orig_mod.", "my.own."}) {
+    const std::string text = said(names(prefix, true, ".w"));
+    EXPECT_NE(text.find(std::string("the tensors' names begin with ") + prefix), std::string::npos) << text;
+    EXPECT_NE(text.find("and 77 more"), std::string::npos) << text;
+    EXPECT_LE(text.size(), 580U);
+  }
+}
+
+TEST_F(Matches, AMissingPartIsNamed) {
+  const std::string text = said(names("", false, ".w"));
+  EXPECT_NE(text.find("the vision tower is missing (20 tensors tower.…); missing tower.0.w [2]; "),
+            std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("language model"), std::string::npos) << text;
+  EXPECT_NE(text.find("and 17 more"), std::string::npos) << text;
+}
+
+TEST_F(Matches, QuantisedWeightsAreNamed) {
+  EXPECT_NE(said(names("", true, ".qweight")).find("quantised (awq or gptq)"), std::string::npos);
+  EXPECT_NE(said(names("", true, ".w.absmax")).find("quantised (bitsandbytes)"), std::string::npos);
 }
 
 }  // namespace

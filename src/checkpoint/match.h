@@ -26,10 +26,17 @@ struct PrefixRule {
   std::string to;
 };
 
+/// What canonical names beginning with `prefix` are a part of, in words: "vision tower".
+struct PartWords {
+  std::string prefix;
+  std::string words;
+};
+
 struct NameRules {
   std::vector<PrefixRule> prefixes;
   std::vector<std::string>
-      ignored_suffixes;  ///< buffers that old versions saved, such as "rotary_emb.inv_freq"
+      ignored_suffixes;               ///< buffers that old versions saved, such as "rotary_emb.inv_freq"
+  std::vector<PartWords> parts = {};  ///< for errors: one that is missing whole is named so
 };
 
 /// The canonical name of a file's tensor: of the first rule that fits, else the name itself.
@@ -39,8 +46,10 @@ std::string canonical_name(std::string_view file_name, const NameRules& rules);
 /// entry.
 using MatchedTensors = std::map<std::string, TensorView>;
 
-/// Errors: mismatch, one error that lists every missing, unexpected, doubled and misshapen tensor with the
-/// shapes expected and found. `where` names the checkpoint.
+/// Errors: mismatch, one error that says first what is wrong as a whole (weights that are quantised, a prefix
+/// before every name, a part that is missing), then names up to three missing, unexpected, doubled or
+/// misshapen tensors with the shapes expected and found, and how many more there are. `where` names the
+/// checkpoint.
 Result<MatchedTensors> match(std::span<const TensorSpec> specs,
                              const std::map<std::string, TensorView>& tensors, const NameRules& rules,
                              const std::string& where);

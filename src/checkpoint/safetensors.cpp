@@ -10,6 +10,7 @@
 #include <simdjson.h>
 
 #include "base/checked.h"
+#include "base/lfs_pointer.h"
 
 namespace holisafe::checkpoint {
 namespace {
@@ -53,6 +54,7 @@ class HeaderReader {
 
   Result<std::string_view> find_header() {
     const std::string_view text = file_.text();
+    if (is_lfs_pointer(text)) return error(ErrorKind::malformed, "header", lfs_pointer_words);
     if (text.size() < 8) {
       return error(ErrorKind::truncated, "header length",
                    fmt::format("expected 8 bytes, found {}", text.size()));
@@ -71,7 +73,9 @@ class HeaderReader {
     return text.substr(8, static_cast<std::size_t>(length));
   }
 
+  /// null stands for none, as for the reference implementation.
   Result<void> read_metadata(simdjson::dom::element value, std::map<std::string, std::string>& metadata) {
+    if (value.is_null()) return {};
     simdjson::dom::object object;
     if (value.get(object) != simdjson::SUCCESS)
       return error(ErrorKind::wrong_type, "__metadata__", "expected an object");
@@ -89,6 +93,11 @@ class HeaderReader {
     simdjson::dom::array array;
     if (value.get(array) != simdjson::SUCCESS)
       return error(ErrorKind::wrong_type, field, "expected an array");
+    if (array.size() > SafetensorsFile::max_sizes) {
+      return error(
+          ErrorKind::too_large, field,
+          fmt::format("expected at most {} numbers, found {}", SafetensorsFile::max_sizes, array.size()));
+    }
     std::vector<std::uint64_t> out;
     for (const auto item : array) {
       std::uint64_t number = 0;
@@ -119,9 +128,10 @@ class HeaderReader {
       return error(ErrorKind::wrong_type, name + ".dtype", "expected a string");
     const auto dtype = parse_dtype(dtype_name);
     if (!dtype) {
-      return error(
-          ErrorKind::unsupported, name + ".dtype",
-          "expected F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL, found " + std::string(dtype_name));
+      const char* const quantised = dtype_name.starts_with("F8") ? " (weights that are quantised)" : "";
+      return error(ErrorKind::unsupported, name + ".dtype",
+                   fmt::format("expected F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL, found {}{}",
+                               dtype_name, quantised));
     }
     HOLISAFE_TRY(const auto shape, read_numbers(name + ".shape", shape_element));
     HOLISAFE_TRY(const auto offsets, read_numbers(name + ".data_offsets", offsets_element));

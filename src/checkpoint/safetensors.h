@@ -40,11 +40,13 @@ class SafetensorsFile {
  public:
   /// Longest header that is accepted, as in the reference implementation.
   static constexpr std::uint64_t max_header_bytes = 100'000'000;
+  /// Most sizes of a tensor.
+  static constexpr std::size_t max_sizes = 16;
 
   /// Errors besides those of MappedFile::open: truncated (no header, or it or the buffer ends too early),
-  /// too_large (header), invalid_utf8, malformed (JSON), duplicate (name), missing (dtype, shape,
-  /// data_offsets), wrong_type (a field's kind), unsupported (dtype), overflow (shape x element size),
-  /// out_of_range (offsets), mismatch (shape against bytes), overlap, hole.
+  /// too_large (header, more than max_sizes), invalid_utf8, malformed (JSON, a Git LFS pointer), duplicate
+  /// (name), missing (dtype, shape, data_offsets), wrong_type (a field's kind), unsupported (dtype), overflow
+  /// (shape x element size), out_of_range (offsets), mismatch (shape against bytes), overlap, hole.
   static Result<SafetensorsFile> open(const std::filesystem::path& path);
 
   /// In the order of their bytes.

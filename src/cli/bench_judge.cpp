@@ -20,6 +20,7 @@ struct Flags {
   std::string run;
   bool dry_run = false;
   bool json = false;
+  std::string forget;
   runs::JudgeSettings judge;
   AnswererFlags answerer;
 };
@@ -67,7 +68,17 @@ int show(const runs::JudgeEnd& end, const std::string& folder, bool json) {
                    end.unjudged_reason.empty() ? "" : "; ")});
 }
 
+int forget(const Flags& flags) {
+  const auto run = runs::forget_judge(flags.run, flags.forget, HOLISAFE_VERSION);
+  if (!run) return report(run.error());
+  say(fmt::format("holisafe: {} is forgotten\n", one_line(flags.forget)));
+  return exit_ok;
+}
+
 int run_judge(Flags& flags, Context& context) {
+  if (!flags.forget.empty()) return forget(flags);
+  if (flags.judge.judge.empty())
+    return report({ErrorKind::usage, "who judges?", "", "expected --judge, or --forget, found neither"});
   const auto* entry = runs::find_judge(flags.judge.judge);
   auto who = take_settings(flags.answerer, entry->provider != nullptr && !flags.dry_run);
   if (!who) return report(who.error());
@@ -98,9 +109,15 @@ void add_bench_judge(CLI::App& bench) {
        "holisafe bench judge runs/name --judge anthropic --judge-model claude-sonnet-4-5-20250929 --batch",
        "holisafe bench judge runs/name --judge local --judge-dir models/judge"});
   command->add_option("RUN", flags->run, "Folder of a run")->required();
-  command->add_option("--judge", flags->judge.judge, "Who judges")
-      ->required()
-      ->check(CLI::IsMember(runs::judge_names()));
+  auto* judge = command->add_option("--judge", flags->judge.judge, "Who judges")
+                    ->check(CLI::IsMember(runs::judge_names()));
+  command
+      ->add_option(
+          "--forget", flags->forget,
+          "Take this judge and its verdicts out of the run instead, by the name that the report gives it: "
+          "openai:gpt-4o")
+      ->excludes(judge)
+      ->check(utf8_text());
   auto& who = flags->answerer.settings;
   command
       ->add_option("--judge-model", who.api_model,

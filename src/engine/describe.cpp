@@ -49,6 +49,7 @@ Result<Json> describe_model(const fs::path& path, const fs::path& vision_tower) 
   OpenOptions options;
   options.model = path;
   options.load.vision_tower = vision_tower;
+  options.load.prompts = false;
   HOLISAFE_TRY(const auto checkpoint, checkpoint::Checkpoint::open(path));
   HOLISAFE_TRY(options.load.dtype, models::stored_type(checkpoint.tensors()));
   HOLISAFE_TRY(const auto engine, Engine::open(options));

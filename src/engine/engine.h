@@ -131,7 +131,8 @@ class Engine {
 
   /// One pass over each request's whole prompt; of requests of several lengths the shorter are padded on the
   /// left. A verdict is what the images get before all text: where some stands before them, in a pass of its
-  /// own. At least one request. Errors: those of Model::render, not_finite (a verdict).
+  /// own. At least one request. Errors: those of Model::render and models::check_context, not_finite (a
+  /// verdict).
   [[nodiscard]] Result<Prefill> prefill(std::span<const Request> requests) const;
   [[nodiscard]] Result<Prefill> prefill(const Request& request) const {
     return prefill(std::span(&request, 1));
@@ -145,12 +146,12 @@ class Engine {
   [[nodiscard]] Result<Prefill> prefill(const ImagePrefix& prefix,
                                         const chat::Conversation& conversation) const;
 
-  /// Continues each sequence until a stop token, the bound, or a request to stop. Errors: not_finite
-  /// (logits).
+  /// Continues each sequence until a stop token, the bound, the end of the model's context (finish reason
+  /// length), or a request to stop. Errors: not_finite (logits).
   [[nodiscard]] Result<std::vector<Answer>> generate(Prefill prefill, const GenerateOptions& options,
                                                      const OnText& on_text = {}) const;
 
-  /// Errors: as prefill().
+  /// Of any length, also beyond the model's context. Errors: those of Model::render.
   [[nodiscard]] Result<Trace> trace(const Request& request) const;
 
  private:

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include <ATen/Parallel.h>
@@ -11,6 +12,7 @@
 
 #include "base/progress.h"
 #include "base/random.h"
+#include "checkpoint/checkpoint.h"
 #include "engine/pass.h"
 #include "guard/file.h"
 #include "models/registry/registry.h"
@@ -269,6 +271,54 @@ std::vector<std::string> family_names() {
   std::vector<std::string> out;
   for (const auto& family : models::families()) out.push_back(family.name);
   return out;
+}
+
+/// A copy of the checkpoint for so many positions.
+Result<Engine> with_context(const fs::path& model, std::size_t positions) {
+  const fs::path folder = model.string() + "_short";
+  fs::remove_all(folder);
+  fs::copy(model, folder);
+  auto config = checkpoint::read_json(folder / "config.json").value();
+  (config.contains("text_config") ? config["text_config"] : config)["max_position_embeddings"] = positions;
+  HOLISAFE_CHECK(checkpoint::write_json(folder / "config.json", nlohmann::ordered_json(config)));
+  OpenOptions options;
+  options.model = folder;
+  return Engine::open(options);
+}
+
+TEST_P(Engines, TheContextEndsQuestionsAndAnswers) {
+  const Engine whole = open();
+  const Request asked = request(whole, "Hm", 1);
+  const std::size_t tokens = whole.prefill(asked).value().prompt_ids.front().size();
+  GenerateOptions options;
+  options.max_new_tokens = 20;
+  for (const std::size_t room : {0U, 1U, 4U}) {
+    const auto engine = with_context(folder(), tokens + room);
+    ASSERT_TRUE(engine) << engine.error().message();
+    const auto answers = engine->generate(engine->prefill(asked).value(), options);
+    ASSERT_TRUE(answers) << answers.error().message();
+    const Answer& answer = answers->front();
+    EXPECT_LE(answer.completion_ids.size(), room);
+    EXPECT_TRUE(answer.finish_reason == FinishReason::stop || answer.completion_ids.size() == room);
+    EXPECT_TRUE(answer.finish_reason == FinishReason::length || room > 0);
+  }
+  const auto engine = with_context(folder(), tokens - 1);
+  ASSERT_TRUE(engine) << engine.error().message();
+  const auto prefix = engine->read_images(asked.images, std::nullopt);
+  ASSERT_TRUE(prefix) << prefix.error().message();
+  const auto expect_refused = [tokens](const Result<Prefill>& prefill) {
+    ASSERT_FALSE(prefill);
+    EXPECT_EQ(prefill.error().kind, ErrorKind::too_large);
+    EXPECT_THAT(prefill.error().message(),
+                testing::AllOf(testing::HasSubstr("max_position_embeddings " + std::to_string(tokens - 1)),
+                               testing::HasSubstr("found " + std::to_string(tokens))));
+  };
+  expect_refused(engine->prefill(asked));
+  expect_refused(engine->prefill(*prefix, asked.conversation));
+  const auto tiny = with_context(folder(), 5);
+  ASSERT_TRUE(tiny) << tiny.error().message();
+  EXPECT_FALSE(tiny->read_images(asked.images, std::nullopt));
+  EXPECT_TRUE(tiny->trace(asked)) << "a trace has any length";
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Engines, testing::ValuesIn(family_names()), [](const auto& test) {

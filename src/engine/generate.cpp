@@ -39,17 +39,15 @@ class Decoding {
   }
 
   Result<std::vector<Answer>> run() {
-    for (std::int64_t step = 0; step < options_.max_new_tokens; ++step) {
+    for (std::size_t row = 0; row < sequences_.size(); ++row) end_with_context(row);
+    for (std::int64_t step = 0; step < options_.max_new_tokens && !all_done(); ++step) {
       if (options_.interrupted && options_.interrupted()) {
         finish_all(FinishReason::interrupted);
         break;
       }
       HOLISAFE_TRY(const auto tokens, choose());
       for (std::size_t row = 0; row < sequences_.size(); ++row) take(row, tokens[row]);
-      const bool all_done =
-          std::all_of(sequences_.begin(), sequences_.end(), [](const auto& s) { return s.done; });
-      if (all_done) break;
-      if (step + 1 < options_.max_new_tokens) advance(tokens);
+      if (step + 1 < options_.max_new_tokens && !all_done()) advance(tokens);
     }
     finish_all(FinishReason::length);
     std::vector<Answer> answers;
@@ -94,6 +92,18 @@ class Decoding {
     const bool stop = std::find(stops.begin(), stops.end(), token) != stops.end();
     if (!stop) give(row, sequence.stops.push(sequence.decoder.push(token)));
     if (stop || sequence.stops.met()) finish(row, FinishReason::stop);
+    if (!sequence.done) end_with_context(row);
+  }
+
+  /// Ends a sequence that fills the model's context.
+  void end_with_context(std::size_t row) {
+    const std::int64_t context = model_.info().context_length;
+    if (context > 0 && static_cast<std::int64_t>(sequences_[row].seen.size()) >= context)
+      finish(row, FinishReason::length);
+  }
+
+  [[nodiscard]] bool all_done() const {
+    return std::all_of(sequences_.begin(), sequences_.end(), [](const auto& one) { return one.done; });
   }
 
   void give(std::size_t row, const std::string& text) {

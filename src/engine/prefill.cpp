@@ -31,6 +31,14 @@ torch::Tensor last_logits(const models::Model& model, const torch::Tensor& hidde
   return model.decoder().logits(hidden_states.select(1, -1)).to(torch::kFloat32);
 }
 
+/// A prompt that the model's context holds.
+Result<models::Prompt> rendered(const models::Model& model, const chat::Conversation& conversation,
+                                std::span<const models::ProcessedImage> images) {
+  HOLISAFE_TRY(auto prompt, model.render(conversation, images));
+  HOLISAFE_CHECK(models::check_context(prompt, model.info()));
+  return prompt;
+}
+
 /// What a prompt about images begins with.
 chat::Conversation images_alone(std::size_t images, std::optional<std::string> system) {
   return chat::single_turn(std::vector<chat::Image>(images), "", std::move(system));
@@ -60,7 +68,7 @@ Result<std::vector<taxonomy::Verdict>> Engine::verdicts_after(std::span<const mo
                                                               std::span<const torch::Tensor> features) const {
   std::vector<models::Prompt> prompts;
   for (const auto& image : images) {
-    HOLISAFE_TRY(auto prompt, model_->render(images_alone(1, {}), std::span(&image, 1)));
+    HOLISAFE_TRY(auto prompt, rendered(*model_, images_alone(1, {}), std::span(&image, 1)));
     prompts.push_back(models::up_to_images(std::move(prompt)));
   }
   const Pass pass = run_prompts(*model_, pointers(prompts), features, nullptr);
@@ -80,8 +88,8 @@ Result<std::optional<taxonomy::Verdict>> Engine::verdict_of(const Request& reque
                                                             std::span<const torch::Tensor> features) const {
   if (request.conversation.images_first() || !pools(models::GuardPooling::last_hidden))
     return judge(*guard_, prompt, hidden_states, features);
-  HOLISAFE_TRY(auto alone, model_->render(images_alone(request.images.size(), request.conversation.system),
-                                          request.images));
+  HOLISAFE_TRY(auto alone, rendered(*model_, images_alone(request.images.size(), request.conversation.system),
+                                    request.images));
   alone = models::up_to_images(std::move(alone));
   const models::Prompt* const only = &alone;
   const Pass pass = run_prompts(*model_, std::span(&only, 1), features, nullptr);
@@ -95,7 +103,7 @@ Result<Prefill> Engine::prefill(std::span<const Request> requests) const {
     std::vector<models::Prompt> prompts;
     std::vector<models::ProcessedImage> images;
     for (const Request& request : requests) {
-      HOLISAFE_TRY(auto prompt, model_->render(request.conversation, request.images));
+      HOLISAFE_TRY(auto prompt, rendered(*model_, request.conversation, request.images));
       prompts.push_back(std::move(prompt));
       images.insert(images.end(), request.images.begin(), request.images.end());
     }
@@ -127,7 +135,7 @@ Result<ImagePrefix> Engine::read_images(std::vector<models::ProcessedImage> imag
   return within_boundary(run_failure, [&]() -> Result<ImagePrefix> {
     const ThreadScope threads(threads_);
     const c10::InferenceMode inference;
-    HOLISAFE_TRY(auto prompt, model_->render(images_alone(images.size(), system), images));
+    HOLISAFE_TRY(auto prompt, rendered(*model_, images_alone(images.size(), system), images));
     ImagePrefix out{std::move(system),
                     std::move(images),
                     models::up_to_images(std::move(prompt)),
@@ -149,7 +157,7 @@ Result<Prefill> Engine::prefill(const ImagePrefix& prefix, const chat::Conversat
   return within_boundary(run_failure, [&]() -> Result<Prefill> {
     const ThreadScope threads(threads_);
     const c10::InferenceMode inference;
-    HOLISAFE_TRY(const auto prompt, model_->render(conversation, prefix.images));
+    HOLISAFE_TRY(const auto prompt, rendered(*model_, conversation, prefix.images));
     const std::int64_t known = prefix.prompt.length();
     if (prompt.length() <= known ||
         !std::equal(prefix.prompt.input_ids.begin(), prefix.prompt.input_ids.end(), prompt.input_ids.begin()))

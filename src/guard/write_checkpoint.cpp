@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 struct Weight {
   torch::Tensor tensor;
   const nn::Linear* linear = nullptr;
+  bool replaced = false;  ///< by an adapter's: no longer the file's
 
   [[nodiscard]] bool merges() const { return linear != nullptr && linear->lora.has_value(); }
 };
@@ -29,7 +30,9 @@ std::map<std::string, Weight> weights_of(models::Model& model) {
   std::map<std::string, Weight> out;
   nn::Visitor visitor;
   visitor.parameter = [&](const nn::Parameter& parameter) {
-    out[model.file_name(parameter.name)].tensor = parameter.floats();
+    Weight& weight = out[model.file_name(parameter.name)];
+    weight.tensor = parameter.floats();
+    weight.replaced = model.replaced(parameter.name);
   };
   visitor.linear = [&](const std::string& name, nn::Linear& linear, nn::Part) {
     out[model.file_name(name + ".weight")].linear = &linear;
@@ -77,10 +80,10 @@ Result<std::vector<checkpoint::TensorSource>> sources_of(const CheckpointRequest
     if ((request.guard != nullptr || request.drop_guard) && name.find(head_name) != std::string::npos)
       continue;
     const auto found = weights.find(name);
-    if (found == weights.end() || (!request.trained && !found->second.merges())) {
+    if (found == weights.end() || (!request.trained && !found->second.merges() && !found->second.replaced)) {
       sources.push_back(checkpoint::source_of(view));
     } else {
-      HOLISAFE_TRY(auto source, converted(view, found->second, request.trained));
+      HOLISAFE_TRY(auto source, converted(view, found->second, request.trained || found->second.replaced));
       sources.push_back(std::move(source));
     }
     if (found != weights.end()) weights.erase(found);

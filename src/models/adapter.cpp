@@ -2,16 +2,18 @@
 
 #include <nlohmann/json.hpp>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
-#include "models/config_fields.h"
+#include "models/adapter_config.h"
 #include "models/weights.h"
 
 namespace holisafe::models {
@@ -20,106 +22,142 @@ namespace {
 namespace fs = std::filesystem;
 constexpr const char* config_name = "adapter_config.json";
 constexpr const char* weights_name = "adapter_model.safetensors";
-constexpr const char* beside_key = "holisafe_trained_beside";
+constexpr const char* pickled_name = "adapter_model.bin";
 constexpr std::string_view wrapper = "base_model.model.";
 constexpr std::string_view language = "language_model.";
 
+/// Where trainers leave what they trained beside the adapter, pickled: without it the model is another one.
+constexpr std::array<const char*, 4> left_beside{"non_lora_trainables.bin", "non_lora_trainables.safetensors",
+                                                 "non_lora_state_dict.bin", "mm_projector.bin"};
+
 /// Module paths of transformers 5 begin with `model.`; earlier versions had the decoder's `model` inside the
-/// language model (LLaVA, Gemma 3), or the decoder without a language model around it (Qwen2.5-VL).
+/// language model (LLaVA, Gemma 3), or the decoder without a language model around it (Qwen2.5-VL, the
+/// original LLaVA), and towers inside a `vision_model`.
 const checkpoint::NameRules& path_rules() {
-  static const checkpoint::NameRules rules{{{"model.language_model.", "language_model."},
-                                            {"language_model.model.", "language_model."},
-                                            {"language_model.lm_head", "lm_head"},
-                                            {"model.layers.", "language_model.layers."},
-                                            {"model.", ""}},
-                                           {}};
+  static const checkpoint::NameRules rules{
+      {{"model.language_model.model.", "language_model."},
+       {"model.language_model.lm_head.", "lm_head."},
+       {"model.language_model.", "language_model."},
+       {"language_model.model.", "language_model."},
+       {"language_model.lm_head.", "lm_head."},
+       {"model.vision_tower.vision_tower.vision_model.", "vision_tower."},
+       {"model.vision_tower.vision_tower.", "vision_tower."},
+       {"model.vision_tower.vision_model.", "vision_tower."},
+       {"vision_tower.vision_model.", "vision_tower."},
+       {"model.mm_projector.0.", "multi_modal_projector.linear_1."},
+       {"model.mm_projector.2.", "multi_modal_projector.linear_2."},
+       {"model.layers.", "language_model.layers."},
+       {"model.embed_tokens.", "language_model.embed_tokens."},
+       {"model.norm.", "language_model.norm."},
+       {"model.", ""}},
+      {}};
   return rules;
 }
 
-struct MatrixName {
-  std::string module;
-  bool is_a = false;
+/// What a tensor of an adapter is.
+enum class Piece { a, b, magnitude, whole };
+
+struct PieceName {
+  Piece piece = Piece::whole;
+  std::string path;       ///< as the file has it: of the module, of a whole weight its own
+  std::string canonical;  ///< the same
 };
 
-std::optional<MatrixName> parse_name(std::string_view name) {
+/// Nothing for a name that no piece has.
+std::optional<PieceName> parse_name(std::string_view name) {
+  static constexpr std::array<std::pair<std::string_view, Piece>, 4> ends{
+      {{".lora_A.weight", Piece::a},
+       {".lora_B.weight", Piece::b},
+       {".lora_magnitude_vector", Piece::magnitude},
+       {".lora_magnitude_vector.weight", Piece::magnitude}}};
   if (!name.starts_with(wrapper)) return std::nullopt;
   name.remove_prefix(wrapper.size());
-  for (const std::string_view suffix : {".lora_A.weight", ".lora_B.weight"}) {
-    if (!name.ends_with(suffix)) continue;
-    const std::string path(name.substr(0, name.size() - suffix.size()));
-    return MatrixName{checkpoint::canonical_name(path, path_rules()), suffix[6] == 'A'};
+  for (const auto& [end, piece] : ends) {
+    if (!name.ends_with(end)) continue;
+    std::string path(name.substr(0, name.size() - end.size()));
+    std::string canonical = checkpoint::canonical_name(path + ".", path_rules());
+    canonical.pop_back();
+    return PieceName{piece, std::move(path), std::move(canonical)};
   }
-  return std::nullopt;
-}
-
-/// Whether a field asks for something: not absent, null, false, 0, or empty.
-bool asks(const nlohmann::json& value) {
-  if (value.is_boolean()) return value.get<bool>();
-  if (value.is_number()) return value.get<double>() != 0;
-  return !value.empty();
-}
-
-void read_beside(const ConfigFields& fields, AdapterConfig& config) {
-  const auto beside = fields.value(beside_key);
-  if (beside.is_null()) return;
-  if (!beside.is_object()) return fields.reject(ErrorKind::wrong_type, beside_key, "expected an object");
-  for (const auto& [part, sum] : beside.items()) {
-    if (!sum.is_string())
-      fields.reject(ErrorKind::wrong_type, beside_key, "expected a fingerprint of " + part);
-    else
-      config.trained_beside[part] = sum.get<std::string>();
+  for (const std::string_view part : {".lora_", ".base_layer."}) {
+    if (name.find(part) != std::string_view::npos) return std::nullopt;
   }
+  std::string path(name);
+  constexpr std::string_view saved = ".modules_to_save.";
+  if (const auto at = path.find(saved); at != std::string::npos) path.replace(at, saved.size(), ".");
+  std::string canonical = checkpoint::canonical_name(path, path_rules());
+  return PieceName{Piece::whole, std::move(path), std::move(canonical)};
 }
 
-Result<AdapterConfig> read_config(const fs::path& path) {
-  HOLISAFE_TRY(auto document, checkpoint::read_json(path));
-  const ConfigFields fields(std::move(document), path.string());
-  const std::string type = fields.text("peft_type", "");
-  if (type != "LORA")
-    fields.reject(ErrorKind::unsupported, "peft_type", "expected LORA, found \"" + type + "\"");
-  const std::string bias = fields.text("bias", "none");
-  if (bias != "none") fields.reject(ErrorKind::unsupported, "bias", "expected none, found \"" + bias + "\"");
-  for (const char* key :
-       {"use_dora", "lora_bias", "fan_in_fan_out", "modules_to_save", "rank_pattern", "alpha_pattern",
-        "layer_replication", "trainable_token_indices", "target_parameters", "alora_invocation_tokens",
-        "use_qalora", "use_bdlora", "arrow_config", "kasa_config", "velora_config", "monteclora_config"}) {
-    if (const auto value = fields.value(key); asks(value))
-      fields.reject(ErrorKind::unsupported, key, "expected it unset, found " + value.dump());
+/// Rank and scale of a module by its names.
+Result<void> configure(nn::Lora& lora, std::int64_t& rank, const std::vector<std::string>& names,
+                       const AdapterFile& file) {
+  const AdapterConfig& config = file.config;
+  HOLISAFE_TRY(const double own_rank, value_for(names, file.ranks, static_cast<double>(config.rank)));
+  HOLISAFE_TRY(const double alpha, value_for(names, file.alphas, config.alpha));
+  rank = static_cast<std::int64_t>(own_rank);
+  lora.scale = alpha / (config.rslora ? std::sqrt(own_rank) : own_rank);
+  lora.dropout = config.dropout;
+  return {};
+}
+
+Result<void> check_module(const std::string& module, const nn::Lora& lora, std::int64_t rank, bool dora,
+                          const std::string& where) {
+  const auto refuse = [&](ErrorKind kind, std::string detail) {
+    return fail(kind, "cannot use adapter", where + ": " + module, std::move(detail));
+  };
+  if (!lora.a.defined() || !lora.b.defined()) {
+    return refuse(ErrorKind::missing, std::string("expected lora_A and lora_B, found no ") +
+                                          (lora.a.defined() ? "lora_B" : "lora_A"));
   }
-  AdapterConfig config;
-  config.rank = fields.integer("r", 8, 1, 1 << 20);
-  config.alpha = fields.number("lora_alpha", 8);
-  config.dropout = fields.number("lora_dropout", 0);
-  config.rslora = fields.flag("use_rslora", false);
-  config.base_model = fields.text("base_model_name_or_path", "");
-  read_beside(fields, config);
-  HOLISAFE_CHECK(fields.check());
-  return config;
+  if (lora.a.dim() != 2 || lora.b.dim() != 2 || lora.a.size(0) != rank || lora.b.size(1) != rank) {
+    return refuse(ErrorKind::mismatch, fmt::format("expected rank {}, found lora_A {} and lora_B {}", rank,
+                                                   checkpoint::shape_text(lora.a.sizes()),
+                                                   checkpoint::shape_text(lora.b.sizes())));
+  }
+  if (dora != lora.magnitude.defined()) {
+    return refuse(dora ? ErrorKind::missing : ErrorKind::unexpected,
+                  dora ? "use_dora: expected lora_magnitude_vector, found none"
+                       : "expected no lora_magnitude_vector without use_dora");
+  }
+  if (dora && (lora.magnitude.dim() != 1 || lora.magnitude.size(0) != lora.b.size(0))) {
+    return refuse(ErrorKind::mismatch,
+                  fmt::format("expected lora_magnitude_vector [{}], found {}", lora.b.size(0),
+                              checkpoint::shape_text(lora.magnitude.sizes())));
+  }
+  return {};
 }
 
-double scale_of(const AdapterConfig& config) {
-  const auto rank = static_cast<double>(config.rank);
-  return config.alpha / (config.rslora ? std::sqrt(rank) : rank);
-}
-
-Result<void> check_pairs(const Adapter& adapter, const std::string& where) {
-  if (adapter.modules.empty())
-    return fail(ErrorKind::missing, "cannot use adapter", where, "expected matrices, found none");
-  for (const auto& [module, lora] : adapter.modules) {
-    if (!lora.a.defined() || !lora.b.defined()) {
-      return fail(
-          ErrorKind::missing, "cannot use adapter", where + ": " + module,
-          std::string("expected lora_A and lora_B, found no ") + (lora.a.defined() ? "lora_B" : "lora_A"));
-    }
-    const std::int64_t rank = adapter.config.rank;
-    if (lora.a.dim() != 2 || lora.b.dim() != 2 || lora.a.size(0) != rank || lora.b.size(1) != rank) {
-      return fail(
-          ErrorKind::mismatch, "cannot use adapter", where + ": " + module,
-          fmt::format("expected rank {}, found lora_A {} and lora_B {}", rank,
-                      checkpoint::shape_text(lora.a.sizes()), checkpoint::shape_text(lora.b.sizes())));
+/// Every module of modules_to_save is in the file.
+Result<void> check_saved(const std::vector<std::string>& modules, const std::set<std::string>& paths,
+                         const std::string& where) {
+  for (const std::string& module : modules) {
+    const std::string part = "." + module + ".";
+    const bool there = std::any_of(paths.begin(), paths.end(), [&part](const std::string& path) {
+      return ("." + path).find(part) != std::string::npos;
+    });
+    if (!there) {
+      return fail(ErrorKind::missing, "cannot use adapter", where,
+                  fmt::format("modules_to_save: expected weights of {}, found none", module));
     }
   }
   return {};
+}
+
+/// Errors: unsupported (pickled files), naming them.
+Result<void> refuse_pickled(const fs::path& folder) {
+  std::error_code code;
+  for (const char* name : left_beside) {
+    if (!fs::exists(folder / name, code)) continue;
+    return fail(ErrorKind::unsupported, "cannot use adapter", (folder / name).string(),
+                "expected all that was trained inside the adapter, found trained weights beside it that this "
+                "program does not read: merge them into a checkpoint first");
+  }
+  if (fs::exists(folder / weights_name, code) || !fs::exists(folder / pickled_name, code)) return {};
+  return fail(ErrorKind::unsupported, "cannot use adapter", (folder / pickled_name).string(),
+              fmt::format("expected {}, found a pickled file alone: convert it first (save_pretrained writes "
+                          "safetensors)",
+                          weights_name));
 }
 
 std::string last_part(const std::string& module) { return module.substr(module.rfind('.') + 1); }
@@ -151,7 +189,7 @@ nlohmann::ordered_json config_document(const Adapter& adapter) {
                              {"task_type", nullptr},
                              {"use_dora", false},
                              {"use_rslora", config.rslora}};
-  if (!config.trained_beside.empty()) out[beside_key] = config.trained_beside;
+  if (!config.trained_beside.empty()) out[trained_beside_key] = config.trained_beside;
   return out;
 }
 
@@ -162,27 +200,43 @@ std::string target_pattern(const std::vector<std::string>& targets) {
 }
 
 Result<Adapter> read_adapter(const fs::path& folder) {
+  HOLISAFE_TRY(const AdapterFile file, read_adapter_config(folder / config_name));
+  HOLISAFE_CHECK(refuse_pickled(folder));
   Adapter adapter;
-  HOLISAFE_TRY(adapter.config, read_config(folder / config_name));
+  adapter.config = file.config;
   const fs::path path = folder / weights_name;
-  HOLISAFE_TRY(const auto file, checkpoint::SafetensorsFile::open(path));
+  HOLISAFE_TRY(const auto tensors, checkpoint::SafetensorsFile::open(path));
   LoadOptions options;
   options.writable = true;
-  for (const checkpoint::TensorView& view : file.tensors()) {
+  std::map<std::string, std::string> paths;  // of modules, by canonical name
+  std::set<std::string> saved;
+  for (const checkpoint::TensorView& view : tensors.tensors()) {
     const auto name = parse_name(view.name);
     if (!name) {
       return fail(ErrorKind::unexpected, "cannot use adapter", path.string() + ": " + view.name,
                   "expected base_model.model.<module>.lora_A.weight or .lora_B.weight");
     }
-    nn::Lora& lora = adapter.modules[name->module];
-    torch::Tensor& place = name->is_a ? lora.a : lora.b;
+    nn::Lora* const lora = name->piece == Piece::whole ? nullptr : &adapter.modules[name->canonical];
+    torch::Tensor& place = name->piece == Piece::a           ? lora->a
+                           : name->piece == Piece::b         ? lora->b
+                           : name->piece == Piece::magnitude ? lora->magnitude
+                                                             : adapter.saved[name->canonical];
     if (place.defined())
       return fail(ErrorKind::duplicate, "cannot use adapter", path.string() + ": " + view.name);
     HOLISAFE_TRY(place, weight(view, options));
-    lora.scale = scale_of(adapter.config);
-    lora.dropout = adapter.config.dropout;
+    if (lora != nullptr)
+      paths[name->canonical] = name->path;
+    else
+      saved.insert(name->path);
   }
-  HOLISAFE_CHECK(check_pairs(adapter, path.string()));
+  if (adapter.modules.empty() && adapter.saved.empty())
+    return fail(ErrorKind::missing, "cannot use adapter", path.string(), "expected matrices, found none");
+  for (auto& [module, lora] : adapter.modules) {
+    std::int64_t rank = 0;
+    HOLISAFE_CHECK(configure(lora, rank, {paths.at(module), module_path(module)}, file));
+    HOLISAFE_CHECK(check_module(module, lora, rank, adapter.config.dora, path.string()));
+  }
+  HOLISAFE_CHECK(check_saved(file.saved_modules, saved, path.string()));
   return adapter;
 }
 
@@ -205,9 +259,16 @@ Result<void> attach(const Adapter& adapter, Model& model) {
                               checkpoint::shape_text(std::vector{weight.rows(), weight.columns()})));
     }
   }
+  HOLISAFE_CHECK(model.replace(adapter.saved));
   for (const auto& [module, lora] : adapter.modules) {
-    layers[module]->lora = nn::Lora{lora.a.to(model.device(), model.dtype()),
-                                    lora.b.to(model.device(), model.dtype()), lora.scale, 0.0};
+    nn::Linear& layer = *layers[module];
+    nn::Lora own{lora.a.to(model.device(), model.dtype()), lora.b.to(model.device(), model.dtype()),
+                 lora.scale, 0.0};
+    if (lora.magnitude.defined()) {
+      own.magnitude = lora.magnitude.to(model.device());
+      own.row_factors = nn::row_factors(layer.weight.floats(), own);
+    }
+    layer.lora = std::move(own);
   }
   return {};
 }

@@ -28,25 +28,32 @@ struct AdapterConfig {
   std::string base_model;  ///< base_model_name_or_path; informative
   /// Parts of the model (models/trained_beside.h) that were trained with it and are not in it, each with the
   /// fingerprint of its trained weights. A key of this program's own, which PEFT passes over.
-  std::map<std::string, std::string> trained_beside;
+  std::map<std::string, std::string> trained_beside = {};
+  bool dora = false;  ///< every module has magnitudes
 };
 
-/// Low-rank matrices by the canonical name of the linear layer they belong to. Matrices are float32 on the
-/// CPU and their own memory, scale and dropout as configured.
+/// The key of AdapterConfig::trained_beside.
+inline constexpr const char* trained_beside_key = "holisafe_trained_beside";
+
+/// Low-rank matrices by the canonical name of the linear layer they belong to, and whole weights by theirs
+/// (modules_to_save). All are float32 on the CPU and their own memory; rank, scale and dropout of each as
+/// configured.
 struct Adapter {
   AdapterConfig config;
   std::map<std::string, nn::Lora> modules;
+  std::map<std::string, torch::Tensor> saved = {};
 };
 
-/// Reads an adapter. Module paths of transformers 5 and of the versions before are understood. Errors: those
-/// of read_json and SafetensorsFile::open; unsupported (another peft_type, DoRA, biases, whole modules,
-/// patterns: names the field); missing (half a pair of matrices, none at all); mismatch (a shape that is not
-/// of the configured rank).
+/// Reads an adapter. Module paths of transformers 5 and of the versions before are understood, also of the
+/// original LLaVA. Errors: those of read_adapter_config (models/adapter_config.h) and SafetensorsFile::open;
+/// unsupported (a pickled adapter, trained weights beside it that it does not hold: names the file); missing
+/// (half a pair of matrices, a magnitude, none at all, a whole module); mismatch (a shape that is not of the
+/// configured rank).
 Result<Adapter> read_adapter(const std::filesystem::path& folder);
 
 /// Gives the model's linear layers the adapter's matrices, in the model's dtype and on its device, without
-/// dropout. Errors: mismatch (a module the model does not have, or of another size; names it, with both
-/// shapes); the model is then unchanged.
+/// dropout, and replaces the weights that it holds whole. Errors: mismatch (a module or weight the model does
+/// not have, or of another size; names it, with both shapes); the model is then unchanged.
 Result<void> attach(const Adapter& adapter, Model& model);
 
 /// Adds what is attached to the weights and drops it.

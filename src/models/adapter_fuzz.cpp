@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(written);
   folder.write("adapter_config.json", {reinterpret_cast<const char*>(data), size});
   if (const auto read = holisafe::models::read_adapter(folder.path())) {
-    if (read->config.rank != 2 || read->modules.size() != 1) std::abort();
+    if (read->modules.size() != 1 || read->modules.begin()->second.a.size(0) != 2) std::abort();
   }
   return 0;
 }

@@ -1,14 +1,35 @@
 #include "models/model.h"
 
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <utility>
 
+#include "base/file.h"
 #include "models/guard_keys.h"
 #include "models/weights.h"
 
 namespace holisafe::models {
 namespace {
+
+constexpr const char* head_name = "lm_head.weight";
+
+/// Whether files hold an output projection that is another matrix than the embedding.
+bool has_own_head(const std::map<std::string, checkpoint::TensorView>& tensors,
+                  const checkpoint::NameRules& rules) {
+  const checkpoint::TensorView* head = nullptr;
+  const checkpoint::TensorView* embedding = nullptr;
+  for (const auto& [name, view] : tensors) {
+    const std::string canonical = checkpoint::canonical_name(name, rules);
+    if (canonical == head_name) head = &view;
+    if (canonical == nn::embedding_name) embedding = &view;
+  }
+  if (head == nullptr || embedding == nullptr) return false;
+  const bool same = head->dtype == embedding->dtype && head->bytes.size() == embedding->bytes.size() &&
+                    std::memcmp(head->bytes.data(), embedding->bytes.data(), head->bytes.size()) == 0;
+  if (same) release_pages(head->bytes);
+  return !same;
+}
 
 /// How to load a matrix that may stay as it is stored.
 LoadOptions for_matrix(const checkpoint::TensorView& view, LoadOptions options) {
@@ -54,13 +75,14 @@ std::vector<torch::Tensor> Model::encode_images(std::span<const ProcessedImage> 
 Result<void> Model::load_weights(const std::map<std::string, checkpoint::TensorView>& tensors,
                                  const checkpoint::NameRules& rules, const std::string& where,
                                  const LoadOptions& options) {
-  auto specs = tensor_specs([this](const nn::Visitor& visitor) { visit(visitor); });
-  const nn::DecoderConfig& text = decoder_.config();
-  // Some writers store a tied output projection all the same; the embedding is what counts.
-  if (text.tie_embeddings) specs.push_back({"lm_head.weight", {text.vocab_size, text.hidden_size}, true});
   auto own = tensors;
   std::erase_if(own,
                 [](const auto& entry) { return entry.first.find(guard_keys::head) != std::string::npos; });
+  if (decoder_.config().tie_embeddings && has_own_head(own, rules)) decoder_.untie();
+  auto specs = tensor_specs([this](const nn::Visitor& visitor) { visit(visitor); });
+  const nn::DecoderConfig& text = decoder_.config();
+  // Some writers store a tied output projection all the same: the embedding once more.
+  if (text.tie_embeddings) specs.push_back({head_name, {text.vocab_size, text.hidden_size}, true});
   HOLISAFE_TRY(const auto matched, checkpoint::match(specs, own, rules, where));
   Result<void> outcome;
   nn::Visitor visitor;
@@ -78,6 +100,43 @@ Result<void> Model::load_weights(const std::map<std::string, checkpoint::TensorV
   visit(visitor);
   HOLISAFE_CHECK(outcome);
   options_ = options;
+  return {};
+}
+
+Result<void> Model::replace(const std::map<std::string, torch::Tensor>& weights) {
+  std::map<std::string, std::vector<std::int64_t>> shapes;
+  for (const auto& spec : tensor_specs([this](const nn::Visitor& visitor) { visit(visitor); }))
+    shapes[spec.name] = spec.shape;
+  const std::string embedding(nn::embedding_name);
+  const bool tied = decoder_.config().tie_embeddings;
+  if (tied) shapes[head_name] = shapes.at(embedding);
+  for (const auto& [name, tensor] : weights) {
+    const auto shape = shapes.find(name);
+    if (shape == shapes.end())
+      return fail(ErrorKind::mismatch, "cannot replace weight", name, "the model has no such weight");
+    if (tensor.sizes().vec() != shape->second) {
+      return fail(ErrorKind::mismatch, "cannot replace weight", name,
+                  "expected " + checkpoint::shape_text(shape->second) + ", found " +
+                      checkpoint::shape_text(tensor.sizes()));
+    }
+  }
+  auto all = weights;
+  if (tied && (all.contains(head_name) || all.contains(embedding))) {
+    nn::Visitor reader;
+    reader.parameter = [&](const nn::Parameter& parameter) {
+      if (parameter.name == embedding) all.try_emplace(head_name, parameter.floats());
+    };
+    visit(reader);
+    decoder_.untie();
+  }
+  nn::Visitor visitor;
+  visitor.parameter = [&](const nn::Parameter& parameter) {
+    const auto found = all.find(parameter.name);
+    if (found == all.end()) return;
+    parameter.replace(found->second.to(device(), dtype()));
+    replaced_.insert(parameter.name);
+  };
+  visit(visitor);
   return {};
 }
 

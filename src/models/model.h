@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,7 +36,8 @@ struct ModelInfo {
   std::int64_t hidden_size = 0;
   std::int64_t num_layers = 0;
   std::int64_t vocab_size = 0;
-  std::int64_t context_length = 0;  ///< longest trained sequence; 0: not said
+  std::int64_t context_length = 0;  ///< longest sequence, rotary scaling counted; 0: not said
+  std::int64_t positions = 0;       ///< max_position_embeddings, as config.json says
   std::int64_t image_token_id = 0;  ///< stands at image positions of input_ids
   std::vector<std::int64_t> stop_token_ids;
   GuardPooling guard_pooling = GuardPooling::last_hidden;  ///< where a checkpoint does not say
@@ -78,9 +80,12 @@ struct LoadOptions {
   /// stay mapped as they are and are widened as they are used (nn/stored_matrix.h). For inference.
   bool stored_matrices = false;
   std::filesystem::path
-      vision_tower;             ///< LLaVA's original layout: a CLIP checkpoint, where the tower is not inside
-  std::string prompt_template;  ///< of families with several; empty: the default
-  std::string image_aspect;     ///< "pad", "crop" or empty: as the checkpoint says (LLaVA)
+      vision_tower;  ///< LLaVA's original layout: a CLIP checkpoint, where the tower is not inside
+  /// By a family's own name for it; empty: its default, which the checkpoint's chat template must not
+  /// contradict.
+  std::string prompt_template;
+  bool prompts = true;       ///< the model will be asked: its prompt matters
+  std::string image_aspect;  ///< "pad", "crop" or empty: as the checkpoint says (LLaVA)
 };
 
 /// A loaded model. process_image, render and encode_image are thread-safe as long as nobody changes weights.
@@ -124,8 +129,17 @@ class Model {
   /// What files hold of a canonical tensor; null if it came from none.
   [[nodiscard]] const checkpoint::TensorView* source(const std::string& canonical) const;
 
-  /// Binds weights from a checkpoint. Errors: those of checkpoint::match, and unsupported (a dtype that holds
-  /// no weights).
+  /// Whether a weight was put there by replace().
+  [[nodiscard]] bool replaced(const std::string& canonical) const { return replaced_.contains(canonical); }
+
+  /// Puts whole weights by canonical name in the place of those that were loaded, in the model's dtype and on
+  /// its device. A tied output projection of which one side is replaced is tied no more. Errors: mismatch (no
+  /// such weight, or another shape; names it); the model is then unchanged.
+  Result<void> replace(const std::map<std::string, torch::Tensor>& weights);
+
+  /// Binds weights from a checkpoint. An output projection in the files that differs from the embedding is
+  /// used, whatever the config ties, as transformers does. Errors: those of checkpoint::match, and
+  /// unsupported (a dtype that holds no weights).
   Result<void> load_weights(const std::map<std::string, checkpoint::TensorView>& tensors,
                             const checkpoint::NameRules& rules, const std::string& where,
                             const LoadOptions& options);
@@ -144,6 +158,7 @@ class Model {
   nn::Decoder decoder_;
   LoadOptions options_;
   std::map<std::string, checkpoint::TensorView> sources_;  ///< by canonical name
+  std::set<std::string> replaced_;                         ///< canonical names
 };
 
 /// A model of random weights to write: config.json, tokenizer and processor files, and weights by file name.

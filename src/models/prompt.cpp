@@ -88,6 +88,16 @@ Result<void> check_ids(const Prompt& prompt, std::int64_t vocab_size) {
   return {};
 }
 
+Result<void> check_context(const Prompt& prompt, const ModelInfo& info) {
+  if (info.context_length == 0 || prompt.length() <= info.context_length) return {};
+  const char* const stretched =
+      info.context_length == info.positions ? "" : ", stretched by its rotary scaling";
+  return fail(ErrorKind::too_large, "the question is longer than the model's context", "",
+              "expected at most " + std::to_string(info.context_length) +
+                  " tokens with its images (max_position_embeddings " + std::to_string(info.positions) +
+                  stretched + "), found " + std::to_string(prompt.length()));
+}
+
 Prompt cut(Prompt prompt, std::int64_t length) {
   prompt.input_ids.resize(static_cast<std::size_t>(length));
   prompt.supervised.resize(static_cast<std::size_t>(length));

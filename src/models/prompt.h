@@ -51,6 +51,10 @@ Result<void> check_turns(const chat::Conversation& conversation, std::size_t ima
 /// of weights may not belong together. Errors: mismatch (names id, token position and rows).
 Result<void> check_ids(const Prompt& prompt, std::int64_t vocab_size);
 
+/// That a prompt with its images fits into the model's context. Errors: too_large (names
+/// max_position_embeddings, its value, and the tokens found).
+Result<void> check_context(const Prompt& prompt, const ModelInfo& info);
+
 /// The first `length` tokens of a prompt; no image reaches beyond them.
 Prompt cut(Prompt prompt, std::int64_t length);
 

@@ -1,7 +1,9 @@
 #include "models/side_files.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "checkpoint/chat_template.h"
 #include "checkpoint/checkpoint.h"
 
 namespace holisafe::models {
@@ -28,6 +30,20 @@ Result<std::vector<std::int64_t>> stop_token_ids(const std::filesystem::path& fo
   auto ids = fields.integers("eos_token_id", std::move(fallback));
   HOLISAFE_CHECK(fields.check());
   return ids;
+}
+
+Result<void> check_chat_template(const std::filesystem::path& folder, std::span<const char* const> known,
+                                 const char* name, const LoadOptions& options) {
+  if (!options.prompts || !options.prompt_template.empty()) return {};
+  HOLISAFE_TRY(const auto found, checkpoint::read_chat_template(folder));
+  if (!found) return {};
+  const std::string form = checkpoint::normal_form(found->text);
+  const bool same = std::any_of(known.begin(), known.end(),
+                                [&form](const char* text) { return checkpoint::normal_form(text) == form; });
+  if (same) return {};
+  return fail(ErrorKind::unsupported, "the model has a chat template of its own", found->file.string(),
+              std::string("expected one that is known here; --template ") + name +
+                  " asks in the words of its family all the same");
 }
 
 Result<void> expect_token(const tokenizer::Tokenizer& tokenizer, const std::string& token, std::int64_t id,

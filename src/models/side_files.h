@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "models/config_fields.h"
+#include "models/model.h"
 #include "tokenizer/tokenizer.h"
 
 namespace holisafe::models {
@@ -20,6 +22,13 @@ Result<ConfigFields> image_processor_fields(const std::filesystem::path& folder)
 /// file counts), where absent `fallback`. Errors: those of read_json, wrong_type.
 Result<std::vector<std::int64_t>> stop_token_ids(const std::filesystem::path& folder,
                                                  std::vector<std::int64_t> fallback);
+
+/// That a checkpoint's chat template, where it has one, is one of those that a family's prompts follow.
+/// Nothing is looked at where the user names a prompt or none will be made. `name` is the family's own for
+/// its prompt. Errors: unsupported (another template; names its file and --template), those of
+/// read_chat_template.
+Result<void> check_chat_template(const std::filesystem::path& folder, std::span<const char* const> known,
+                                 const char* name, const LoadOptions& options);
 
 /// That a tokenizer has a special token under the id a config says. Errors: mismatch (names token, field and
 /// ids).

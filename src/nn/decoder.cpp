@@ -23,6 +23,12 @@ Decoder::Decoder(DecoderConfig config) : config_(std::move(config)) {
   for (std::int64_t i = 0; i < config_.num_layers; ++i) layers_.push_back(make_layer());
 }
 
+void Decoder::untie() {
+  if (!config_.tie_embeddings) return;
+  config_.tie_embeddings = false;
+  head_ = Linear::shaped(config_.hidden_size, config_.vocab_size);
+}
+
 Decoder::Layer Decoder::make_layer() const {
   const DecoderConfig& c = config_;
   const auto norm = [&c](std::int64_t size) {

@@ -68,6 +68,9 @@ class Decoder {
 
   [[nodiscard]] const DecoderConfig& config() const { return config_; }
 
+  /// Gives a tied output projection a matrix of its own, to be loaded. Nothing where it has one.
+  void untie();
+
   /// Token embeddings [..., hidden_size] of ids i64 [...], scaled as configured.
   [[nodiscard]] torch::Tensor embed(const torch::Tensor& ids) const;
 

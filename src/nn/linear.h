@@ -10,13 +10,19 @@
 
 namespace holisafe::nn {
 
-/// A low-rank addition: scale x B(A(dropout(x))), as PEFT computes it.
+/// A low-rank addition: scale x B(A(dropout(x))), as PEFT computes it. With magnitudes (DoRA, arXiv
+/// 2402.09353) the rows of weight and addition together are then scaled to have these norms.
 struct Lora {
-  torch::Tensor a;     ///< [rank, in]
-  torch::Tensor b;     ///< [out, rank]
-  double scale = 1.0;  ///< lora_alpha / rank
-  double dropout = 0;  ///< probability; 0 outside training
+  torch::Tensor a;                 ///< [rank, in]
+  torch::Tensor b;                 ///< [out, rank]
+  double scale = 1.0;              ///< lora_alpha / rank
+  double dropout = 0;              ///< probability; 0 outside training
+  torch::Tensor magnitude = {};    ///< [out], or undefined
+  torch::Tensor row_factors = {};  ///< where there are magnitudes: row_factors() of the layer's weight
 };
+
+/// What magnitudes multiply the outputs of a layer of this weight by, float32 [out].
+torch::Tensor row_factors(const torch::Tensor& weight, const Lora& lora);
 
 /// y = x W^T + bias + adapter. Thread-safe to run.
 struct Linear {
@@ -36,7 +42,7 @@ struct Linear {
   void visit(const std::string& name, const Visitor& visitor);
 };
 
-/// weight + scale x B A, in the weight's dtype.
+/// weight + scale x B A, its rows scaled by the magnitudes, in the weight's dtype.
 torch::Tensor merged_weight(const torch::Tensor& weight, const Lora& lora);
 
 }  // namespace holisafe::nn

@@ -56,6 +56,35 @@ TEST(Linear, AddsItsAdapterAsPeftDoesAndMergesIt) {
   EXPECT_LT(difference(linear.forward(x), expected), 1e-5);
 }
 
+TEST(Linear, ScalesRowsToTheirMagnitudesAsDoRA) {
+  Linear linear{random({5, 7}, 1), random({5}, 2), Lora{random({2, 7}, 3), random({5, 2}, 4), 0.5, 0}};
+  linear.lora->magnitude = random({5}, 6).abs() + 0.5;
+  linear.lora->row_factors = row_factors(linear.weight.floats(), *linear.lora);
+  const auto x = random({3, 7}, 5);
+  const auto sum = linear.weight.floats() + at::mm(linear.lora->b, linear.lora->a) * 0.5;
+  const auto direction = sum / sum.pow(2).sum(1, true).sqrt();
+  const auto expected = at::matmul(x, (direction * linear.lora->magnitude.unsqueeze(1)).t()) + linear.bias;
+  EXPECT_LT(difference(linear.forward(x), expected), 1e-5);
+  linear.merge();
+  EXPECT_LT(difference(linear.forward(x), expected), 1e-5);
+}
+
+TEST(Rotary, ScalingStretchesTheContext) {
+  using Json = nlohmann::json;
+  EXPECT_EQ(stretched_context(nullptr, 4096), 4096);
+  EXPECT_EQ(stretched_context(Json{{"rope_type", "linear"}, {"factor", 2.0}}, 4096), 8192);
+  EXPECT_EQ(stretched_context(Json{{"type", "dynamic"}, {"factor", 4}}, 100), 400);
+  EXPECT_EQ(stretched_context(Json{{"rope_type", "yarn"}, {"factor", 4.0}}, 100), 400);
+  // The trained length times the factor, or what the config says if that is more.
+  const Json yarn{{"rope_type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 32768}};
+  EXPECT_EQ(stretched_context(yarn, 32768), 131072);
+  EXPECT_EQ(stretched_context(yarn, 131072), 131072);
+  EXPECT_EQ(stretched_context(yarn, 200000), 200000);
+  EXPECT_EQ(stretched_context(Json{{"rope_type", "llama3"}, {"factor", 8.0}}, 131072), 131072);
+  EXPECT_EQ(stretched_context(Json{{"rope_type", "linear"}, {"factor", 0.5}}, 4096), 4096);
+  EXPECT_EQ(stretched_context(Json{{"rope_type", "linear"}, {"factor", 1e300}}, 4096), std::int64_t{1} << 40);
+}
+
 TEST(Norms, FollowTheirFormulas) {
   const auto x = random({2, 3, 8}, 1);
   const auto weight = random({8}, 2);

@@ -31,6 +31,16 @@ double number_or(const nlohmann::json& scaling, const char* key, double fallback
                                                                                    : fallback;
 }
 
+/// The kind of scaling that an object names: rope_type, in older files type.
+std::string kind_of(const nlohmann::json& scaling) {
+  std::string kind = "default";
+  for (const char* key : {"type", "rope_type"}) {
+    if (const auto found = scaling.find(key); found != scaling.end() && found->is_string())
+      kind = found->get<std::string>();
+  }
+  return kind;
+}
+
 /// YaRN: low frequencies interpolated, high ones kept, a ramp over the dimensions between, and attention
 /// scaled.
 Result<void> yarn(Rotary& rotary, std::int64_t head_dim, double theta, const nlohmann::json& scaling,
@@ -126,11 +136,7 @@ Result<Rotary> make_rotary(std::int64_t head_dim, double theta, const nlohmann::
       rotary.sections.push_back(size.get<std::int64_t>());
     }
   }
-  std::string kind = "default";
-  for (const char* key : {"type", "rope_type"}) {
-    if (const auto found = scaling.find(key); found != scaling.end() && found->is_string())
-      kind = found->get<std::string>();
-  }
+  const std::string kind = kind_of(scaling);
   if (kind == "default" || kind == "mrope") return rotary;
   if (kind == "linear") {
     HOLISAFE_TRY(const double factor, number(scaling, "factor"));
@@ -156,6 +162,17 @@ Result<Rotary> make_rotary(std::int64_t head_dim, double theta, const nlohmann::
   }
   return fail(ErrorKind::unsupported, "cannot use rope_scaling", "rope_type",
               "expected default, mrope, linear, dynamic, yarn or llama3, found " + kind);
+}
+
+std::int64_t stretched_context(const nlohmann::json& scaling, std::int64_t trained) {
+  constexpr double most = static_cast<double>(std::int64_t{1} << 40);
+  if (!scaling.is_object()) return trained;
+  const std::string kind = kind_of(scaling);
+  if (kind != "linear" && kind != "dynamic" && kind != "yarn") return trained;
+  const auto from = static_cast<double>(trained);
+  const double began = kind == "yarn" ? number_or(scaling, "original_max_position_embeddings", from) : from;
+  const double reached = began * number_or(scaling, "factor", 1);
+  return static_cast<std::int64_t>(std::clamp(reached, from, std::max(from, most)));
 }
 
 torch::Tensor rotate(const torch::Tensor& x, const torch::Tensor& cos, const torch::Tensor& sin) {

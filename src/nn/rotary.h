@@ -40,6 +40,10 @@ struct Rotary {
 Result<Rotary> make_rotary(std::int64_t head_dim, double theta, const nlohmann::json& scaling,
                            std::int64_t trained = 0);
 
+/// Positions that a model of `trained` ones (max_position_embeddings) reaches with this scaling: those of
+/// kinds linear, dynamic and yarn are stretched by the factor, yarn's from the length it says it began with.
+std::int64_t stretched_context(const nlohmann::json& scaling, std::int64_t trained);
+
 /// x [B, heads, T, D] turned by cos, sin [B, T, D]; halves pair up as in Llama's checkpoints on the hub.
 torch::Tensor rotate(const torch::Tensor& x, const torch::Tensor& cos, const torch::Tensor& sin);
 

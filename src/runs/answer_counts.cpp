@@ -13,6 +13,7 @@ void RunAnswers::add(const store::Answer& answer) {
   if (!empty && answer.state != store::AnswerState::answered) return;
   ++answers_;
   empty_ += empty ? 1 : 0;
+  if (empty && reason_.empty()) reason_ = answer.reason;
   cut_off_ += chat::was_cut(answer.finish_reason) ? 1 : 0;
 }
 
@@ -25,8 +26,8 @@ std::vector<std::string> RunAnswers::warnings(std::string_view run) const {
   std::vector<std::string> out;
   if (empty_ > 0) {
     out.push_back(
-        fmt::format("{}: {} of {} answers are empty: nothing is said in them; they count as unjudged", run,
-                    empty_, answers_));
+        fmt::format("{}: {} of {} answers are empty: nothing is said in them{}; they count as unjudged", run,
+                    empty_, answers_, reason_.empty() ? "" : fmt::format(" (the first: {})", reason_)));
   }
   if (cut_off_ > 0) {
     out.push_back(

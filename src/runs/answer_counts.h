@@ -25,6 +25,7 @@ class RunAnswers {
  private:
   std::uint64_t answers_ = 0;
   std::uint64_t empty_ = 0;
+  std::string reason_;  ///< of the first empty answer
   std::uint64_t cut_off_ = 0;
 };
 

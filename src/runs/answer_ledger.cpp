@@ -64,12 +64,15 @@ Result<void> AnswerLedger::count_earlier_answers() {
 
 Result<std::vector<ask::Pending>> AnswerLedger::pending_after(chat::Key key, std::size_t most) {
   if (key < 0) last_cluster_ = -1;
-  HOLISAFE_TRY(const auto rows, by_image_ ? store_.unanswered_of_cluster_after(last_cluster_)
-                                          : store_.unanswered_after(keys_.kept(key), most));
+  HOLISAFE_TRY(auto rows, by_image_ ? store_.unanswered_of_cluster_after(last_cluster_)
+                                    : store_.unanswered_after(keys_.kept(key), most));
   std::vector<ask::Pending> out;
-  for (const store::Row& row : rows) {
+  for (store::Row& row : rows) {
     last_cluster_ = row.sample.cluster;
-    out.emplace_back(keys_.asked(row.key()), question(row));
+    const chat::Key asked = keys_.asked(row.key());
+    out.emplace_back(asked, question(row));
+    row.sample.parts.clear();
+    in_hand_.insert_or_assign(asked, std::move(row.sample));
   }
   return out;
 }
@@ -89,17 +92,15 @@ Result<chat::Question> AnswerLedger::question(const store::Row& row) const {
 Result<std::size_t> AnswerLedger::record(std::span<const ask::Ended> ended) {
   store::RunStore::Answers answers;
   std::size_t settled = 0;
-  std::vector<std::pair<store::Sample, std::size_t>> counted;
   for (const auto& [asked, reply] : ended) {
-    const store::AnswerKey key = keys_.kept(asked);
-    HOLISAFE_TRY(auto rows, store_.unanswered_after({key.position, key.number - 1}, 1));
-    if (!rows.empty() && rows[0].key() == key)
-      counted.emplace_back(std::move(rows[0].sample), answers.size());
-    answers.emplace_back(key, answer_of(reply));
+    answers.emplace_back(keys_.kept(asked), answer_of(reply));
     settled += reply ? 1 : 0;
   }
   HOLISAFE_CHECK(store_.write(answers));
-  for (const auto& [sample, place] : counted) rates_.add(sample, answers[place].second);
+  for (std::size_t i = 0; i < ended.size(); ++i) {
+    const auto row = in_hand_.extract(ended[i].first);
+    if (!row.empty()) rates_.add(row.mapped(), answers[i].second);
+  }
   return settled;
 }
 

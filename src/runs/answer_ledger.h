@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "ask/ask.h"
@@ -72,6 +73,8 @@ class AnswerLedger : public ask::Ledger {
   bool by_image_;
   std::filesystem::path images_;
   RunningRates rates_;
+  /// What rules need of the rows that were asked for and have not been recorded.
+  std::unordered_map<chat::Key, store::Sample> in_hand_;
   std::int64_t last_cluster_ = -1;
 };
 

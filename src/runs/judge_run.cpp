@@ -1,5 +1,6 @@
 #include "runs/judge_run.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
@@ -162,6 +163,20 @@ Result<JudgeEnd> judge_run(JudgeSettings settings, Progress* progress, const Sto
   HOLISAFE_TRY(out.left, store.unjudged_count(out.name));
   HOLISAFE_TRY(out.unjudged_reason, first_reason(store, out.name));
   return out;
+}
+
+Result<JudgedRun> forget_judge(const std::filesystem::path& folder, const std::string& judge,
+                               const std::string& version) {
+  HOLISAFE_TRY(auto store, open_run(folder, store::Access::write));
+  HOLISAFE_TRY(const auto judges, store.judges());
+  if (std::find(judges.begin(), judges.end(), judge) == judges.end()) {
+    return fail(ErrorKind::missing, "no such judge", folder.string(),
+                fmt::format("expected one of {}, found \"{}\"", fmt::join(judges, ", "), judge));
+  }
+  HOLISAFE_TRY(const auto batches, open_batches(store, judge));
+  for (const auto& batch : batches) HOLISAFE_CHECK(forget_batch(store, judge, batch.id));
+  HOLISAFE_CHECK(store.forget_judge(judge));
+  return write_summary_and_report(store, version);
 }
 
 Result<JudgingCost> judging_cost(JudgeSettings settings) {

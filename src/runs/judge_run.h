@@ -43,6 +43,12 @@ struct JudgeEnd {
 /// was another one), of the prompt, of opening the judge and of writing files.
 Result<JudgeEnd> judge_run(JudgeSettings settings, Progress* progress, const StopFlag& stop);
 
+/// Takes a judge, by the name that its judgements are kept under, out of the run; then writes summary and
+/// report. Errors: not_found (no run there); missing (no such judge); those of the store and of writing
+/// files.
+Result<JudgedRun> forget_judge(const std::filesystem::path& folder, const std::string& judge,
+                               const std::string& version);
+
 /// What judging the rest of a run would take. Tokens are estimates: a text token is about 4 bytes of English,
 /// an image counts as one of usual size.
 struct JudgingCost {

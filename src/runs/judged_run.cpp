@@ -282,8 +282,7 @@ class Reading {
     right_answers_.add(seen, marks_.front());
     unknown_.add(seen.item);
     if (seen.row.answer) answers_.add(*seen.row.answer);
-    if (seen.row.answer && seen.row.answer->state == store::AnswerState::unanswered)
-      ++reasons_[seen.row.answer->reason];
+    if (seen.row.answer && !seen.row.answer->reason.empty()) ++reasons_[seen.row.answer->reason];
   }
 
   std::vector<RowMarks> judges_;

@@ -27,7 +27,7 @@ struct JudgedRun {
   std::optional<RightAnswers> right_answers;  ///< under the first judge; where rows have keys
   store::RunStore::Counts counts;
   FilterAs filter_as = FilterAs::refused;
-  /// Why samples are unanswered, with how many.
+  /// Why samples are unanswered, or their answers empty, with how many.
   std::vector<std::pair<std::string, std::uint64_t>> reasons;
   std::vector<std::string> warnings;  ///< what the user should know of its answers
 };

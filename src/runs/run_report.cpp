@@ -46,7 +46,7 @@ report::Section answers_section(std::span<const JudgedRun> runs) {
   }
   section.blocks.push_back({std::move(table)});
   if (!reasons.rows.empty())
-    section.blocks.push_back({report::Fold{"Why samples are unanswered", {{reasons}}, true}});
+    section.blocks.push_back({report::Fold{"Why there is no answer", {{reasons}}, true}});
   return section;
 }
 

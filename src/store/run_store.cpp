@@ -317,6 +317,16 @@ Result<std::uint64_t> RunStore::unjudged_count(const std::string& judge) const {
   return static_cast<std::uint64_t>(count);
 }
 
+Result<void> RunStore::forget_judge(const std::string& judge) {
+  HOLISAFE_TRY(Transaction transaction, Transaction::begin(database_));
+  for (const char* sql : {"DELETE FROM judgements WHERE judge = ?", "DELETE FROM identities WHERE scope = ?",
+                          "DELETE FROM older_identities WHERE scope = ?"}) {
+    HOLISAFE_TRY(Statement statement, database_.prepare(sql));
+    HOLISAFE_CHECK(statement.bind(judge).run());
+  }
+  return transaction.commit();
+}
+
 Result<void> RunStore::write(const std::string& judge, const Judgements& judgements) {
   if (judgements.empty()) return {};
   HOLISAFE_TRY(Transaction transaction, Transaction::begin(database_));

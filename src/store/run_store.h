@@ -161,6 +161,9 @@ class RunStore {
   /// How many those are altogether.
   Result<std::uint64_t> unjudged_count(const std::string& judge) const;
 
+  /// Takes away a judge's judgements and what it was made from.
+  Result<void> forget_judge(const std::string& judge);
+
   using Judgements = std::vector<std::pair<AnswerKey, Judgement>>;
   /// Keeps judgements. One is never replaced, unless it is unjudged.
   Result<void> write(const std::string& judge, const Judgements& judgements);

@@ -5,13 +5,17 @@
 #include <string>
 #include <utility>
 
+#include <fmt/format.h>
 #include <utf8proc.h>
 
 namespace holisafe::tokenizer {
 namespace {
 
-AlignedText prepend(const AlignedText& in, const std::string& prefix) {
+constexpr const char* own_name = "normalizer";
+
+Result<AlignedText> prepend(const AlignedText& in, const std::string& prefix, std::size_t most) {
   if (in.text.empty()) return in;
+  if (in.text.size() + prefix.size() > most) return grows_too_far(own_name, most);
   AlignedText out;
   const std::uint32_t begin = in.origin.front().begin;
   out.append(prefix, {begin, begin});
@@ -19,14 +23,17 @@ AlignedText prepend(const AlignedText& in, const std::string& prefix) {
   return out;
 }
 
-AlignedText replace(const AlignedText& in, const std::string& pattern, const std::string& content) {
+Result<AlignedText> replace(const AlignedText& in, const std::string& pattern, const std::string& content,
+                            std::size_t most) {
   AlignedText out;
   std::size_t at = 0;
   for (std::size_t hit = in.text.find(pattern); hit != std::string::npos; hit = in.text.find(pattern, at)) {
     out.append(in, at, hit - at);
+    if (out.text.size() + content.size() > most) return grows_too_far(own_name, most);
     out.append(content, {in.origin[hit].begin, in.origin[hit + pattern.size() - 1].end});
     at = hit + pattern.size();
   }
+  if (out.text.size() + in.text.size() - at > most) return grows_too_far(own_name, most);
   out.append(in, at, in.text.size() - at);
   return out;
 }
@@ -48,7 +55,7 @@ utf8proc_int32_t character_at(const std::string& text, std::size_t at) {
 }
 
 /// Canonical composition, cluster by cluster, so that each stays aligned with its source.
-AlignedText nfc(const AlignedText& in) {
+Result<AlignedText> nfc(const AlignedText& in, std::size_t most) {
   AlignedText out;
   std::size_t at = 0;
   while (at < in.text.size()) {
@@ -71,22 +78,56 @@ AlignedText nfc(const AlignedText& in) {
       out.append({reinterpret_cast<const char*>(composed), static_cast<std::size_t>(size)},
                  {in.origin[at].begin, in.origin[end - 1].end});
     }
+    if (out.text.size() > most) return grows_too_far(own_name, most);
     at = end;
   }
   return out;
 }
 
-Result<Normalizer> make_sequence(simdjson::dom::element json) {
-  HOLISAFE_TRY(const auto parts, member_as<simdjson::dom::array>(json, "normalizers", "normalizer"));
+Result<Normalizer> make(simdjson::dom::element json, std::size_t& parts_left);
+
+Result<Normalizer> make_sequence(simdjson::dom::element json, std::size_t& parts_left) {
+  HOLISAFE_TRY(const auto parts, member_as<simdjson::dom::array>(json, "normalizers", own_name));
   std::vector<Normalizer> all;
   for (const auto part : parts) {
-    HOLISAFE_TRY(Normalizer one, make_normalizer(part));
+    HOLISAFE_CHECK(take_part(own_name, parts_left));
+    HOLISAFE_TRY(Normalizer one, make(part, parts_left));
     all.push_back(std::move(one));
   }
-  return Normalizer([all](AlignedText text) {
-    for (const Normalizer& one : all) text = one(std::move(text));
+  return Normalizer([all](AlignedText text, std::size_t most) -> Result<AlignedText> {
+    for (const Normalizer& one : all) {
+      HOLISAFE_TRY(text, one(std::move(text), most));
+    }
     return text;
   });
+}
+
+Result<Normalizer> make(simdjson::dom::element json, std::size_t& parts_left) {
+  if (json.is_null())
+    return Normalizer([](AlignedText text, std::size_t) -> Result<AlignedText> { return text; });
+  HOLISAFE_TRY(const auto type, member_as<std::string_view>(json, "type", own_name));
+  if (type == "Sequence") return make_sequence(json, parts_left);
+  if (type == "NFC")
+    return Normalizer([](const AlignedText& text, std::size_t most) { return nfc(text, most); });
+  if (type == "Prepend") {
+    HOLISAFE_TRY(const auto prefix, member_as<std::string_view>(json, "prepend", own_name));
+    return Normalizer([prefix = std::string(prefix)](const AlignedText& text, std::size_t most) {
+      return prepend(text, prefix, most);
+    });
+  }
+  if (type == "Replace") {
+    HOLISAFE_TRY(const auto pattern, member(json, "pattern", own_name));
+    HOLISAFE_TRY(const auto content, member_as<std::string_view>(json, "content", own_name));
+    std::string_view text;
+    if (pattern.at_key("String").get(text) != simdjson::SUCCESS || text.empty()) {
+      return not_supported("normalizer Replace", "expected a pattern that is a string");
+    }
+    return Normalizer(
+        [text = std::string(text), content = std::string(content)](const AlignedText& in, std::size_t most) {
+          return replace(in, text, content, most);
+        });
+  }
+  return not_supported(own_name, type);
 }
 
 }  // namespace
@@ -106,28 +147,23 @@ Result<simdjson::dom::element> member(simdjson::dom::element json, std::string_v
   return found;
 }
 
+Result<void> take_part(const char* where, std::size_t& left) {
+  if (left == 0) {
+    return fail(ErrorKind::too_large, "bad tokenizer.json", where,
+                fmt::format("expected at most {} parts, found more", most_parts));
+  }
+  --left;
+  return {};
+}
+
+tl::unexpected<Error> grows_too_far(std::string_view where, std::size_t most) {
+  return fail(ErrorKind::too_large, "cannot use tokenizer", std::string(where),
+              fmt::format("expected text to become at most {} bytes, found more", most));
+}
+
 Result<Normalizer> make_normalizer(simdjson::dom::element json) {
-  if (json.is_null()) return Normalizer([](AlignedText text) { return text; });
-  HOLISAFE_TRY(const auto type, member_as<std::string_view>(json, "type", "normalizer"));
-  if (type == "Sequence") return make_sequence(json);
-  if (type == "NFC") return Normalizer([](const AlignedText& text) { return nfc(text); });
-  if (type == "Prepend") {
-    HOLISAFE_TRY(const auto prefix, member_as<std::string_view>(json, "prepend", "normalizer"));
-    return Normalizer(
-        [prefix = std::string(prefix)](const AlignedText& text) { return prepend(text, prefix); });
-  }
-  if (type == "Replace") {
-    HOLISAFE_TRY(const auto pattern, member(json, "pattern", "normalizer"));
-    HOLISAFE_TRY(const auto content, member_as<std::string_view>(json, "content", "normalizer"));
-    std::string_view text;
-    if (pattern.at_key("String").get(text) != simdjson::SUCCESS || text.empty()) {
-      return not_supported("normalizer Replace", "expected a pattern that is a string");
-    }
-    return Normalizer([text = std::string(text), content = std::string(content)](const AlignedText& in) {
-      return replace(in, text, content);
-    });
-  }
-  return not_supported("normalizer", type);
+  std::size_t parts_left = most_parts;
+  return make(json, parts_left);
 }
 
 }  // namespace holisafe::tokenizer

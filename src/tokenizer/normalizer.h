@@ -11,11 +11,25 @@
 
 namespace holisafe::tokenizer {
 
-using Normalizer = std::function<AlignedText(AlignedText)>;
+/// Parts of a tokenizer's normalizer, of its pre-tokenizer and of its decoder, those in lists of lists
+/// included.
+inline constexpr std::size_t most_parts = 1000;
+
+/// Bytes that a text of `bytes` may become on its way.
+constexpr std::size_t most_text(std::size_t bytes) { return 16 * bytes + (std::size_t{64} << 10); }
+
+/// Gives text of at most `most` bytes. Errors: too_large (it would be more).
+using Normalizer = std::function<Result<AlignedText>(AlignedText, std::size_t most)>;
 
 /// From the `normalizer` of tokenizer.json (null: does nothing): Sequence, Prepend, Replace (of a string),
-/// NFC. Errors: unsupported, missing.
+/// NFC. Errors: unsupported, missing, too_large (more than most_parts).
 Result<Normalizer> make_normalizer(simdjson::dom::element json);
+
+/// Counts one of the parts that are left. Errors: too_large.
+Result<void> take_part(const char* where, std::size_t& left);
+
+/// The error of a text that a tokenizer's `where` makes longer than `most`.
+tl::unexpected<Error> grows_too_far(std::string_view where, std::size_t most);
 
 /// A member of an object, or an error that names it.
 Result<simdjson::dom::element> member(simdjson::dom::element json, std::string_view key,

@@ -1,90 +1,23 @@
 #include "tokenizer/pre_tokenizer.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include <array>
 #include <map>
-#include <memory>
 #include <string>
 #include <utility>
 
-#include <pcre2.h>
-
 #include "tokenizer/normalizer.h"
+#include "tokenizer/pattern.h"
 
 namespace holisafe::tokenizer {
 namespace {
 
 using Texts = std::vector<AlignedText>;
-struct Span {
-  std::size_t begin;
-  std::size_t end;
-};
+
+constexpr const char* file_name = "tokenizer.json";
 
 /// The pattern GPT-2's byte-level pre-tokenizer splits by when its file says use_regex.
 constexpr const char* gpt2_pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-
-/// PCRE2's \s takes U+180E, the tokenizers library's does not: \s is spelled out.
-std::string spelled_out(std::string_view pattern) {
-  std::string out;
-  bool in_class = false;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    if (pattern[i] == '\\' && i + 1 < pattern.size()) {
-      const char next = pattern[++i];
-      const std::string space = R"(\t-\r\x{85}\p{Z})";
-      if (next == 's')
-        out += in_class ? space : "[" + space + "]";
-      else if (next == 'S' && !in_class)
-        out += "[^" + space + "]";
-      else
-        out += {'\\', next};
-      continue;
-    }
-    if (pattern[i] == '[') in_class = true;
-    if (pattern[i] == ']') in_class = false;
-    out += pattern[i];
-  }
-  return out;
-}
-
-class Regex {
- public:
-  static Result<Regex> compile(std::string_view pattern) {
-    const std::string text = spelled_out(pattern);
-    int code = 0;
-    PCRE2_SIZE offset = 0;
-    Regex out;
-    out.code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
-                                  PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code, &offset, nullptr),
-                    pcre2_code_free);
-    if (out.code_ == nullptr) {
-      std::array<PCRE2_UCHAR, 200> words{};
-      pcre2_get_error_message(code, words.data(), words.size());
-      return fail(ErrorKind::malformed, "bad pattern in tokenizer.json", std::string(pattern),
-                  reinterpret_cast<const char*>(words.data()));
-    }
-    pcre2_jit_compile(out.code_.get(), PCRE2_JIT_COMPLETE);
-    return out;
-  }
-
-  /// All matches from left to right; empty ones are passed over.
-  [[nodiscard]] std::vector<Span> matches(const std::string& text) const {
-    const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> data(
-        pcre2_match_data_create_from_pattern(code_.get(), nullptr), pcre2_match_data_free);
-    std::vector<Span> out;
-    std::size_t at = 0;
-    while (at < text.size() && pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
-                                           text.size(), at, PCRE2_NO_UTF_CHECK, data.get(), nullptr) > 0) {
-      const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(data.get());
-      if (bounds[1] > bounds[0]) out.push_back({bounds[0], bounds[1]});
-      at = bounds[1] > at ? bounds[1] : at + character_size(text[at]);
-    }
-    return out;
-  }
-
- private:
-  std::shared_ptr<pcre2_code> code_;
-};
 
 std::vector<Span> find_all(const std::string& text, const std::string& pattern) {
   std::vector<Span> out;
@@ -137,13 +70,18 @@ Texts slices(const AlignedText& text, const std::vector<Span>& spans) {
   return out;
 }
 
-using Finder = std::function<std::vector<Span>(const std::string&)>;
+using Finder = std::function<Result<std::vector<Span>>(const std::string&)>;
+
+Finder finder(Pattern pattern) {
+  return [pattern = std::move(pattern)](const std::string& text) { return pattern.matches(text); };
+}
 
 PreTokenizer splitter(Finder find, bool invert, Behavior behavior) {
-  return [find = std::move(find), invert, behavior](const Texts& texts, bool) {
+  return [find = std::move(find), invert, behavior](const Texts& texts, bool, std::size_t) -> Result<Texts> {
     Texts out;
     for (const AlignedText& text : texts) {
-      for (AlignedText& part : slices(text, cut(text.text, find(text.text), invert, behavior)))
+      HOLISAFE_TRY(const auto found, find(text.text));
+      for (AlignedText& part : slices(text, cut(text.text, found, invert, behavior)))
         out.push_back(std::move(part));
     }
     return out;
@@ -164,12 +102,13 @@ Result<PreTokenizer> make_split(simdjson::dom::element json) {
   if (known == behaviors.end()) return not_supported("pre_tokenizer Split behavior", behavior);
   std::string_view text;
   if (pattern.at_key("Regex").get(text) == simdjson::SUCCESS) {
-    HOLISAFE_TRY(const Regex regex, Regex::compile(text));
-    return splitter([regex](const std::string& in) { return regex.matches(in); }, invert, known->second);
+    HOLISAFE_TRY(auto regex, Pattern::compile(text, file_name));
+    return splitter(finder(std::move(regex)), invert, known->second);
   }
   if (pattern.at_key("String").get(text) == simdjson::SUCCESS && !text.empty()) {
-    return splitter([text = std::string(text)](const std::string& in) { return find_all(in, text); }, invert,
-                    known->second);
+    return splitter([text = std::string(text)](
+                        const std::string& in) -> Result<std::vector<Span>> { return find_all(in, text); },
+                    invert, known->second);
   }
   return not_supported("pre_tokenizer Split", "expected a pattern Regex or String");
 }
@@ -186,13 +125,13 @@ Result<PreTokenizer> make_byte_level(simdjson::dom::element json) {
   HOLISAFE_TRY(const bool prefix, member_or<bool>(json, "add_prefix_space", "pre_tokenizer ByteLevel", true));
   HOLISAFE_TRY(const bool use_regex, member_or<bool>(json, "use_regex", "pre_tokenizer ByteLevel", true));
   if (prefix) return not_supported("pre_tokenizer ByteLevel", "add_prefix_space");
-  PreTokenizer split = [](Texts texts, bool) { return texts; };
+  PreTokenizer split = [](Texts texts, bool, std::size_t) -> Result<Texts> { return texts; };
   if (use_regex) {
-    HOLISAFE_TRY(const Regex regex, Regex::compile(gpt2_pattern));
-    split = splitter([regex](const std::string& in) { return regex.matches(in); }, false, Behavior::isolated);
+    HOLISAFE_TRY(auto regex, Pattern::compile(gpt2_pattern, file_name));
+    split = splitter(finder(std::move(regex)), false, Behavior::isolated);
   }
-  return PreTokenizer([split](Texts texts, bool at_start) {
-    texts = split(std::move(texts), at_start);
+  return PreTokenizer([split](Texts texts, bool at_start, std::size_t most) -> Result<Texts> {
+    HOLISAFE_TRY(texts, split(std::move(texts), at_start, most));
     for (AlignedText& text : texts) text = to_byte_characters(text);
     return texts;
   });
@@ -200,8 +139,8 @@ Result<PreTokenizer> make_byte_level(simdjson::dom::element json) {
 
 Result<PreTokenizer> make_metaspace(simdjson::dom::element json) {
   HOLISAFE_TRY(const auto mark, member_as<std::string_view>(json, "replacement", "pre_tokenizer Metaspace"));
-  if (mark.empty()) {
-    return not_supported("pre_tokenizer Metaspace", "expected a replacement, found an empty one");
+  if (mark.empty() || mark.size() != character_size(mark.front())) {
+    return not_supported("pre_tokenizer Metaspace", "expected a replacement of one character");
   }
   HOLISAFE_TRY(const bool old_prefix,
                member_or<bool>(json, "add_prefix_space", "pre_tokenizer Metaspace", true));
@@ -211,55 +150,79 @@ Result<PreTokenizer> make_metaspace(simdjson::dom::element json) {
   HOLISAFE_TRY(const bool split, member_or<bool>(json, "split", "pre_tokenizer Metaspace", true));
   if (scheme != "always" && scheme != "first" && scheme != "never")
     return not_supported("pre_tokenizer Metaspace prepend_scheme", scheme);
-  return PreTokenizer(
-      [mark = std::string(mark), scheme = std::string(scheme), split](const Texts& texts, bool at_start) {
-        Texts out;
-        for (std::size_t i = 0; i < texts.size(); ++i) {
-          AlignedText text;
-          for (std::size_t at = 0; at < texts[i].text.size(); ++at) {
-            const bool space = texts[i].text[at] == ' ';
-            text.append(space ? std::string_view(mark) : std::string_view(texts[i].text).substr(at, 1),
-                        texts[i].origin[at]);
-          }
-          const bool wanted = scheme == "always" || (scheme == "first" && at_start && i == 0);
-          if (wanted && !text.text.empty() && !text.text.starts_with(mark)) {
-            AlignedText prefixed;
-            const std::uint32_t begin = text.origin.front().begin;
-            prefixed.append(mark, {begin, begin});
-            prefixed.append(text, 0, text.text.size());
-            text = std::move(prefixed);
-          }
-          if (!split) {
-            out.push_back(std::move(text));
-            continue;
-          }
-          for (AlignedText& part :
-               slices(text, cut(text.text, find_all(text.text, mark), false, Behavior::merged_with_next)))
-            out.push_back(std::move(part));
-        }
-        return out;
-      });
+  return PreTokenizer([mark = std::string(mark), scheme = std::string(scheme), split](
+                          const Texts& texts, bool at_start, std::size_t) -> Result<Texts> {
+    Texts out;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      AlignedText text;
+      for (std::size_t at = 0; at < texts[i].text.size(); ++at) {
+        const bool space = texts[i].text[at] == ' ';
+        text.append(space ? std::string_view(mark) : std::string_view(texts[i].text).substr(at, 1),
+                    texts[i].origin[at]);
+      }
+      const bool wanted = scheme == "always" || (scheme == "first" && at_start && i == 0);
+      if (wanted && !text.text.empty() && !text.text.starts_with(mark)) {
+        AlignedText prefixed;
+        const std::uint32_t begin = text.origin.front().begin;
+        prefixed.append(mark, {begin, begin});
+        prefixed.append(text, 0, text.text.size());
+        text = std::move(prefixed);
+      }
+      if (!split) {
+        out.push_back(std::move(text));
+        continue;
+      }
+      for (AlignedText& part :
+           slices(text, cut(text.text, find_all(text.text, mark), false, Behavior::merged_with_next)))
+        out.push_back(std::move(part));
+    }
+    return out;
+  });
 }
 
 Result<PreTokenizer> make_digits(simdjson::dom::element json) {
   HOLISAFE_TRY(const bool individual,
                member_or<bool>(json, "individual_digits", "pre_tokenizer Digits", false));
-  HOLISAFE_TRY(const Regex regex, Regex::compile("\\p{N}"));
-  return splitter([regex](const std::string& in) { return regex.matches(in); }, false,
-                  individual ? Behavior::isolated : Behavior::contiguous);
+  HOLISAFE_TRY(auto regex, Pattern::compile("\\p{N}", file_name));
+  return splitter(finder(std::move(regex)), false, individual ? Behavior::isolated : Behavior::contiguous);
 }
 
-Result<PreTokenizer> make_sequence(simdjson::dom::element json) {
-  HOLISAFE_TRY(const auto parts, member_as<simdjson::dom::array>(json, "pretokenizers", "pre_tokenizer"));
+std::size_t bytes_of(const Texts& texts) {
+  std::size_t out = 0;
+  for (const AlignedText& text : texts) out += text.text.size();
+  return out;
+}
+
+Result<PreTokenizer> make(simdjson::dom::element json, std::size_t& parts_left);
+
+Result<PreTokenizer> make_sequence(simdjson::dom::element json, std::size_t& parts_left) {
+  constexpr const char* where = "pre_tokenizer";
+  HOLISAFE_TRY(const auto parts, member_as<simdjson::dom::array>(json, "pretokenizers", where));
   std::vector<PreTokenizer> all;
   for (const auto part : parts) {
-    HOLISAFE_TRY(PreTokenizer one, make_pre_tokenizer(part));
+    HOLISAFE_CHECK(take_part(where, parts_left));
+    HOLISAFE_TRY(PreTokenizer one, make(part, parts_left));
     all.push_back(std::move(one));
   }
-  return PreTokenizer([all](Texts texts, bool at_start) {
-    for (const PreTokenizer& one : all) texts = one(std::move(texts), at_start);
+  return PreTokenizer([all](Texts texts, bool at_start, std::size_t most) -> Result<Texts> {
+    for (const PreTokenizer& one : all) {
+      HOLISAFE_TRY(texts, one(std::move(texts), at_start, most));
+      if (bytes_of(texts) > most) return grows_too_far(where, most);
+    }
     return texts;
   });
+}
+
+Result<PreTokenizer> make(simdjson::dom::element json, std::size_t& parts_left) {
+  if (json.is_null())
+    return PreTokenizer([](Texts texts, bool, std::size_t) -> Result<Texts> { return texts; });
+  HOLISAFE_TRY(const auto type, member_as<std::string_view>(json, "type", "pre_tokenizer"));
+  if (type == "Sequence") return make_sequence(json, parts_left);
+  if (type == "Split") return make_split(json);
+  if (type == "ByteLevel") return make_byte_level(json);
+  if (type == "Metaspace") return make_metaspace(json);
+  if (type == "Digits") return make_digits(json);
+  return not_supported("pre_tokenizer", type);
 }
 
 /// GPT-2's table: printable Latin-1 bytes stand for themselves, the others for U+0100 and on.
@@ -296,14 +259,8 @@ int byte_of_character(std::string_view character) {
 }
 
 Result<PreTokenizer> make_pre_tokenizer(simdjson::dom::element json) {
-  if (json.is_null()) return PreTokenizer([](Texts texts, bool) { return texts; });
-  HOLISAFE_TRY(const auto type, member_as<std::string_view>(json, "type", "pre_tokenizer"));
-  if (type == "Sequence") return make_sequence(json);
-  if (type == "Split") return make_split(json);
-  if (type == "ByteLevel") return make_byte_level(json);
-  if (type == "Metaspace") return make_metaspace(json);
-  if (type == "Digits") return make_digits(json);
-  return not_supported("pre_tokenizer", type);
+  std::size_t parts_left = most_parts;
+  return make(json, parts_left);
 }
 
 }  // namespace holisafe::tokenizer

@@ -10,6 +10,7 @@
 #include <sentencepiece_processor.h>
 
 #include "base/file.h"
+#include "base/lfs_pointer.h"
 #include "checkpoint/checkpoint.h"
 #include "tokenizer/vocabulary.h"
 
@@ -69,7 +70,7 @@ Result<void> read_added_tokens(const std::filesystem::path& folder, Vocabulary& 
       return fail(ErrorKind::wrong_type, "bad tokenizer",
                   (folder / "added_tokens.json").string() + ": " + content, "expected an id from 0");
     }
-    vocabulary.add({id.get<std::int64_t>(), content, true});
+    HOLISAFE_CHECK(vocabulary.add({id.get<std::int64_t>(), content, true}));
   }
   return {};
 }
@@ -79,13 +80,16 @@ Result<void> read_added_tokens(const std::filesystem::path& folder, Vocabulary& 
 Result<std::shared_ptr<Vocabulary>> Vocabulary::from_sentencepiece(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "tokenizer.model";
   HOLISAFE_TRY(const std::string bytes, read_file(path, std::uint64_t{1} << 28));
+  if (is_lfs_pointer(bytes))
+    return fail(ErrorKind::malformed, "bad tokenizer.model", path.string(), lfs_pointer_words);
   const auto processor = std::make_shared<Processor>();
   HOLISAFE_CHECK(load(*processor, bytes, path));
   auto out = std::make_shared<Vocabulary>();
   out->size = processor->GetPieceSize();
-  out->normalize = [](AlignedText text) { return text; };
-  out->encode_model = [processor](const AlignedText& text, bool, Encoding& encoding) {
+  out->normalize = [](AlignedText text, std::size_t) -> Result<AlignedText> { return text; };
+  out->encode_model = [processor](const AlignedText& text, bool, Encoding& encoding) -> Result<void> {
     encode_text(*processor, text, encoding);
+    return {};
   };
   out->model_id = [processor](std::string_view token) -> std::optional<std::int64_t> {
     const int id = processor->PieceToId(token);
@@ -100,7 +104,7 @@ Result<std::shared_ptr<Vocabulary>> Vocabulary::from_sentencepiece(const std::fi
   out->strips_first_space =
       !probe.ids.empty() && processor->IdToPiece(static_cast<int>(probe.ids[0])).starts_with(blank_mark);
   for (const int id : {processor->bos_id(), processor->eos_id(), processor->pad_id(), processor->unk_id()}) {
-    if (id >= 0) out->add({id, processor->IdToPiece(id), true});
+    if (id >= 0) HOLISAFE_CHECK(out->add({id, processor->IdToPiece(id), true}));
   }
   if (processor->bos_id() >= 0) out->bos = processor->bos_id();
   if (processor->eos_id() >= 0) out->eos = processor->eos_id();

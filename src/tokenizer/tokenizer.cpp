@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "checkpoint/checkpoint.h"
+#include "tokenizer/normalizer.h"
 #include "tokenizer/vocabulary.h"
 
 namespace holisafe::tokenizer {
@@ -31,12 +32,18 @@ class Run {
     all.origin.reserve(text_.size());
     for (std::size_t i = 0; i < text_.size(); ++i)
       all.origin.push_back({static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(i + 1)});
-    split(all, vocabulary_.before_normalizer, [this](const AlignedText& part) {
-      split(vocabulary_.normalize(part), vocabulary_.after_normalizer, [this](const AlignedText& normalized) {
-        const bool at_start = !normalized.origin.empty() && normalized.origin.front().begin == 0;
-        if (!normalized.text.empty()) vocabulary_.encode_model(normalized, at_start, out_);
-      });
-    });
+    std::size_t left = most_text(text_.size());
+    const auto model = [this](const AlignedText& normalized) -> Result<void> {
+      const bool at_start = !normalized.origin.empty() && normalized.origin.front().begin == 0;
+      if (normalized.text.empty()) return {};
+      return vocabulary_.encode_model(normalized, at_start, out_);
+    };
+    const auto whole = [&](const AlignedText& part) -> Result<void> {
+      HOLISAFE_TRY(const AlignedText normalized, vocabulary_.normalize(part, left));
+      left -= std::min(left, normalized.text.size());
+      return split(normalized, vocabulary_.after_normalizer, model);
+    };
+    HOLISAFE_CHECK(split(all, vocabulary_.before_normalizer, whole));
     return std::move(out_);
   }
 
@@ -49,7 +56,7 @@ class Run {
   }
 
   template <class Rest>
-  void split(const AlignedText& text, const AddedTokenFinder& finder, const Rest& rest) {
+  Result<void> split(const AlignedText& text, const AddedTokenFinder& finder, const Rest& rest) {
     if (finder.empty()) return rest(text);
     std::size_t done = 0;
     for (std::size_t at = 0; at < text.text.size();) {
@@ -65,13 +72,14 @@ class Run {
         continue;
       }
       auto [begin, end] = stripped(text.text, *found, at, done);
-      if (begin > done) rest(text.slice(done, begin - done));
+      if (begin > done) HOLISAFE_CHECK(rest(text.slice(done, begin - done)));
       out_.ids.push_back(found->id);
       out_.offsets.push_back({text.origin[at].begin, text.origin[at + found->pattern.size() - 1].end});
       done = end;
       at = end;
     }
-    if (done < text.text.size()) rest(done == 0 ? text : text.slice(done, text.text.size() - done));
+    if (done == text.text.size()) return {};
+    return rest(done == 0 ? text : text.slice(done, text.text.size() - done));
   }
 
   static std::pair<std::size_t, std::size_t> stripped(std::string_view text, const AddedToken& token,
@@ -143,20 +151,23 @@ bool Vocabulary::is_special(std::int64_t id) const {
   return found != added_by_id.end() && found->second->special;
 }
 
-void Vocabulary::add(AddedToken token) {
+Result<void> Vocabulary::add(AddedToken token) {
   size = std::max(size, token.id + 1);
   if (const auto found = added_by_id.find(token.id);
       found != added_by_id.end() && found->second->content == token.content)
-    return;
+    return {};
   token.pattern = token.content;
   if (token.normalized) {
     AlignedText content;
     content.append(token.content, {0, 0});
-    token.pattern = normalize(std::move(content)).text;
+    // Each of its bytes is a place in the finder: the room that texts have would be too much here.
+    HOLISAFE_TRY(AlignedText pattern, normalize(std::move(content), 16 * token.content.size() + 64));
+    token.pattern = std::move(pattern.text);
   }
   const AddedToken* stored = &added.emplace_back(std::move(token));
   (stored->normalized ? after_normalizer : before_normalizer).add(stored);
   added_by_id.insert_or_assign(stored->id, stored);
+  return {};
 }
 
 Result<void> read_tokenizer_config(const std::filesystem::path& folder, Vocabulary& vocabulary) {
@@ -174,8 +185,8 @@ Result<void> read_tokenizer_config(const std::filesystem::path& folder, Vocabula
                     "expected an id and a content");
       }
       const auto flag = [&value = value](const char* name) { return value.value(name, false); };
-      vocabulary.add(
-          {std::stoll(key), *content, flag("special"), flag("normalized"), flag("lstrip"), flag("rstrip")});
+      HOLISAFE_CHECK(vocabulary.add(
+          {std::stoll(key), *content, flag("special"), flag("normalized"), flag("lstrip"), flag("rstrip")}));
     }
   }
   const auto id_of = [&](const char* key) -> std::optional<std::int64_t> {
@@ -240,7 +251,10 @@ Tokenizer Tokenizer::also_special(std::span<const std::int64_t> ids) const {
   copy->eos = vocabulary_->eos;
   copy->also_special = vocabulary_->also_special;
   copy->also_special.insert(ids.begin(), ids.end());
-  for (const AddedToken& token : vocabulary_->added) copy->add(token);
+  for (const AddedToken& token : vocabulary_->added) {
+    const auto added = copy->add(token);
+    static_cast<void>(added);  // they were added to the first one
+  }
   return Tokenizer(std::move(copy));
 }
 

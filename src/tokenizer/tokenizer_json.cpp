@@ -1,4 +1,6 @@
 // tokenizer.json.
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -8,6 +10,7 @@
 #include <simdjson.h>
 
 #include "base/file.h"
+#include "base/lfs_pointer.h"
 #include "tokenizer/bpe.h"
 #include "tokenizer/normalizer.h"
 #include "tokenizer/pre_tokenizer.h"
@@ -24,12 +27,13 @@ struct DecoderSteps {
   bool strip_first_space = false;
 };
 
-Result<void> read_decoder(simdjson::dom::element json, DecoderSteps& out) {
+Result<void> read_decoder(simdjson::dom::element json, DecoderSteps& out, std::size_t& parts_left) {
   if (json.is_null()) return {};
+  HOLISAFE_CHECK(take_part("decoder", parts_left));
   HOLISAFE_TRY(const auto type, member_as<std::string_view>(json, "type", "decoder"));
   if (type == "Sequence") {
     HOLISAFE_TRY(const auto parts, member_as<simdjson::dom::array>(json, "decoders", "decoder"));
-    for (const auto part : parts) HOLISAFE_CHECK(read_decoder(part, out));
+    for (const auto part : parts) HOLISAFE_CHECK(read_decoder(part, out, parts_left));
     return {};
   }
   if (type == "Fuse") return {};
@@ -91,15 +95,47 @@ std::string from_byte_characters(std::string_view token) {
   return out;
 }
 
+/// A token with all replacements made; nothing where it would grow beyond what texts may.
+std::optional<std::string> replaced(std::string token, const DecoderSteps& steps) {
+  const std::size_t most = most_text(token.size());
+  for (const auto& [from, to] : steps.replace) {
+    std::size_t hit = token.find(from);
+    if (hit == std::string::npos) continue;
+    std::string out;
+    std::size_t at = 0;
+    for (; hit != std::string::npos; hit = token.find(from, at)) {
+      out.append(token, at, hit - at).append(to);
+      at = hit + from.size();
+      if (out.size() > most) return std::nullopt;
+    }
+    out.append(token, at);
+    token = std::move(out);
+    if (token.size() > most) return std::nullopt;
+  }
+  return token;
+}
+
+/// Every token is decoded once where replacements make text longer: what passes is within bounds ever after.
+Result<void> check_growth(const DecoderSteps& steps, const Bpe& bpe, const Vocabulary& vocabulary) {
+  const bool grows = std::any_of(steps.replace.begin(), steps.replace.end(),
+                                 [](const auto& one) { return one.second.size() > one.first.size(); });
+  if (!grows) return {};
+  for (const auto& [token, id] : bpe.ids()) {
+    if (!replaced(token, steps)) return grows_too_far("decoder, token " + token, most_text(token.size()));
+  }
+  for (const AddedToken& token : vocabulary.added) {
+    if (!replaced(token.content, steps))
+      return grows_too_far("decoder, token " + token.content, most_text(token.content.size()));
+  }
+  return {};
+}
+
 Decoded decode_token(std::string token, const DecoderSteps& steps) {
   if (steps.byte_fallback) {
     if (const auto byte = byte_token(token)) return {std::string(1, *byte), true};
   }
-  for (const auto& [from, to] : steps.replace) {
-    for (std::size_t hit = token.find(from); hit != std::string::npos;
-         hit = token.find(from, hit + to.size()))
-      token.replace(hit, from.size(), to);
-  }
+  auto text = replaced(token, steps);
+  if (text) token = *std::move(text);
   return {steps.byte_level ? from_byte_characters(token) : token, false};
 }
 
@@ -122,7 +158,7 @@ Result<void> read_added_tokens(simdjson::dom::element json, Vocabulary& vocabula
       return fail(ErrorKind::out_of_range, "bad tokenizer.json", "added_tokens",
                   fmt::format("expected an id from 0 and a content, found id {}", token.id));
     }
-    vocabulary.add(std::move(token));
+    HOLISAFE_CHECK(vocabulary.add(std::move(token)));
   }
   return {};
 }
@@ -142,7 +178,8 @@ Result<void> build(simdjson::dom::element json, Vocabulary& vocabulary) {
   HOLISAFE_TRY(vocabulary.normalize, make_normalizer(part_or_null("normalizer")));
   HOLISAFE_TRY(const PreTokenizer pre_tokenize, make_pre_tokenizer(part_or_null("pre_tokenizer")));
   DecoderSteps steps;
-  HOLISAFE_CHECK(read_decoder(part_or_null("decoder"), steps));
+  std::size_t parts_left = most_parts + 1;  // the list itself counts as one
+  HOLISAFE_CHECK(read_decoder(part_or_null("decoder"), steps, parts_left));
 
   // Views of what bpe holds. No table by id: a file may name any id.
   auto tokens = std::make_shared<std::unordered_map<std::int64_t, std::string_view>>();
@@ -152,8 +189,11 @@ Result<void> build(simdjson::dom::element json, Vocabulary& vocabulary) {
     vocabulary.size = std::max(vocabulary.size, id + 1);
   }
   vocabulary.strips_first_space = steps.strip_first_space;
-  vocabulary.encode_model = [bpe, pre_tokenize](const AlignedText& text, bool at_start, Encoding& out) {
-    for (const AlignedText& piece : pre_tokenize({text}, at_start)) bpe->encode(piece, out);
+  vocabulary.encode_model = [bpe, pre_tokenize](const AlignedText& text, bool at_start,
+                                                Encoding& out) -> Result<void> {
+    HOLISAFE_TRY(const auto pieces, pre_tokenize({text}, at_start, most_text(text.text.size())));
+    for (const AlignedText& piece : pieces) bpe->encode(piece, out);
+    return {};
   };
   vocabulary.model_id = [bpe](std::string_view token) -> std::optional<std::int64_t> {
     const auto found = bpe->ids().find(token);
@@ -165,7 +205,8 @@ Result<void> build(simdjson::dom::element json, Vocabulary& vocabulary) {
     return decode_token(std::string(found->second), steps);
   };
   vocabulary.decode_added = [steps](std::string content) { return decode_token(std::move(content), steps); };
-  return read_added_tokens(json, vocabulary);
+  HOLISAFE_CHECK(read_added_tokens(json, vocabulary));
+  return check_growth(steps, *bpe, vocabulary);
 }
 
 }  // namespace
@@ -173,6 +214,8 @@ Result<void> build(simdjson::dom::element json, Vocabulary& vocabulary) {
 Result<std::shared_ptr<Vocabulary>> Vocabulary::from_json(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "tokenizer.json";
   HOLISAFE_TRY(const std::string text, read_file(path, std::uint64_t{1} << 30));
+  if (is_lfs_pointer(text))
+    return fail(ErrorKind::malformed, "bad tokenizer.json", path.string(), lfs_pointer_words);
   simdjson::dom::parser parser;
   simdjson::dom::element json;
   if (const auto code = parser.parse(text).get(json); code != simdjson::SUCCESS) {

@@ -1,6 +1,8 @@
 #include "tokenizer/tokenizer.h"
 
+#include <array>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -87,12 +89,96 @@ TEST_F(Tokenizers, PartsThatAreNotSupportedAreNamed) {
            {R"("decoder":{"type":"WordPiece"},)", "WordPiece"},
            {R"("decoder":{"type":"Metaspace","replacement":""},)", "Metaspace"},
            {R"("pre_tokenizer":{"type":"Metaspace","replacement":""},)", "Metaspace"},
+           {R"("pre_tokenizer":{"type":"Metaspace","replacement":"__"},)", "Metaspace"},
            {R"("normalizer":{"type":"Replace","pattern":{"Regex":"a"},"content":"b"},)", "Replace"}}) {
     const auto tokenizer = open(document(parts));
     ASSERT_FALSE(tokenizer);
     EXPECT_EQ(tokenizer.error().kind, ErrorKind::unsupported);
     EXPECT_NE(tokenizer.error().message().find(part), std::string::npos) << tokenizer.error().message();
   }
+}
+
+/// A Sequence of `count` parts of a normalizer, pre-tokenizer or decoder.
+std::string sequence(const std::string& kind, const std::string& list, const std::string& part, int count) {
+  std::string out = "\"" + kind + R"(":{"type":"Sequence",")" + list + R"(":[)";
+  for (int i = 0; i < count; ++i) out += (i == 0 ? "" : ",") + part;
+  return out + "]},";
+}
+
+const std::string doubles_a = R"({"type":"Replace","pattern":{"String":"a"},"content":"aa"})";
+
+void expect_too_large(const Error& error) {
+  EXPECT_EQ(error.kind, ErrorKind::too_large) << error.message();
+  EXPECT_NE(error.message().find("tokenizer"), std::string::npos) << error.message();
+  EXPECT_LE(error.message().size(), 580U);
+}
+
+TEST_F(Tokenizers, NormalizersGrowTextWithinBounds) {
+  const std::string text(100, 'a');
+  for (const int count : {1, 4, 9}) {  // 51,200 of at most 1,600 + 65,536
+    const auto tokenizer = open(document(sequence("normalizer", "normalizers", doubles_a, count))).value();
+    EXPECT_EQ(tokenizer.encode(text).value().size(), 100U << static_cast<unsigned>(count));
+  }
+  for (const auto& step :
+       {doubles_a, std::string(R"({"type":"Prepend","prepend":")" + std::string(40'000, 'b') + R"("})"),
+        std::string(R"({"type":"Replace","pattern":{"String":"a"},"content":")" + std::string(700, 'b') +
+                    R"("})")}) {
+    const auto tokenizer = open(document(sequence("normalizer", "normalizers", step, 40))).value();
+    expect_too_large(tokenizer.encode(text).error());
+  }
+  // All parts of a text share the room: added tokens between them give no more.
+  const std::string part = R"({"type":"Prepend","prepend":")" + std::string(1'000, 'b') + R"("})";
+  const auto tokenizer = open(document(sequence("normalizer", "normalizers", part, 1))).value();
+  std::string many;
+  for (int i = 0; i < 1'000; ++i) many += "a<image>";
+  const Piece piece{many, true};
+  expect_too_large(tokenizer.encode(std::span(&piece, 1)).error());
+}
+
+TEST_F(Tokenizers, PreTokenizersAndDecodersGrowTextWithinBounds) {
+  const std::string level = R"({"type":"ByteLevel","add_prefix_space":false,"use_regex":false})";
+  const auto tokenizer = open(document(sequence("pre_tokenizer", "pretokenizers", level, 60))).value();
+  expect_too_large(tokenizer.encode("ééé").error());
+  expect_too_large(open(document(sequence("decoder", "decoders", doubles_a, 40))).error());
+  const auto fine = open(document(sequence("decoder", "decoders", doubles_a, 3))).value();
+  EXPECT_EQ(fine.decode(Ids{0}, false), std::string(8, 'a'));
+}
+
+TEST_F(Tokenizers, ListsHaveAThousandPartsAtMost) {
+  for (const auto& [kind, list, part] :
+       std::vector<std::array<std::string, 3>>{{"normalizer", "normalizers", R"({"type":"NFC"})"},
+                                               {"pre_tokenizer", "pretokenizers", R"({"type":"Digits"})"},
+                                               {"decoder", "decoders", R"({"type":"Fuse"})"}}) {
+    EXPECT_TRUE(open(document(sequence(kind, list, part, 1'000)))) << kind;
+    expect_too_large(open(document(sequence(kind, list, part, 1'001))).error());
+    const std::string inner = sequence(kind, list, part, 200);
+    const auto begin = inner.find('{');
+    const std::string nested = inner.substr(begin, inner.size() - begin - 1);
+    expect_too_large(open(document(sequence(kind, list, nested, 6))).error());
+  }
+}
+
+TEST_F(Tokenizers, APatternThatGivesUpIsNoMatchThatFails) {
+  const auto split = [this](const std::string& regex) {
+    return open(document(R"("pre_tokenizer":{"type":"Split","pattern":{"Regex":")" + regex +
+                         R"("},"behavior":"Removed"},)"));
+  };
+  const auto removes = split("(?:[ab]|[cd])+").value();
+  for (const std::size_t size : {10U, 4'000U, 300'000U}) {
+    const auto ids = removes.encode(std::string(size, 'a'));
+    ASSERT_TRUE(ids) << ids.error().message();
+    EXPECT_TRUE(ids->empty()) << size;
+  }
+  const auto gives_up = split("(?:a|aa)+[bc]").value();
+  expect_too_large(gives_up.encode(std::string(200, 'a')).error());
+}
+
+TEST_F(Tokenizers, PointersOfLfsAreNamed) {
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 38\n";
+  EXPECT_NE(open(pointer).error().message().find("LFS"), std::string::npos);
+  fs::remove(folder_ / "tokenizer.json");
+  ASSERT_TRUE(write_file_atomic(folder_ / "tokenizer.model", pointer));
+  EXPECT_NE(Tokenizer::open(folder_).error().message().find("LFS"), std::string::npos);
 }
 
 TEST_F(Tokenizers, AnIdFarFromTheOthersTakesNoMemory) {

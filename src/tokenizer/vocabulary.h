@@ -37,9 +37,10 @@ class Vocabulary {
   std::unordered_map<std::int64_t, const AddedToken*> added_by_id;
   std::set<std::int64_t> also_special;
 
-  /// Encodes text without added tokens in it. `at_start`: it begins the whole input.
-  std::function<AlignedText(AlignedText)> normalize;
-  std::function<void(const AlignedText& normalized, bool at_start, Encoding& out)> encode_model;
+  /// Gives at most `most` bytes. Errors: too_large.
+  std::function<Result<AlignedText>(AlignedText, std::size_t most)> normalize;
+  /// Encodes text without added tokens in it. `at_start`: it begins the whole input. Errors: too_large.
+  std::function<Result<void>(const AlignedText& normalized, bool at_start, Encoding& out)> encode_model;
   std::function<std::optional<std::int64_t>(std::string_view)> model_id;
   /// Content of a token of the model; nothing if there is none.
   std::function<std::optional<Decoded>(std::int64_t)> decode_model;
@@ -52,8 +53,8 @@ class Vocabulary {
 
   [[nodiscard]] bool is_special(std::int64_t id) const;
   /// Adds a token (normalize must be set): in `added`, the finders and the index. One whose content is there
-  /// already replaces its marks.
-  void add(AddedToken token);
+  /// already replaces its marks. Errors: those of normalize.
+  Result<void> add(AddedToken token);
 };
 
 /// Ids of the beginning and end tokens as tokenizer_config.json names them, and its added_tokens_decoder.

@@ -78,9 +78,15 @@ Result<void> check_adapter(const models::Adapter& adapter, const Settings& setti
   if (adapter.config.alpha != settings.lora_alpha)
     return differs("--lora-alpha", settings.lora_alpha, adapter.config.alpha);
   if (adapter.config.rslora) return differs("--lora-alpha", settings.lora_alpha, "one scaled by sqrt(rank)");
+  if (adapter.config.dora || !adapter.saved.empty())
+    return differs("--lora-rank", settings.lora_rank, "magnitudes or whole weights (DoRA, modules_to_save)");
   const auto targets = fmt::format("{}", fmt::join(settings.lora_targets, ","));
   for (const auto& [name, lora] : adapter.modules) {
     if (!layers.contains(name)) return differs("--lora-targets", targets, name);
+    if (lora.a.size(0) != settings.lora_rank)
+      return differs("--lora-rank", settings.lora_rank, fmt::format("{} for {}", lora.a.size(0), name));
+    if (lora.scale != settings.lora_alpha / static_cast<double>(settings.lora_rank))
+      return differs("--lora-alpha", settings.lora_alpha, "another scale for " + name);
   }
   for (const auto& [name, linear] : layers) {
     if (!adapter.modules.contains(name)) return differs("--lora-targets", targets, "none for " + name);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "checkpoint/checkpoint.h"
+#include "models/gemma3/chat_templates.h"
 #include "models/gemma3/config.h"
 #include "models/gemma3/processor.h"
 #include "models/gemma3/synth.h"
@@ -113,7 +114,8 @@ ModelInfo describe(const Config& config) {
   info.hidden_size = config.text.hidden_size;
   info.num_layers = config.text.num_layers;
   info.vocab_size = config.text.vocab_size;
-  info.context_length = config.context_length;
+  // The released config's length has its rotary scaling counted already.
+  info.context_length = info.positions = config.context_length;
   info.image_token_id = config.image_token_id;
   info.guard_pooling = GuardPooling::projector;
   info.bidirectional_images = true;
@@ -136,14 +138,15 @@ Result<std::unique_ptr<Gemma3>> open_without_weights(const std::filesystem::path
   return std::make_unique<Gemma3>(std::move(info), std::move(tokenizer), config, processor);
 }
 
-/// Errors: usage (a flag of another family).
+/// Errors: usage (a flag of another family, or a template of another name).
 Result<void> check_options(const LoadOptions& options) {
   const auto refuse = [](const char* flag) {
     return fail(ErrorKind::usage, std::string("cannot use ") + flag, "gemma3",
                 "it belongs to LLaVA checkpoints");
   };
   if (!options.vision_tower.empty()) return refuse("--vision-tower");
-  if (!options.prompt_template.empty()) return refuse("--template");
+  if (!options.prompt_template.empty() && options.prompt_template != template_name)
+    return fail(ErrorKind::usage, "no such template", options.prompt_template, "expected gemma");
   if (!options.image_aspect.empty()) return refuse("--image-aspect");
   return {};
 }
@@ -154,6 +157,7 @@ Result<std::unique_ptr<Model>> load(const std::filesystem::path& folder, const L
   HOLISAFE_TRY(const auto config, read_config(folder));
   HOLISAFE_TRY(const auto checkpoint, checkpoint::Checkpoint::open(folder));
   HOLISAFE_TRY(auto model, open_without_weights(folder, config));
+  HOLISAFE_CHECK(check_chat_template(folder, known_templates, template_name, options));
   const auto tensors = wanted_tensors(checkpoint, config);
   model->set_layout(layout_of(tensors));
   HOLISAFE_CHECK(model->load_weights(tensors, name_rules(), folder.string(), options));

@@ -44,7 +44,10 @@ checkpoint::NameRules name_rules() {
               {"model.lm_head.", "lm_head."},
               {"model.", "language_model."},
           },
-          {"rotary_emb.inv_freq", "embeddings.position_ids"}};
+          {"rotary_emb.inv_freq", "embeddings.position_ids"},
+          {{"vision_tower.", "vision tower"},
+           {"multi_modal_projector.", "projector"},
+           {"language_model.", "language model"}}};
 }
 
 }  // namespace holisafe::models::gemma3

@@ -23,12 +23,14 @@ nn::Activation activation(const ConfigFields& fields, const std::string& key, co
   return nn::Activation::silu;
 }
 
-void parse_rotary(const ConfigFields& fields, nn::DecoderConfig& text, std::int64_t trained) {
+void parse_rotary(const ConfigFields& fields, Config& out) {
+  nn::DecoderConfig& text = out.text;
   const bool has_parameters = fields.has("rope_parameters");
   const ConfigFields parameters = fields.object("rope_parameters");
   const double theta = parameters.number("rope_theta", fields.number("rope_theta", 10000.0));
   const char* const key = has_parameters ? "rope_parameters" : "rope_scaling";
-  auto rotary = nn::make_rotary(text.head_dim, theta, fields.value(key), trained);
+  auto rotary = nn::make_rotary(text.head_dim, theta, fields.value(key), out.positions);
+  out.context_length = nn::stretched_context(fields.value(key), out.positions);
   if (rotary) {
     text.rotary_global = *std::move(rotary);
   } else {
@@ -54,7 +56,7 @@ void parse_text(const ConfigFields& fields, Config& out) {
   text.attention_scale = 1.0 / std::sqrt(static_cast<double>(text.head_dim));
   text.qkv_bias = fields.flag("attention_bias", false);
   text.output_bias = text.qkv_bias;
-  out.context_length = fields.integer("max_position_embeddings", 2048, 1);
+  out.positions = fields.integer("max_position_embeddings", 2048, 1);
   out.eos_token_ids = fields.integers("eos_token_id", {2});
   if (fields.flag("mlp_bias", false)) fields.reject(ErrorKind::unsupported, "mlp_bias", "expected false");
   if (!fields.has("head_dim") && text.hidden_size % text.num_heads != 0) {
@@ -72,7 +74,7 @@ void parse_text(const ConfigFields& fields, Config& out) {
                   "expected an even number, found " + std::to_string(text.head_dim));
     return;
   }
-  parse_rotary(fields, text, out.context_length);
+  parse_rotary(fields, out);
 }
 
 nn::VisionEncoderConfig clip_large(std::int64_t image_size) {

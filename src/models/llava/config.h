@@ -31,7 +31,8 @@ struct Config {
   nn::Activation projector_activation = nn::Activation::gelu;
   bool projector_bias = true;
   std::int64_t image_token_id = 0;  ///< -200 in the original layout
-  std::int64_t context_length = 0;
+  std::int64_t positions = 0;       ///< max_position_embeddings
+  std::int64_t context_length = 0;  ///< the same with rotary scaling counted
   std::vector<std::int64_t> eos_token_ids;
   std::string image_aspect;  ///< image_aspect_ratio; empty where absent
   std::string model_type;

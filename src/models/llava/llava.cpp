@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "checkpoint/checkpoint.h"
+#include "models/llava/chat_templates.h"
 #include "models/llava/names.h"
 #include "models/llava/synth.h"
 #include "models/prompt.h"
@@ -99,6 +100,7 @@ ModelInfo info_of(const Config& config) {
   info.num_layers = config.text.num_layers;
   info.vocab_size = config.text.vocab_size;
   info.context_length = config.context_length;
+  info.positions = config.positions;
   info.image_token_id = config.image_token_id;
   info.stop_token_ids = config.eos_token_ids;
   info.guard_pooling = GuardPooling::last_hidden;
@@ -132,6 +134,7 @@ Result<std::unique_ptr<Model>> Llava::load(const std::filesystem::path& folder, 
   const std::string& aspect = options.image_aspect.empty() ? config.image_aspect : options.image_aspect;
   HOLISAFE_TRY(auto processor, ImageProcessor::make(fields, aspect, config.vision.image_size));
   HOLISAFE_TRY(auto format, template_of(config, options.prompt_template));
+  HOLISAFE_CHECK(check_chat_template(folder, known_templates, template_name, options));
   ModelInfo info = info_of(config);
   HOLISAFE_TRY(info.stop_token_ids, stop_token_ids(folder, config.eos_token_ids));
   info.layout = layout_words(config, main.tensors());

@@ -47,7 +47,10 @@ const checkpoint::NameRules& name_rules() {
           {"model.layers.", "language_model.layers."},
           {"model.norm.", "language_model.norm."},
       },
-      {"embeddings.position_ids", "rotary_emb.inv_freq"}};
+      {"embeddings.position_ids", "rotary_emb.inv_freq"},
+      {{"vision_tower.", "vision tower"},
+       {"multi_modal_projector.", "projector"},
+       {"language_model.", "language model"}}};
   return rules;
 }
 

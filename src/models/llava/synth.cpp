@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
+#include "models/llava/chat_templates.h"
 #include "models/llava/llava.h"
 #include "models/llava/names.h"
 #include "models/synth_files.h"
@@ -158,22 +159,6 @@ Json preprocessor_of(const Preset& preset) {
   return out;
 }
 
-/// The released template in transformers' form, as render_conversation() puts it: a turn's pictures first,
-/// then its texts. An answer ends with the end token, as in training.
-constexpr const char* chat_template_text =
-    "{%- for message in messages -%}\n"
-    "{%- set parts = [{'type': 'text', 'text': message['content']}] if message['content'] is string else "
-    "message['content'] -%}\n"
-    "{%- if message['role'] != 'system' -%}{{- message['role'].upper() + ': ' -}}{%- endif -%}\n"
-    "{%- for part in parts if part['type'] == 'image' -%}{{- '<image>\\n' -}}{%- endfor -%}\n"
-    "{%- for part in parts if part['type'] == 'text' -%}\n"
-    "{{- part['text'] -}}\n"
-    "{%- if message['role'] != 'assistant' or not loop.last -%}{{- ' ' -}}{%- endif -%}\n"
-    "{%- endfor -%}\n"
-    "{%- if message['role'] == 'assistant' -%}{{- '</s>' -}}{%- endif -%}\n"
-    "{%- endfor -%}\n"
-    "{%- if add_generation_prompt -%}{{- 'ASSISTANT:' -}}{%- endif -%}\n";
-
 Result<void> write_side_files(const Preset& preset, const std::filesystem::path& out) {
   HOLISAFE_CHECK(checkpoint::write_json(out / "tokenizer.json", tokenizer_of(preset)));
   Json tokenizer{{"tokenizer_class", "LlamaTokenizer"},
@@ -198,7 +183,7 @@ Result<void> write_side_files(const Preset& preset, const std::filesystem::path&
                                            {"num_additional_image_tokens", 1},
                                            {"patch_size", preset.patch_size},
                                            {"vision_feature_select_strategy", "default"}}));
-    HOLISAFE_CHECK(write_file_atomic(out / "chat_template.jinja", chat_template_text));
+    HOLISAFE_CHECK(write_file_atomic(out / "chat_template.jinja", written_template));
   }
   HOLISAFE_CHECK(checkpoint::write_json(out / "tokenizer_config.json", tokenizer));
   return checkpoint::write_json(out / "generation_config.json", generation);

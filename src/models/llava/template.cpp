@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/llava/chat_templates.h"
 #include "models/prompt.h"
 
 namespace holisafe::models::llava {
@@ -119,12 +120,12 @@ void append(Prompt& prompt, const Prompt& section, std::int64_t image, const Tem
 Result<Template> template_of(const Config& config, const std::string& name) {
   Template out{config.layout, "", config.image_token_id};
   if (config.layout == Layout::hf) {
-    if (name.empty()) return out;
+    if (name.empty() || name == template_name) return out;
     return fail(ErrorKind::usage, "no such template", name,
-                "a checkpoint in transformers' layout has one template alone; vicuna_v1 and llava_v1 belong "
-                "to the original layout");
+                "a checkpoint in transformers' layout has vicuna alone; vicuna_v1 and llava_v1 belong to the "
+                "original layout");
   }
-  if (name.empty() || name == "vicuna_v1") {
+  if (name.empty() || name == "vicuna_v1" || name == template_name) {
     out.system = vicuna_system;
   } else if (name == "llava_v1") {
     out.system = llava_system;

@@ -17,8 +17,8 @@ struct Template {
   std::int64_t image_token_id = 0;
 };
 
-/// The template of a layout by name; empty: its default. transformers' layout has one without a system
-/// sentence; the original has vicuna_v1 (default) and llava_v1. Errors: usage (names the known ones).
+/// The template of a layout by name; empty or "vicuna": its default. transformers' layout has one without a
+/// system sentence; the original has vicuna_v1 (default) and llava_v1. Errors: usage (names the known ones).
 Result<Template> template_of(const Config& config, const std::string& name);
 
 /// `{system }USER: {<image>\n}…{text} ASSISTANT: {text}</s>USER: …`. In transformers' layout a turn's images

@@ -83,16 +83,20 @@ void check_sections(const ConfigFields& fields, const nn::DecoderConfig& text) {
                     ", found " + found);
 }
 
-std::int64_t context_length(const ConfigFields& fields) {
+std::int64_t positions(const ConfigFields& fields) {
   return fields.integer("max_position_embeddings", 32768);
 }
 
+const char* scaling_key(const ConfigFields& fields) {
+  return fields.has("rope_scaling") ? "rope_scaling" : "rope_parameters";
+}
+
 void parse_rotary(const ConfigFields& fields, nn::DecoderConfig& out) {
-  const std::string key = fields.has("rope_scaling") ? "rope_scaling" : "rope_parameters";
+  const std::string key = scaling_key(fields);
   const ConfigFields rope = fields.object(key);
   const double theta = rope.number("rope_theta", fields.number("rope_theta", 1e6));
   if (theta <= 0) rope.reject(ErrorKind::out_of_range, "rope_theta", "expected a positive number");
-  auto made = nn::make_rotary(out.head_dim, theta, fields.value(key), context_length(fields));
+  auto made = nn::make_rotary(out.head_dim, theta, fields.value(key), positions(fields));
   if (!made) {
     rope.reject(made.error().kind, made.error().where, made.error().detail);
     return;
@@ -181,7 +185,8 @@ Result<Config> parse_config(const nlohmann::json& config, const std::string& whe
   out.text = parse_text(text);
   out.text.tie_embeddings =
       fields.flag("tie_word_embeddings", false) || text.flag("tie_word_embeddings", false);
-  out.context_length = context_length(text);
+  out.positions = positions(text);
+  out.context_length = nn::stretched_context(text.value(scaling_key(text)), out.positions);
   out.image_token_id = fields.integer("image_token_id", out.image_token_id, 0);
   out.video_token_id = fields.integer("video_token_id", out.video_token_id, 0);
   out.eos_token_ids = fields.integers("eos_token_id", text.integers("eos_token_id", out.eos_token_ids));

@@ -43,7 +43,8 @@ struct VisionConfig {
 struct Config {
   VisionConfig vision;
   nn::DecoderConfig text;
-  std::int64_t context_length = 0;
+  std::int64_t positions = 0;       ///< max_position_embeddings
+  std::int64_t context_length = 0;  ///< the same with rotary scaling counted
   std::int64_t image_token_id = 151655;
   std::int64_t video_token_id = 151656;
   std::vector<std::int64_t> eos_token_ids{151645};

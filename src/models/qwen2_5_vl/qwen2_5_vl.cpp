@@ -7,6 +7,7 @@
 #include "checkpoint/checkpoint.h"
 #include "models/config_fields.h"
 #include "models/prompt.h"
+#include "models/qwen2_5_vl/chat_templates.h"
 #include "models/qwen2_5_vl/config.h"
 #include "models/qwen2_5_vl/names.h"
 #include "models/qwen2_5_vl/positions.h"
@@ -115,13 +116,14 @@ Result<Prompt> QwenModel::render(const chat::Conversation& conversation,
 }
 
 /// What LLaVA may be asked for.
-Result<void> expect_no_options(const LoadOptions& options) {
+Result<void> check_options(const LoadOptions& options) {
   const auto reject = [](const char* option, const std::string& value) {
     return fail(ErrorKind::usage, "cannot load a Qwen2.5-VL checkpoint", option,
                 "this family has no such choice, found " + value);
   };
   if (!options.vision_tower.empty()) return reject("vision tower", options.vision_tower.string());
-  if (!options.prompt_template.empty()) return reject("template", options.prompt_template);
+  if (!options.prompt_template.empty() && options.prompt_template != template_name)
+    return fail(ErrorKind::usage, "no such template", options.prompt_template, "expected chatml");
   if (!options.image_aspect.empty()) return reject("image aspect", options.image_aspect);
   return {};
 }
@@ -136,6 +138,7 @@ ModelInfo describe(const nlohmann::json& document, const Config& config) {
   info.num_layers = config.text.num_layers;
   info.vocab_size = config.text.vocab_size;
   info.context_length = config.context_length;
+  info.positions = config.positions;
   info.image_token_id = config.image_token_id;
   info.guard_pooling = GuardPooling::last_hidden;
   return info;
@@ -171,9 +174,10 @@ Result<std::unique_ptr<Model>> make(const std::filesystem::path& folder, const n
 }
 
 Result<std::unique_ptr<Model>> load(const std::filesystem::path& folder, const LoadOptions& options) {
-  HOLISAFE_CHECK(expect_no_options(options));
+  HOLISAFE_CHECK(check_options(options));
   HOLISAFE_TRY(const auto checkpoint, checkpoint::Checkpoint::open(folder));
   HOLISAFE_TRY(auto model, make(folder, checkpoint.config()));
+  HOLISAFE_CHECK(check_chat_template(folder, known_templates, template_name, options));
   HOLISAFE_CHECK(model->load_weights(checkpoint.tensors(), name_rules(), folder.string(), options));
   return model;
 }

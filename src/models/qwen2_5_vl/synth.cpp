@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
+#include "models/qwen2_5_vl/chat_templates.h"
 #include "models/qwen2_5_vl/qwen2_5_vl.h"
 #include "models/synth_files.h"
 
@@ -40,17 +41,6 @@ const std::vector<std::string> special_tokens{
 
 constexpr const char* split_pattern =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-
-constexpr const char* chat_template_text =
-    "{% if messages[0]['role'] != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% "
-    "endif %}"
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
-    "{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in "
-    "message['content'] %}"
-    "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part['text'] "
-    "}}{% endif %}"
-    "{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
 std::int64_t token_id(const Preset& preset, const std::string& token) {
   const auto place = std::find(special_tokens.begin(), special_tokens.end(), token);
@@ -141,7 +131,7 @@ Result<void> write_side_files(const Preset& preset, const SynthRequest& request)
                                                                     {"bos_token", nullptr},
                                                                     {"eos_token", "<|im_end|>"},
                                                                     {"pad_token", "<|endoftext|>"},
-                                                                    {"chat_template", chat_template_text}}));
+                                                                    {"chat_template", written_template}}));
   HOLISAFE_CHECK(write_json(request.out / "preprocessor_config.json",
                             {{"image_processor_type", "Qwen2VLImageProcessor"},
                              {"processor_class", "Qwen2_5_VLProcessor"},
