@@ -67,7 +67,7 @@ PromptBatch collate(const Model& model, std::span<const Prompt* const> prompts, 
 }
 
 torch::Tensor embed(const Model& model, const PromptBatch& batch, const torch::Tensor& image_features) {
-  const auto embeddings = model.decoder().embed(batch.input_ids);  // [B, T, H]
+  auto embeddings = model.decoder().embed(batch.input_ids);  // [B, T, H]
   if (batch.image_rows.size(0) == 0) return embeddings;
   const auto features = image_features.to(embeddings.scalar_type());
   return embeddings.flatten(0, 1).index_copy(0, batch.image_rows, features).view_as(embeddings);

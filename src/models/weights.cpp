@@ -24,7 +24,7 @@ std::uint64_t hash(const std::string& text) {
 /// memory in both types at once.
 torch::Tensor converted(const torch::Tensor& tensor, const checkpoint::TensorView& view,
                         torch::ScalarType dtype) {
-  const auto out = at::empty(tensor.sizes(), tensor.options().dtype(dtype));
+  auto out = at::empty(tensor.sizes(), tensor.options().dtype(dtype));
   const auto from = tensor.flatten();
   const auto to = out.flatten();
   const auto element = static_cast<std::int64_t>(checkpoint::size_of(view.dtype));

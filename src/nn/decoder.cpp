@@ -61,7 +61,7 @@ bool Decoder::is_sliding(std::size_t layer) const {
 
 torch::Tensor Decoder::embed(const torch::Tensor& ids) const {
   // The embedding may be stored in fewer bits than are computed in.
-  const auto rows = embedding_.look_up(ids).to(norm_.weight.scalar_type());
+  auto rows = embedding_.look_up(ids).to(norm_.weight.scalar_type());
   if (config_.embedding_scale == 1) return rows;
   return rows * at::scalar_tensor(config_.embedding_scale, rows.options());
 }

@@ -25,7 +25,7 @@ torch::Tensor Linear::forward(const torch::Tensor& x) const {
   const torch::Tensor plain = weight.multiply(x, scales_rows ? torch::Tensor() : bias);
   const torch::Tensor dropped = lora->dropout > 0 ? at::dropout(x, lora->dropout, /*train=*/true) : x;
   const torch::Tensor low = at::linear(dropped, in_type_of(x, lora->a));
-  const torch::Tensor y = at::add(plain, at::linear(low, in_type_of(x, lora->b)), lora->scale);
+  torch::Tensor y = at::add(plain, at::linear(low, in_type_of(x, lora->b)), lora->scale);
   if (!scales_rows) return y;
   const torch::Tensor scaled = y * in_type_of(x, lora->row_factors);
   return bias.defined() ? scaled + in_type_of(x, bias) : scaled;

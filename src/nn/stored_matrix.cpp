@@ -136,7 +136,7 @@ void multiply_rows(const float* x, const torch::Tensor& weight, const torch::Ten
 /// [rows, in] x [features, in]^T, four rows at a time.
 template <class Number, VectorSet set>
 torch::Tensor multiply_few(const torch::Tensor& x, const torch::Tensor& weight) {
-  const auto out = at::empty({x.size(0), weight.size(0)}, x.options());
+  auto out = at::empty({x.size(0), weight.size(0)}, x.options());
   std::int64_t row = 0;
   const auto chunk = [&](auto multiply, std::int64_t rows) {
     multiply(x.const_data_ptr<float>() + row * weight.size(1), weight, out.narrow(0, row, rows));
@@ -152,7 +152,7 @@ torch::Tensor multiply_many(const torch::Tensor& x, const torch::Tensor& weight)
   const std::int64_t features = weight.size(0);
   const std::int64_t step =
       std::clamp(piece_floats / std::max(std::int64_t{1}, weight.size(1)), std::int64_t{1}, features);
-  const auto out = at::empty({x.size(0), features}, x.options());
+  auto out = at::empty({x.size(0), features}, x.options());
   const auto wide = at::empty({step, weight.size(1)}, x.options());
   for (std::int64_t begin = 0; begin < features; begin += step) {
     const std::int64_t count = std::min(step, features - begin);

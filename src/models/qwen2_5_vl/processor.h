@@ -31,8 +31,8 @@ struct ProcessorConfig {
   std::int64_t patch_size = 14;
   std::int64_t temporal_patch_size = 2;
   std::int64_t merge_size = 2;
-  std::int64_t min_pixels = 56 * 56;
-  std::int64_t max_pixels = 28 * 28 * 1280;
+  std::int64_t min_pixels = std::int64_t{56} * 56;
+  std::int64_t max_pixels = std::int64_t{28} * 28 * 1280;
 };
 
 /// Reads the processor's fields: `min_pixels` and `max_pixels`, which win, or `size` with shortest_edge and

@@ -158,6 +158,7 @@ std::string file_name(const std::string& canonical) {
 const std::vector<std::string>& presets() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> out;
+    out.reserve(preset_table.size());
     for (const Preset& preset : preset_table) out.emplace_back(preset.name);
     return out;
   }();
