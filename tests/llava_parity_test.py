@@ -222,7 +222,7 @@ class Parity(unittest.TestCase):
         kinds = {
             "theta": {"rope_type": "default", "rope_theta": 500000.0},
             "linear": {"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0},
-            "dynamic": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0},
+            "dynamic": {"rope_type": "dynamic", "factor": 8.0, "rope_theta": 10000.0},
             "yarn": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64, "rope_theta": 10000.0},
             "llama3": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64, "rope_theta": 10000.0},
         }

@@ -283,13 +283,13 @@ class Parity(unittest.TestCase):
         # Six windows of 2 x 2 tokens and full attention in the first block; head sizes 16 and 24; three layers slide.
         inner = self.checkpoint("inner", layout="inner", shards=True, rope={"type": "mrope", "mrope_section": [2, 4, 6]},
                                 text={"num_hidden_layers": 3, "num_attention_heads": 2, "num_key_value_heads": 1, "use_sliding_window": True, "sliding_window": 7,
-                                      "max_window_layers": 1, "max_position_embeddings": 40},
+                                      "max_window_layers": 1, "max_position_embeddings": 400},
                                 vision={"fullatt_block_indexes": [0], "window_size": 56, "num_heads": 1})
         self.check(inner, ["odd", "small"], "Which one slides?")
 
     def test_stretched_rotary_embeddings(self):
-        stretched = self.checkpoint("stretched", layout="flat", text={"max_position_embeddings": 16},
-                                    rope={"type": "yarn", "mrope_section": [2, 2, 2], "factor": 4.0, "original_max_position_embeddings": 16})
+        stretched = self.checkpoint("stretched", layout="flat", text={"max_position_embeddings": 40},
+                                    rope={"type": "yarn", "mrope_section": [2, 2, 2], "factor": 4.0, "original_max_position_embeddings": 40})
         self.check(stretched, ["odd"], "Far away?")
 
     def test_generation_config_lists_stop_tokens(self):

@@ -42,10 +42,13 @@ bool surely_fits(const Sample& sample, const models::ProcessedImage* image, std:
 }  // namespace
 
 LengthLimit length_limit(const Settings& settings, const models::ModelInfo& info) {
-  if (info.context_length > 0 && info.context_length < settings.max_length)
-    return {info.context_length, fmt::format("max_position_embeddings {} (--max-length is {})",
-                                             info.context_length, settings.max_length)};
-  return {settings.max_length, fmt::format("--max-length {}", settings.max_length)};
+  const std::int64_t context = info.context_length;
+  if (context == 0 || context >= settings.max_length)
+    return {settings.max_length, fmt::format("--max-length {}", settings.max_length)};
+  const std::string scaled =
+      context == info.positions ? "" : fmt::format(", with rotary scaling {}", context);
+  return {context, fmt::format("max_position_embeddings {}{} (--max-length is {})", info.positions, scaled,
+                               settings.max_length)};
 }
 
 Result<AnswerLengths> measure_answers(const models::Model& model, const SampleSet& set,
