@@ -105,7 +105,7 @@ class Data(Sets):
         for name in ("vlsbench", "mmmu"):
             folder = self.root / f"{name}_unreadable"
             folder.mkdir()
-            for text, word in ((None, "o such file"), ("", "empty file"), ("[]", "no rows"), ("[{}", "byte 3"), ("7", "expected an array"), ("{\"id\": tru}", "row 1: byte 7")):
+            for text, word in ((None, "o such file"), ("", "empty file"), ("[]", "no rows"), ("[{}", "byte 3"), ("7", "expected an array"), ("{\"id\": tru}", "line 1: byte 7")):
                 if text is not None:
                     (folder / "data.json").write_text(text)
                 for command in ("check", "stats"):

@@ -35,6 +35,7 @@ TEST(Error, MessageIsOneLine) {
   const Error error{ErrorKind::malformed, "bad\nthing", "file.json", "expected a, found \x1b[2J"};
   EXPECT_EQ(error.message(), "bad\\nthing: file.json: expected a, found \\x1b[2J");
   EXPECT_EQ((Error{ErrorKind::io, "x", "", "y"}).message(), "x: y");
+  EXPECT_EQ(one_line("a\x7f\xc2\x9b\x33\xe2\x80\xae\xc3\xa9\xff\t"), "a\\x7f\\u009b3\\u202e\xc3\xa9\\xff\\t");
   EXPECT_EQ(name(ErrorKind::outside_root), "outside_root");
 }
 
@@ -195,7 +196,13 @@ TEST_F(Files, PathsStayBeneathTheirRoot) {
   EXPECT_EQ(resolve_beneath(root, "../secret").error().kind, ErrorKind::outside_root);
   EXPECT_EQ(resolve_beneath(root, "/etc/passwd").error().kind, ErrorKind::outside_root);
   fs::create_symlink(folder_ / "secret", root / "link");
-  EXPECT_EQ(resolve_beneath(root, "link").error().kind, ErrorKind::outside_root);
+  EXPECT_EQ(resolve_beneath(root, "link").value(), fs::canonical(folder_ / "secret"))
+      << "as a download's links lead into the store beside it";
+  fs::create_symlink(folder_ / "no such", root / "nowhere");
+  EXPECT_EQ(resolve_beneath(root, "nowhere").error().kind, ErrorKind::not_found);
+  fs::create_symlink("/dev/null", root / "device");
+  EXPECT_EQ(resolve_beneath(root, "device").error().kind, ErrorKind::not_a_file);
+  EXPECT_EQ(resolve_beneath(root, "inner/../../secret").error().kind, ErrorKind::outside_root);
   fs::create_symlink(root / "inner", root / "folder");
   EXPECT_TRUE(resolve_beneath(root, "folder/a.txt"));
   EXPECT_EQ(resolve_beneath(root, "none").error().kind, ErrorKind::not_found);

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
+
 namespace holisafe {
 namespace {
 
@@ -98,15 +100,13 @@ std::string_view name(ErrorKind kind) {
 
 std::string one_line(std::string_view text) {
   std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
+  const std::string shown = visible(text);
+  out.reserve(shown.size());
+  for (const char c : shown) {
     if (c == '\n') {
       out += "\\n";
     } else if (c == '\t') {
       out += "\\t";
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
     } else {
       out += c;
     }

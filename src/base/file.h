@@ -48,6 +48,10 @@ class MappedFile {
 /// touched.
 void release_pages(std::span<const std::byte> bytes);
 
+/// How names of files begin that a process killed in the middle of write_file_atomic() may leave, where a
+/// name was needed at all: for whoever owns a folder to take away.
+inline constexpr std::string_view new_file_prefix = ".holisafe.";
+
 /// Replaces a file's content so that a reader sees the old or the new bytes, never a part, also after a
 /// crash: written without a name, fsynced, put in its place, folder fsynced. A new file has mode 0666 less
 /// umask, an old one keeps its mode; a link is replaced, not followed: a folder that was received may hold
@@ -73,8 +77,9 @@ Result<void> sync_path(const std::filesystem::path& path);
 /// Makes a folder and its parents. Errors: permission, io, not_a_file (a file is in the way).
 Result<void> make_folders(const std::filesystem::path& path);
 
-/// The file `relative` under `root`, only if it really lies beneath it (no "..", no absolute path, no link
-/// that leads out) and is a regular file. Errors: outside_root, not_found, not_a_file, permission.
+/// The regular file at `relative` under `root`. The text must stay beneath (no "..", no absolute path): it
+/// may come from anybody. A link that lies there is followed wherever it leads, as downloads are laid out:
+/// whoever made the folder made it. Errors: outside_root, not_found, not_a_file, permission.
 Result<std::filesystem::path> resolve_beneath(const std::filesystem::path& root, std::string_view relative);
 
 /// An Error for errno as the system set it, with the kind that fits.

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 
 namespace holisafe {
 namespace {
@@ -62,6 +63,13 @@ Result<void> put_in_place(const fs::path& made, const fs::path& place, const fs:
   return exchange(made, place, old);
 }
 
+/// A name that leaves room for what is put around it, its own for each name.
+std::string short_name(const std::string& name) {
+  constexpr std::size_t most = 200;
+  constexpr std::size_t told_by = 16;
+  return name.size() <= most ? name : name.substr(0, most) + "-" + hex(sha256(name)).substr(0, told_by);
+}
+
 }  // namespace
 
 Result<void> replace_folder(const fs::path& place,
@@ -69,7 +77,7 @@ Result<void> replace_folder(const fs::path& place,
   fs::path named = place.lexically_normal();
   if (!named.has_filename()) named = named.parent_path();  // "out/"
   const fs::path parent = named.has_parent_path() ? named.parent_path() : fs::path(".");
-  const std::string name = named.filename().string();
+  const std::string name = short_name(named.filename().string());
   const fs::path made = parent / ("." + name + ".partial");
   const fs::path old = parent / ("." + name + ".old");
 

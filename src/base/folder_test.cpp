@@ -127,6 +127,16 @@ TEST_F(Folders, AreMadeAndReplaced) {
   EXPECT_EQ(std::distance(fs::directory_iterator(place.parent_path()), fs::directory_iterator()), 1);
 }
 
+TEST_F(Folders, MayHaveTheLongestNames) {
+  for (const std::size_t size : {200U, 201U, 248U, 255U}) {
+    const fs::path place = root_ / std::string(size, 'n');
+    ASSERT_TRUE(put(place, "first")) << size;
+    ASSERT_TRUE(put(place, "second")) << size;
+    EXPECT_EQ(held(place), "second");
+  }
+  EXPECT_EQ(names().size(), 4U);
+}
+
 TEST_F(Folders, AreAsTheyWereAfterAnError) {
   const fs::path place = root_ / "place";
   const auto fails = [&] {

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <optional>
 
+#include <fmt/format.h>
 #include <simdjson.h>
 
 namespace holisafe {
@@ -25,9 +28,133 @@ std::size_t last_character(std::string_view text) {
   return size;
 }
 
+/// Of a well-formed character of two or three bytes.
+unsigned code_point(std::string_view character) {
+  const auto low = [&](std::size_t i) { return static_cast<unsigned char>(character[i]) & 0x3fU; };
+  const unsigned first = static_cast<unsigned char>(character[0]);
+  return character.size() == 2 ? ((first & 0x1fU) << 6U) | low(1)
+                               : ((first & 0x0fU) << 12U) | (low(1) << 6U) | low(2);
+}
+
+/// Whether a character of two or three bytes steers a terminal or turns the direction of text.
+bool steers(unsigned code) {
+  return code <= 0x9f || code == 0x061c || code == 0x200e || code == 0x200f ||
+         (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
+/// Whether none of `text` needs a closer look: no control, and of the bytes that begin what steers() none.
+bool is_plain(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte >= 0x7f;
+  });
+}
+
+/// The number that four hexadecimal digits after `\u` give; nothing where there are no such.
+std::optional<unsigned> escaped_unit(std::string_view json, std::size_t at) {
+  constexpr int hexadecimal = 16;
+  if (json.substr(at, 2) != "\\u" || json.size() < at + 6) return std::nullopt;
+  unsigned out = 0;
+  const char* end = json.data() + at + 6;
+  const auto read = std::from_chars(json.data() + at + 2, end, out, hexadecimal);
+  return read.ec == std::errc() && read.ptr == end ? std::optional(out) : std::nullopt;
+}
+
 }  // namespace
 
 bool is_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
+
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) {
+    return static_cast<unsigned char>(i < text.size() ? text[i] : '\0');
+  };
+  const auto follows = [&](std::size_t i) { return (byte(i) & 0xc0U) == 0x80U; };
+  const unsigned first = byte(0);
+  if (text.empty()) return 0;
+  if (first < 0x80) return 1;
+  if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
+  if (first >= 0xe0 && first <= 0xef) {
+    const bool bad = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f);
+    return !bad && follows(1) && follows(2) ? 3 : 0;
+  }
+  if (first >= 0xf0 && first <= 0xf4) {
+    const bool bad = (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f);
+    return !bad && follows(1) && follows(2) && follows(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+std::string as_utf8(std::string_view text) {
+  if (is_utf8(text)) return std::string(text);
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t size = utf8_length(text);
+    out += size > 0 ? text.substr(0, size) : std::string_view("\xEF\xBF\xBD");
+    text.remove_prefix(std::max<std::size_t>(size, 1));
+  }
+  return out;
+}
+
+std::string visible(std::string_view text) {
+  if (is_plain(text)) return std::string(text);
+  std::string out;
+  out.reserve(text.size() + 16);
+  while (!text.empty()) {
+    const std::size_t size = utf8_length(text);
+    const auto byte = static_cast<unsigned char>(text.front());
+    const std::string_view character = text.substr(0, std::max<std::size_t>(size, 1));
+    if (size == 0 || (size == 1 && (byte < 0x20 || byte == 0x7f) && byte != '\n' && byte != '\t')) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else if ((size == 2 || size == 3) && steers(code_point(character))) {
+      out += fmt::format("\\u{:04x}", code_point(character));
+    } else {
+      out += character;
+    }
+    text.remove_prefix(character.size());
+  }
+  return out;
+}
+
+std::string visible_json(std::string_view json) {
+  if (is_plain(json)) return std::string(json);
+  std::string out;
+  out.reserve(json.size() + 16);
+  while (!json.empty()) {
+    const std::size_t size = std::max<std::size_t>(utf8_length(json), 1);
+    const std::string_view character = json.substr(0, size);
+    const bool escaped =
+        json.front() == '\x7f' || ((size == 2 || size == 3) && steers(code_point(character)));
+    if (escaped) {
+      out += fmt::format("\\u{:04x}", size == 1 ? 0x7fU : code_point(character));
+    } else {
+      out += character;
+    }
+    json.remove_prefix(size);
+  }
+  return out;
+}
+
+bool replace_half_pairs(std::string& json) {
+  constexpr std::size_t size = 6;  // of \uXXXX
+  bool found = false;
+  for (std::size_t at = json.find('\\'); at != std::string::npos; at = json.find('\\', at)) {
+    const auto unit = escaped_unit(json, at);
+    if (!unit) {
+      at += 2;
+      continue;
+    }
+    const bool high = *unit >= 0xd800 && *unit <= 0xdbff;
+    const auto next = high ? escaped_unit(json, at + size) : std::nullopt;
+    const bool pair = next && *next >= 0xdc00 && *next <= 0xdfff;
+    if (!pair && *unit >= 0xd800 && *unit <= 0xdfff) {
+      json.replace(at, size, "\\ufffd");
+      found = true;
+    }
+    at += pair ? 2 * size : size;
+  }
+  return found;
+}
 
 std::size_t detail::wide_space(std::string_view text) {
   if (text.front() != '\xC2' && (text.front() < '\xE1' || text.front() > '\xE3'))

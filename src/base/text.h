@@ -2,12 +2,30 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace holisafe {
 
 /// Whether all of `text` is UTF-8: no surrogate, nothing overlong, nothing above U+10FFFF.
 bool is_utf8(std::string_view text);
+
+/// Bytes of the well-formed character at the start of `text` (Unicode 15, table 3-7); 0 where there is none.
+std::size_t utf8_length(std::string_view text);
+
+/// The text with U+FFFD for each byte that is part of no character.
+std::string as_utf8(std::string_view text);
+
+/// Makes text that cannot steer a terminal: controls (U+0000 to U+001F, U+007F to U+009F), characters that
+/// turn the direction of text (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069) and bytes that are
+/// no UTF-8 are escaped. Line ends and tabs stay.
+std::string visible(std::string_view text);
+/// The same for JSON, where these stand in strings alone: as `\uXXXX`.
+std::string visible_json(std::string_view json);
+
+/// Makes halves of surrogate pairs in JSON text, which are no characters, `\ufffd`, in place. Whether there
+/// were any.
+bool replace_half_pairs(std::string& json);
 
 namespace detail {
 /// white_space() of a text that does not begin with an ASCII character.

@@ -67,5 +67,50 @@ TEST(Text, WhatIsNoUtf8) {
   EXPECT_TRUE(is_utf8(""));
 }
 
+TEST(Text, NothingThatSteersATerminalStays) {
+  std::string steering;
+  for (unsigned code = 0; code < 0x20; ++code) {
+    if (code != '\n' && code != '\t') steering += utf8(code);
+  }
+  for (unsigned code = 0x7f; code <= 0x9f; ++code) steering += utf8(code);
+  for (const unsigned code : {0x061cU, 0x200eU, 0x200fU, 0x202aU, 0x202eU, 0x2066U, 0x2069U})
+    steering += utf8(code);
+  const std::string shown = visible(steering + "\xff");
+  for (const char c : shown) EXPECT_TRUE(c >= ' ' && c < 0x7f) << static_cast<int>(c);
+  EXPECT_TRUE(shown.ends_with("\\u2069\\xff")) << shown;
+  const std::string plain = "a\n\tb" + utf8(0xa0) + utf8(0x2027) + utf8(0x2029) + utf8(0x2065) +
+                            utf8(0x206a) + utf8(0x1f600) + utf8(0x061b) + utf8(0x200d) + utf8(0x2010);
+  EXPECT_EQ(visible(plain), plain);
+  EXPECT_EQ(visible_json("{\"a\": \"" + utf8(0x9b) + utf8(0x202e) + utf8(0x7f) + utf8(0xe9) + "\"}"),
+            "{\"a\": \"\\u009b\\u202e\\u007f" + utf8(0xe9) + "\"}");
+}
+
+TEST(Text, WhatIsNoUtf8IsReplaced) {
+  EXPECT_EQ(as_utf8("a\xc3\xa9"), "a\xc3\xa9");
+  EXPECT_EQ(as_utf8("a\xff\xc3(\xed\xa0\x80"),
+            "a" + utf8(0xfffd) + utf8(0xfffd) + "(" + utf8(0xfffd) + utf8(0xfffd) + utf8(0xfffd));
+  for (std::size_t size = 0; size < 4; ++size) {
+    EXPECT_TRUE(is_utf8(as_utf8(utf8(0x1f600).substr(0, size))));
+    EXPECT_EQ(utf8_length(utf8(0x1f600).substr(0, size)), 0U);
+  }
+  EXPECT_EQ(utf8_length(utf8(0x1f600)), 4U);
+}
+
+TEST(Text, HalvesOfPairsInJson) {
+  const auto mended = [](std::string json) {
+    const std::string before = json;
+    const bool found = replace_half_pairs(json);
+    EXPECT_EQ(found, json != before);
+    EXPECT_EQ(json.size(), before.size());
+    return json;
+  };
+  EXPECT_EQ(mended(R"("\ud83d\ude00 \u00e9 \n")"), R"("\ud83d\ude00 \u00e9 \n")");
+  EXPECT_EQ(mended(R"("\ud83d")"), R"("\ufffd")");
+  EXPECT_EQ(mended(R"("\ude00\uD83D\ud83d\ude00")"), R"("\ufffd\ufffd\ud83d\ude00")");
+  EXPECT_EQ(mended(R"("\\ud83d \\\ud83d")"), R"("\\ud83d \\\ufffd")");
+  EXPECT_EQ(mended(R"("\ud83d\n\ud8")"), R"("\ufffd\n\ud8")");
+  EXPECT_EQ(mended("\\"), "\\");
+}
+
 }  // namespace
 }  // namespace holisafe

@@ -1,6 +1,6 @@
-#include <nlohmann/json.hpp>
 #include <cstdint>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "benchmarks/holisafe.h"
@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto contents =
       read_json_text(holisafe_format, std::string(reinterpret_cast<const char*>(data), size),
                      "fuzz/bench.json", [&](const Item& item) {
-                       if (holisafe::dataset::raw_fields(item.json).empty()) std::abort();
+                       if (!holisafe::dataset::raw_fields(item.json)) std::abort();
                        if (item.images().size() != 1) std::abort();
                        counter.add(item);
                        ++items;

@@ -40,8 +40,9 @@ class Rows {
   virtual Result<std::vector<Item>> next(std::size_t most) = 0;
   /// Folder that the images lie in.
   [[nodiscard]] virtual std::filesystem::path images() const = 0;
-  /// The file, or files, that the rows come from: what a run's identity hashes.
-  [[nodiscard]] virtual std::vector<std::filesystem::path> files() const = 0;
+  /// The file that the rows come from, for messages, and the hash of its bytes for a run's identity.
+  [[nodiscard]] virtual std::filesystem::path file() const = 0;
+  [[nodiscard]] virtual Result<Digest> sha256() const = 0;
   /// Rows read so far that contradict themselves and are used all the same.
   [[nodiscard]] virtual std::uint64_t disagreements() const = 0;
 };

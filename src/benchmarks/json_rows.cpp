@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "dataset/json_fault.h"
 #include "dataset/row_elements.h"
 #include "dataset/row_stream.h"
 
@@ -34,9 +33,8 @@ std::filesystem::path file_of(const RowFormat& format, const std::filesystem::pa
 }
 
 std::filesystem::path images_beside(const std::filesystem::path& file, std::string_view images_folder) {
-  const auto folder = file.parent_path();
-  if (!images_folder.empty()) return folder / images_folder;
-  return folder.empty() ? "." : folder;
+  const auto folder = folder_beside(file);
+  return images_folder.empty() ? folder : folder / images_folder;
 }
 
 Reading make_reading(const RowFormat& format, const std::filesystem::path& file, bool names_images) {
@@ -61,7 +59,9 @@ void read_rows(const RowFormat& format, const dataset::RowFile& piece, Reading& 
     dom::object object;
     if (element.get(object) == simdjson::SUCCESS) {
       RowReading row(reading, position, object, texts[index]);
-      if (const auto item = format.read(row)) {
+      const auto item = format.read(row);
+      row.note_repeated_fields();
+      if (item && row.sound()) {
         ++reading.contents.sound;
         if (on_item) on_item(*item);
       }
@@ -75,81 +75,45 @@ void read_rows(const RowFormat& format, const dataset::RowFile& piece, Reading& 
 }
 
 /// Reads a whole file piece by piece, and says of one that is no list of rows what is wrong with it.
-class WholeFile {
- public:
-  WholeFile(const RowFormat& format, std::filesystem::path file, const OnItem& on_item)
-      : format_(format),
-        file_(std::move(file)),
-        on_item_(on_item),
-        reading_(make_reading(format, file_, true)) {}
-
-  Result<Contents> read() {
-    HOLISAFE_TRY(auto stream, dataset::RowStream::open(file_, format_.layout));
-    if (const auto streamed = read_stream(stream); !streamed) {
-      if (stream.in_lines()) HOLISAFE_CHECK(check_lines());
-      // The stream knows that something is wrong; the parser of whole files says it better.
-      if (!stream.in_lines()) HOLISAFE_CHECK(dataset::RowFile::open(file_.string()));
-      return fail(streamed.error());
+Result<Contents> read_whole(const RowFormat& format, dataset::RowStream stream, const OnItem& on_item) {
+  const std::filesystem::path& file = stream.file().path();
+  Reading reading = make_reading(format, file, true);
+  while (true) {
+    const auto piece = stream.next_rows(rows_at_once);
+    if (!piece) {
+      // The stream knows that something is wrong with an array; the parser of whole files says it better.
+      if (!stream.in_lines()) HOLISAFE_CHECK(dataset::RowFile::open(stream.file()));
+      return fail(piece.error());
     }
-    return std::move(reading_.contents);
+    if (!*piece) break;
+    read_rows(format, **piece, reading, on_item);
   }
-
- private:
-  /// Names the line that is no JSON.
-  Result<void> check_lines() {
-    HOLISAFE_TRY(auto stream, dataset::RowStream::open(file_, format_.layout));
-    for (std::size_t row = 1;; ++row) {
-      HOLISAFE_TRY(auto text, stream.next(1));
-      if (text.empty()) return {};
-      const std::string where = fmt::format("{}: row {}", file_.string(), row);
-      const auto value = std::string_view(text).substr(1, text.size() - 2);  // without the array's brackets
-      if (auto fault = dataset::find_json_fault(value)) {
-        return fail(fault->kind, "not valid JSON", fmt::format("{}: byte {}", where, fault->offset),
-                    std::move(fault->detail));
-      }
-      HOLISAFE_CHECK(dataset::RowFile::parse(std::move(text), where));
-    }
-  }
-
-  Result<void> read_stream(dataset::RowStream& stream) {
-    while (true) {
-      HOLISAFE_TRY(auto text, stream.next(rows_at_once));
-      if (text.empty()) break;
-      HOLISAFE_TRY(const auto piece, dataset::RowFile::parse(std::move(text), file_.string()));
-      read_rows(format_, piece, reading_, on_item_);
-    }
-    if (reading_.contents.rows == 0) return fail(ErrorKind::missing, "no rows", file_.string());
-    return {};
-  }
-
-  const RowFormat& format_;
-  std::filesystem::path file_;
-  const OnItem& on_item_;
-  Reading reading_;
-};
+  if (reading.contents.rows == 0)
+    return fail(ErrorKind::missing, "no rows", file.string(),
+                "expected at least one row, found an empty array");
+  return std::move(reading.contents);
+}
 
 class JsonRows : public Rows {
  public:
-  JsonRows(const RowFormat& format, std::filesystem::path file, dataset::RowStream stream)
+  JsonRows(const RowFormat& format, dataset::RowStream stream)
       : format_(format),
-        file_(std::move(file)),
         stream_(std::move(stream)),
-        reading_(make_reading(format, file_, false)) {}
+        reading_(make_reading(format, stream_.file().path(), false)) {}
 
   Result<std::vector<Item>> next(std::size_t most) override {
     std::vector<Item> out;
-    auto text = stream_.next(most);
-    if (!text || (text->empty() && reading_.contents.rows == 0)) return fail(whole_file_error());
-    if (text->empty()) return out;
-    const auto piece = dataset::RowFile::parse(*std::move(text), file_.string());
-    if (!piece) return fail(whole_file_error());
-    read_rows(format_, *piece, reading_, [&](const Item& item) { out.push_back(item); });
+    const auto piece = stream_.next_rows(most);
+    if (!piece || (!*piece && reading_.contents.rows == 0)) return fail(whole_file_error());
+    if (!*piece) return out;
+    read_rows(format_, **piece, reading_, [&](const Item& item) { out.push_back(item); });
     if (!reading_.contents.problems.empty()) return fail(whole_file_error());
     return out;
   }
 
   [[nodiscard]] std::filesystem::path images() const override { return reading_.contents.images; }
-  [[nodiscard]] std::vector<std::filesystem::path> files() const override { return {file_}; }
+  [[nodiscard]] std::filesystem::path file() const override { return stream_.file().path(); }
+  [[nodiscard]] Result<Digest> sha256() const override { return stream_.file().sha256(); }
   [[nodiscard]] std::uint64_t disagreements() const override {
     return reading_.contents.disagreements.count();
   }
@@ -157,10 +121,11 @@ class JsonRows : public Rows {
  private:
   /// What is wrong with the file as a whole: its first problem, and how many there are.
   Error whole_file_error() {
-    const auto contents = WholeFile(format_, file_, {}).read();
+    stream_.rewind();
+    const auto contents = read_whole(format_, stream_, {});
     if (!contents) return contents.error();
     if (contents->problems.empty())
-      return {ErrorKind::mismatch, "file changed while it was read", file_.string(), ""};
+      return {ErrorKind::mismatch, "file changed while it was read", file().string(), ""};
     Error first = contents->problems.kept().front();
     first.detail +=
         fmt::format(" ({} such problems; `holisafe data check` shows all)", contents->problems.count());
@@ -168,7 +133,6 @@ class JsonRows : public Rows {
   }
 
   const RowFormat& format_;
-  std::filesystem::path file_;
   dataset::RowStream stream_;
   Reading reading_;
 };
@@ -181,17 +145,17 @@ RowReading::RowReading(Reading& reading, std::uint64_t position, dom::object obj
 }
 
 std::optional<dom::element> RowReading::value(std::string_view field) {
-  std::optional<dom::element> out;
-  for (const auto& each : object_) {
-    if (each.key != field) continue;
-    if (out) {
-      problem(field, ErrorKind::duplicate, "expected the field once, found it again");
-      break;
-    }
-    out = each.value;
-  }
-  if (out && out->is_null()) return std::nullopt;
+  dom::element out;
+  if (object_.at_key(field).get(out) != simdjson::SUCCESS || out.is_null()) return std::nullopt;
   return out;
+}
+
+void RowReading::note_repeated_fields() {
+  dataset::RepeatedFields fields;
+  for (const auto& each : object_) {
+    if (fields.again(each.key))
+      problem(each.key, ErrorKind::duplicate, "expected the field once, found it again");
+  }
 }
 
 std::optional<std::string_view> RowReading::as_text(std::string_view field, dom::element value) {
@@ -273,14 +237,14 @@ Item RowReading::item() const {
 }
 
 Result<std::unique_ptr<Rows>> open_json_rows(const RowFormat& format, const std::filesystem::path& data) {
-  const auto file = file_of(format, data);
-  HOLISAFE_TRY(auto stream, dataset::RowStream::open(file, format.layout));
-  return std::make_unique<JsonRows>(format, file, std::move(stream));
+  HOLISAFE_TRY(auto stream, dataset::RowStream::open(file_of(format, data)));
+  return std::make_unique<JsonRows>(format, std::move(stream));
 }
 
 Result<Contents> read_json_rows(const RowFormat& format, const std::filesystem::path& data,
                                 const OnItem& on_item) {
-  return WholeFile(format, file_of(format, data), on_item).read();
+  HOLISAFE_TRY(auto stream, dataset::RowStream::open(file_of(format, data)));
+  return read_whole(format, std::move(stream), on_item);
 }
 
 Result<Contents> read_json_text(const RowFormat& format, const std::string& text,

@@ -32,7 +32,7 @@ class RowReading {
  public:
   RowReading(Reading& reading, std::uint64_t position, simdjson::dom::object object, std::string_view json);
 
-  /// A field's value; nothing where it is missing or null. One that stands twice is noted.
+  /// A field's value; nothing where it is missing or null.
   std::optional<simdjson::dom::element> value(std::string_view field);
   /// A string; nothing where it is missing, null or of another kind, which is noted.
   std::optional<std::string_view> text(std::string_view field);
@@ -45,6 +45,8 @@ class RowReading {
   /// Takes an image's path, relative to the images' folder, or notes why it can't be used.
   void take_image(std::string_view field, std::string_view path);
 
+  /// Notes every field that stands twice, whether it was asked for or not.
+  void note_repeated_fields();
   void problem(std::string_view field, ErrorKind kind, std::string detail);
   void disagreement(std::string_view field, std::string detail);
 
@@ -70,7 +72,6 @@ class RowReading {
 struct RowFormat {
   std::string_view file_name;      ///< in the benchmark's folder
   std::string_view images_folder;  ///< beside the file; empty: the file's own folder
-  dataset::RowLayout layout = dataset::RowLayout::array;
   /// The row as an item, nothing where it is not sound.
   std::optional<Item> (*read)(RowReading& row) = nullptr;
 };

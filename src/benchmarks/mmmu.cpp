@@ -1,8 +1,8 @@
 // MMMU (arXiv 2311.16502): college-level questions with up to seven images named in their text. Rows as JSON,
 // `data.json` or a file of lines, beside the images.
-#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
@@ -202,7 +202,7 @@ std::optional<Item> read_row(RowReading& reading) {
   return out;
 }
 
-constexpr RowFormat format{"data.json", "", dataset::RowLayout::array_or_lines, read_row};
+constexpr RowFormat format{"data.json", "", read_row};
 
 /// The choices of an item, which was read by read_row() once; empty for an open question.
 std::vector<std::string> options_of(const Item& item) {

@@ -1,7 +1,7 @@
 // VLSBench (arXiv 2411.19939): images that carry the harm, texts that don't. `data.json`, one array, beside
 // `imgs/`. An answer refuses, warns, or is unsafe; the first two are safe.
-#include <nlohmann/json.hpp>
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "benchmarks/json_rows.h"
 #include "benchmarks/sets.h"
@@ -34,7 +34,7 @@ std::optional<Item> read_row(RowReading& reading) {
   return out;
 }
 
-constexpr RowFormat format{"data.json", "", dataset::RowLayout::array_or_lines, read_row};
+constexpr RowFormat format{"data.json", "", read_row};
 
 Mark mark_of(std::string_view label) { return {std::string(label), label == "unsafe" ? 0.0 : 1.0, false}; }
 

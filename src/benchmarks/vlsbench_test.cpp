@@ -47,7 +47,7 @@ TEST_F(VlsBenchFolder, AnImageThenTheInstruction) {
   EXPECT_EQ(items[0].json, rows[0].dump());
   EXPECT_EQ(items[1].images(), std::vector<std::string>{"imgs/1.png"});
   EXPECT_EQ(opened->images(), folder_);
-  EXPECT_EQ(opened->files(), std::vector<fs::path>{folder_ / "data.json"});
+  EXPECT_EQ(opened->file(), folder_ / "data.json");
   EXPECT_TRUE(opened->next(10).value().empty());
 }
 

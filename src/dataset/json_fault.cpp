@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
+
 namespace holisafe::dataset {
 namespace {
 
@@ -13,26 +15,6 @@ constexpr std::string_view white_space = " \t\n\r";
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-
-/// Length of the well-formed UTF-8 character at the start of `text` (Unicode 15, table 3-7), or 0.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) {
-    return static_cast<unsigned char>(i < text.size() ? text[i] : '\0');
-  };
-  const auto follows = [&](std::size_t i) { return (byte(i) & 0xc0U) == 0x80U; };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    const bool bad = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f);
-    return !bad && follows(1) && follows(2) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    const bool bad = (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f);
-    return !bad && follows(1) && follows(2) && follows(3) ? 4 : 0;
-  }
-  return 0;
-}
 
 /// A recogniser with an explicit stack of one bit a level (object or array).
 class Scanner {
@@ -191,30 +173,12 @@ class Scanner {
     return true;
   }
 
-  /// \uXXXX, or two of them for a surrogate pair; half a pair is no character.
+  /// `u` and four hexadecimal digits; half a surrogate pair too, which is read as U+FFFD.
   bool unicode_escape() {
-    const std::size_t start = position_ - 1;
-    unsigned first = 0;
-    if (!hex(first)) return false;
-    if (first < 0xd800 || first > 0xdfff) return true;
-    unsigned second = 0;
-    if (first <= 0xdbff && text_.substr(position_).starts_with("\\u")) {
-      ++position_;
-      if (!hex(second)) return false;
-    }
-    if (second >= 0xdc00 && second <= 0xdfff) return true;
-    position_ = start;
-    return fail_with(ErrorKind::malformed,
-                     fmt::format("expected a surrogate pair, found \\u{:04x} alone", first));
-  }
-
-  /// `u` and four hexadecimal digits.
-  bool hex(unsigned& out) {
     ++position_;
     for (int i = 0; i < 4; ++i) {
       if (!is_hex(peek())) return expected("a hexadecimal digit");
-      const char c = text_[position_++];
-      out = out * 16 + static_cast<unsigned>(is_digit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
+      ++position_;
     }
     return true;
   }

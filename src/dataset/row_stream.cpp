@@ -1,14 +1,13 @@
 #include "dataset/row_stream.h"
 
 #include <array>
-#include <cerrno>
+#include <utility>
+#include <vector>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/file.h"
+#include "dataset/json_fault.h"
+#include "dataset/row_text.h"
 
 namespace holisafe::dataset {
 namespace {
@@ -17,77 +16,95 @@ constexpr std::size_t longest_value = std::size_t{64} << 20U;
 
 constexpr bool blank(int c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
+/// Where a value stands.
+struct Start {
+  std::size_t in_piece = 0;
+  std::uint64_t offset = 0;  ///< in the file
+  std::uint64_t line = 0;    ///< from 1
+};
+
 }  // namespace
 
-/// The file and where in the array we are.
+/// The file and where in it we are.
 struct RowStream::Source {
   static constexpr int end_of_file = -1;
   enum class Place { before, first, between, after };
 
-  std::filesystem::path path;
-  int file = -1;
+  InputFile file;
   std::array<char, std::size_t{64} << 10U> buffer{};
   std::size_t size = 0;
   std::size_t at = 0;
   std::uint64_t offset = 0;  ///< of buffer[0] in the file
-  int error = 0;             ///< errno of a failed read
+  std::uint64_t line = 1;
+  std::optional<Error> error;  ///< of a read that failed
   Place place = Place::before;
-  RowLayout layout;
   bool lines = false;
+  std::vector<Start> starts;  ///< of the values of the last piece
 
-  Source(std::filesystem::path file_path, RowLayout row_layout)
-      : path(std::move(file_path)), layout(row_layout) {}
-  Source(const Source&) = delete;
-  Source& operator=(const Source&) = delete;
-  ~Source() {
-    if (file >= 0) ::close(file);
-  }
+  explicit Source(InputFile input) : file(std::move(input)) {}
 
   int peek() {
     if (at < size) return static_cast<unsigned char>(buffer[at]);
-    ssize_t got = 0;
-    do {
-      got = ::read(file, buffer.data(), buffer.size());
-    } while (got < 0 && errno == EINTR);
-    if (got < 0) error = errno;
-    if (got <= 0) return end_of_file;
+    auto got = file.read(buffer.data(), buffer.size(), offset + size);
+    if (!got) error = got.error();
+    if (!got || *got == 0) return end_of_file;
     offset += size;
-    size = static_cast<std::size_t>(got);
+    size = *got;
     at = 0;
     return static_cast<unsigned char>(buffer[0]);
   }
   int take() {
     const int c = peek();
     if (c != end_of_file) ++at;
+    if (c == '\n') ++line;
     return c;
   }
   int peek_past_blanks() {
-    while (blank(peek())) ++at;
+    while (blank(peek())) take();
     return peek();
   }
 
-  [[nodiscard]] Error fault(const char* expected) {
-    if (error != 0) return system_error("cannot read", path, error);
-    const bool ended = peek() == end_of_file;
-    return {ended ? ErrorKind::truncated : ErrorKind::malformed, "not valid JSON",
-            fmt::format("{}: byte {}", path.string(), offset + at), fmt::format("expected {}", expected)};
+  /// Goes behind the byte order mark and sees whether the values stand in lines.
+  Result<void> begin() {
+    peek();
+    if (error) return fail(*error);
+    const std::string_view start(buffer.data(), size);
+    HOLISAFE_CHECK(check_encoding(start, file.path().string()));
+    at = mark_bytes(start);
+    lines = peek_past_blanks() == '{';
+    return {};
   }
+
+  [[nodiscard]] std::string where(std::uint64_t of_line, std::uint64_t byte) const {
+    return lines ? fmt::format("{}: line {}", file.path().string(), of_line)
+                 : fmt::format("{}: byte {}", file.path().string(), byte);
+  }
+
+  [[nodiscard]] Error fault(std::string_view expected, std::uint64_t of_line) {
+    const bool ended = peek() == end_of_file;
+    if (error) return *error;
+    return {ended ? ErrorKind::truncated : ErrorKind::malformed, "not valid JSON",
+            where(of_line, offset + at), fmt::format("expected {}", expected)};
+  }
+  [[nodiscard]] Error fault(std::string_view expected) { return fault(expected, line); }
 
   /// Appends the value that comes next.
   Result<void> take_value(std::string& out) {
     const std::size_t start = out.size();
+    const std::uint64_t first_line = line;
+    starts.push_back({start, offset + at, first_line});
     std::size_t depth = 0;
     bool text = false;
     do {
       const int c = take();
-      if (c == end_of_file) return fail(fault("the end of a value"));
+      if (c == end_of_file) return fail(fault("the end of a value", first_line));
       out += static_cast<char>(c);
       if (out.size() - start > longest_value) {
-        return fail(ErrorKind::too_large, "value too large",
-                    fmt::format("{}: byte {}", path.string(), offset + at),
+        return fail(ErrorKind::too_large, "value too large", where(first_line, offset + at),
                     fmt::format("expected at most {} bytes", longest_value));
       }
       if (text) {
+        if (c == '\n' && lines) return fail(fault("the end of a text", first_line));
         if (c == '\\' && peek() != end_of_file) out += static_cast<char>(take());
         if (c == '"') text = false;
       } else if (c == '"') {
@@ -107,7 +124,7 @@ struct RowStream::Source {
   Result<bool> to_next_line() {
     bool line_end = place == Place::before;
     while (blank(peek())) line_end = take() == '\n' || line_end;
-    if (peek() == end_of_file && error == 0) return false;
+    if (peek() == end_of_file && !error) return false;
     if (!line_end) return fail(fault("the end of the line"));
     if (peek() != '{') return fail(fault("an object"));
     place = Place::between;
@@ -119,11 +136,10 @@ struct RowStream::Source {
     if (lines) return to_next_line();
     int c = peek_past_blanks();
     if (place == Place::before) {
-      if (layout == RowLayout::array_or_lines && c == '{') {
-        lines = true;
-        return to_next_line();
-      }
-      if (c != '[') return fail(fault("an array"));
+      if (c == end_of_file && !error)
+        return fail(ErrorKind::missing, "empty file", file.path().string(),
+                    "expected a JSON array, found nothing");
+      if (c != '[') return fail(fault("an array, or objects in lines"));
       take();
       place = Place::first;
       c = peek_past_blanks();
@@ -134,7 +150,7 @@ struct RowStream::Source {
       c = peek_past_blanks();
     }
     if (place == Place::after) {
-      if (c != end_of_file || error != 0) return fail(fault("the end of the file"));
+      if (c != end_of_file || error) return fail(fault("the end of the file"));
       return false;
     }
     if (place == Place::between) {
@@ -148,21 +164,33 @@ struct RowStream::Source {
   }
 };
 
-Result<RowStream> RowStream::open(const std::filesystem::path& path, RowLayout layout) {
-  auto source = std::make_shared<Source>(path, layout);
-  source->file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (source->file < 0) return fail(system_error("cannot read", path, errno));
-  struct stat status {};
-  if (::fstat(source->file, &status) != 0) return fail(system_error("cannot read", path, errno));
-  if (!S_ISREG(status.st_mode))
-    return fail(ErrorKind::not_a_file, "cannot read", path.string(), "expected a regular file");
+Result<RowStream> RowStream::open(const std::filesystem::path& path) {
+  HOLISAFE_TRY(InputFile file, InputFile::open(path));
+  return open(std::move(file));
+}
+
+Result<RowStream> RowStream::open(InputFile file) {
+  auto source = std::make_shared<Source>(std::move(file));
+  HOLISAFE_CHECK(source->begin());
   return RowStream(std::move(source));
 }
 
+void RowStream::rewind() {
+  Source& source = *source_;
+  source.size = source.at = 0;
+  source.offset = 0;
+  source.line = 1;
+  source.error.reset();
+  source.place = Source::Place::before;
+  static_cast<void>(source.begin());  // as it did before
+}
+
 bool RowStream::in_lines() const { return source_->lines; }
+const InputFile& RowStream::file() const { return source_->file; }
 
 Result<std::string> RowStream::next(std::size_t most) {
   std::string out;
+  source_->starts.clear();
   for (std::size_t count = 0; count < most; ++count) {
     HOLISAFE_TRY(const bool more, source_->to_next());
     if (!more) break;
@@ -171,6 +199,24 @@ Result<std::string> RowStream::next(std::size_t most) {
   }
   if (!out.empty()) out += ']';
   return out;
+}
+
+Result<std::optional<RowFile>> RowStream::next_rows(std::size_t most) {
+  HOLISAFE_TRY(std::string text, next(most));
+  if (text.empty()) return std::optional<RowFile>();
+  auto rows = RowFile::parse(text, source_->file.path().string());
+  if (rows) return std::optional(*std::move(rows));
+  const auto& starts = source_->starts;
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    const std::size_t end = i + 1 < starts.size() ? starts[i + 1].in_piece - 1 : text.size() - 1;
+    const auto value = std::string_view(text).substr(starts[i].in_piece, end - starts[i].in_piece);
+    auto fault = find_json_fault(value);
+    if (!fault) continue;
+    std::string where = source_->where(starts[i].line, starts[i].offset + fault->offset);
+    if (source_->lines) where += fmt::format(": byte {}", fault->offset);
+    return fail(fault->kind, "not valid JSON", std::move(where), std::move(fault->detail));
+  }
+  return fail(rows.error());
 }
 
 }  // namespace holisafe::dataset

@@ -1,41 +1,47 @@
-// The rows of a large file a few at a time, in memory that does not grow with the file.
+// The rows of a file a few at a time, in memory that does not grow with the file.
 //
 //   HOLISAFE_TRY(RowStream stream, RowStream::open(path));
 //   while (true) {
-//     HOLISAFE_TRY(std::string rows, stream.next(256));
-//     if (rows.empty()) break;
-//     HOLISAFE_TRY(const RowFile file, RowFile::parse(std::move(rows), path));
+//     HOLISAFE_TRY(const std::optional<RowFile> rows, stream.next_rows(256));
+//     if (!rows) break;
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "base/input_file.h"
 #include "base/result.h"
+#include "dataset/rows.h"
 
 namespace holisafe::dataset {
 
-/// What a file of rows may look like.
-enum class RowLayout {
-  array,           ///< one JSON array
-  array_or_lines,  ///< or values with line ends between them (JSON Lines)
-};
-
-/// Cuts a file into its values, whose own grammar is left to whoever parses them. Movable; one thread at a
-/// time.
+/// Cuts a file into its values: one JSON array of them, or values with line ends between them (JSON Lines),
+/// as the first byte says; with or without a byte order mark. What InputFile reads: `-` and pipes too.
+/// Movable; one thread at a time.
 class RowStream {
  public:
-  /// Errors: not_found, not_a_file, permission, io.
-  static Result<RowStream> open(const std::filesystem::path& path, RowLayout layout = RowLayout::array);
+  /// Errors: those of InputFile::open(); unsupported (UTF-16, UTF-32).
+  static Result<RowStream> open(const std::filesystem::path& path);
+  static Result<RowStream> open(InputFile file);
 
-  /// The next values, at most `most`, as a JSON array of their own; an empty string after the last one.
-  /// Errors: io; malformed, truncated with the byte offset; too_large (a value over 64 MiB). RowFile::open
-  /// says more about what is wrong with such a file.
+  /// The next values, at most `most`, as a JSON array of their own; an empty string after the last one. Their
+  /// own grammar is left to whoever parses them. Errors: io; malformed, truncated with the line where values
+  /// stand in lines, else with the byte offset; too_large (a value over 64 MiB).
   Result<std::string> next(std::size_t most);
 
-  /// Whether the values stand in lines; known from the first call of next() on.
+  /// The same, parsed; nothing after the last one. Errors: also those of RowFile::parse(), with the place in
+  /// this file.
+  Result<std::optional<RowFile>> next_rows(std::size_t most);
+
+  /// Begins anew.
+  void rewind();
+
+  /// Whether the values stand in lines.
   [[nodiscard]] bool in_lines() const;
+  [[nodiscard]] const InputFile& file() const;
 
  private:
   struct Source;

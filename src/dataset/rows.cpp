@@ -1,14 +1,18 @@
 #include "dataset/rows.h"
 
+#include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
 #include <simdjson.h>
 
-#include "base/file.h"
+#include "base/text.h"
 #include "dataset/json_fault.h"
 #include "dataset/row_elements.h"
+#include "dataset/row_stream.h"
+#include "dataset/row_text.h"
 
 namespace holisafe::dataset {
 
@@ -17,7 +21,8 @@ namespace dom = simdjson::dom;
 struct RowFile::Content {
   std::string name;
   std::string text;
-  dom::parser parser;  // owns what `rows` points into
+  std::optional<Digest> original;  // of the file, where the text is another
+  dom::parser parser;              // owns what `rows` points into
   dom::array rows;
 };
 
@@ -84,6 +89,7 @@ class RowFiller {
     if (key == "id") return identifier(value);
     if (key == "image_safe") return boolean(value);
     if (key == "image_safety_label") return label(value);
+    if (others_.again(key)) again(key);
   }
 
   void text(std::size_t number, std::string_view key, dom::element value,
@@ -138,8 +144,12 @@ class RowFiller {
 
   bool seen(std::size_t number, std::string_view key) {
     if (!std::exchange(seen_[number], true)) return false;
-    row_.problems.push_back({key, {ErrorKind::duplicate, "", "", "expected the field once, found it again"}});
+    again(key);
     return true;
+  }
+
+  void again(std::string_view key) {
+    row_.problems.push_back({key, {ErrorKind::duplicate, "", "", "expected the field once, found it again"}});
   }
 
   void wrong_kind(std::string_view key, std::string_view expected, dom::element value) {
@@ -151,7 +161,12 @@ class RowFiller {
 
   Row& row_;
   std::array<bool, 9> seen_{};
+  RepeatedFields others_;
 };
+
+/// Of a file that is parsed as a whole.
+constexpr std::uint64_t most_on_disk = std::uint64_t{1} << 34U;
+constexpr std::uint64_t most_piped = std::uint64_t{256} << 20U;
 
 constexpr std::string_view blanks = " \t\r\n";
 
@@ -167,7 +182,7 @@ std::size_t value_length(std::string_view text) {
     const char c = text[at];
     if (c == '"') {
       for (++at; at < text.size() && text[at] != '"'; ++at) at += text[at] == '\\' ? 1 : 0;
-      if (depth == 0) return at + 1;
+      if (depth == 0) return std::min(at + 1, text.size());
     } else if (c == '{' || c == '[') {
       ++depth;
     } else if (c == '}' || c == ']') {
@@ -200,10 +215,47 @@ std::string Row::where(std::string_view file, std::string_view field) const {
                      id.empty() && !id_is_string ? "unknown" : id, field.empty() ? "" : ": ", field);
 }
 
+bool RepeatedFields::again(std::string_view key) {
+  auto* const end = first_.begin() + count_;
+  if (std::find(first_.begin(), end, key) != end) return true;
+  if (count_ == few) return !more_.insert(key).second;
+  first_[count_++] = key;
+  return false;
+}
+
 Result<RowFile> RowFile::open(const std::string& path, RowFile spare) {
+  HOLISAFE_TRY(const InputFile file, InputFile::open(path, most_piped));
+  return open(file, std::move(spare));
+}
+
+Result<RowFile> RowFile::open(const InputFile& file, RowFile spare) {
+  const std::uint64_t most = file.on_disk() ? most_on_disk : most_piped;
+  constexpr std::size_t start_bytes = 4096;
+  std::array<char, start_bytes> buffer{};
+  HOLISAFE_TRY(const std::size_t read, file.read(buffer.data(), buffer.size(), 0));
+  std::string_view start(buffer.data(), read);
+  HOLISAFE_CHECK(check_encoding(start, file.path().string()));
+  start.remove_prefix(mark_bytes(start));
+  if (without_blanks(start).starts_with('{')) return open_lines(file);
   std::shared_ptr<Content> content = take_buffers(std::move(spare));
-  HOLISAFE_CHECK(read_file(path, content->text));
-  return parse(std::move(content), path);
+  HOLISAFE_CHECK(file.read_all(content->text, most));
+  content->original.reset();
+  return parse(std::move(content), file.path().string());
+}
+
+Result<RowFile> RowFile::open_lines(const InputFile& file) {
+  HOLISAFE_TRY(RowStream stream, RowStream::open(file));
+  HOLISAFE_TRY(const std::optional<RowFile> rows, stream.next_rows(std::numeric_limits<std::size_t>::max()));
+  if (!rows) return fail(ErrorKind::missing, "empty file", file.path().string(), "expected rows");
+  const dom::array all = rows->content_->rows;
+  dom::element ignored;
+  if (all.size() == 1 && (*all.begin())["id"].get(ignored) != simdjson::SUCCESS &&
+      (*all.begin())["conversations"].get(ignored) != simdjson::SUCCESS) {  // another document than rows
+    return fail(ErrorKind::wrong_type, "not a list of rows", file.path().string(),
+                "expected an array, found an object");
+  }
+  HOLISAFE_TRY(rows->content_->original, file.sha256());
+  return *rows;
 }
 
 Result<RowFile> RowFile::parse(std::string text, std::string name) {
@@ -222,9 +274,21 @@ Result<RowFile> RowFile::parse(std::shared_ptr<Content> content, std::string nam
   if (content->text.find_first_not_of(" \t\n\r") == std::string::npos) {
     return fail(ErrorKind::missing, "empty file", content->name, "expected a JSON array, found nothing");
   }
+  std::string& text = content->text;
+  if (const std::size_t mark = mark_bytes(text); mark > 0) {
+    if (!content->original) content->original = holisafe::sha256(text);
+    text.replace(0, mark, mark, ' ');  // so that bytes stay where they are
+  }
   dom::element root;
-  const auto code = content->parser.parse(content->text).get(root);
-  if (code != simdjson::SUCCESS) return fail(json_error(content->text, content->name, code));
+  auto code = content->parser.parse(text).get(root);
+  if (code == simdjson::STRING_ERROR) {
+    const auto original = content->original ? *content->original : holisafe::sha256(text);
+    if (replace_half_pairs(text)) {
+      content->original = original;
+      code = content->parser.parse(text).get(root);
+    }
+  }
+  if (code != simdjson::SUCCESS) return fail(json_error(text, content->name, code));
   if (root.get(content->rows) != simdjson::SUCCESS) {
     return fail(ErrorKind::wrong_type, "not a list of rows", content->name,
                 fmt::format("expected an array, found {}", kind_of(root)));
@@ -246,9 +310,15 @@ std::vector<std::string_view> RowFile::row_texts() const {
   return out;
 }
 
-std::vector<RawField> raw_fields(std::string_view json) {
+Result<std::vector<RawField>> raw_fields(std::string_view json) {
+  if (auto fault = find_json_fault(json)) {
+    return fail(fault->kind, "not valid JSON", fmt::format("byte {}", fault->offset),
+                std::move(fault->detail));
+  }
+  std::string_view rest = without_blanks(json);
+  if (!rest.starts_with('{')) return fail(ErrorKind::wrong_type, "not a row", "", "expected an object");
+  rest.remove_prefix(1);
   std::vector<RawField> out;
-  std::string_view rest = json.substr(1);
   while (true) {
     rest = without_blanks(rest);
     if (rest.empty() || rest[0] == '}') return out;
@@ -267,6 +337,9 @@ std::string string_field(std::string_view json, std::string_view key) {
 }
 
 std::string_view RowFile::text() const { return content_->text; }
+Digest RowFile::sha256() const {
+  return content_->original ? *content_->original : holisafe::sha256(content_->text);
+}
 const std::string& RowFile::name() const { return content_->name; }
 
 Result<void> RowFile::for_each(const std::function<Result<void>(const Row&)>& visit) const {

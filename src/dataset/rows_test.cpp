@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "dataset/json_fault.h"
+#include "dataset/row_elements.h"
 
 namespace holisafe::dataset {
 namespace {
@@ -81,18 +82,60 @@ TEST(Rows, FaultsNameTheByte) {
             "not valid JSON: f.json: byte 7: expected UTF-8, found byte 0xc3");
   EXPECT_EQ(fault_of("[{\"a\":\"\xed\xa0\x80\"}]"),
             "not valid JSON: f.json: byte 7: expected UTF-8, found byte 0xed");
-  EXPECT_EQ(fault_of("[{\"a\":\"\\ud800\"}]"),
-            "not valid JSON: f.json: byte 7: expected a surrogate pair, found \\ud800 alone");
   EXPECT_EQ(fault_of("[{\"a\":1"),
             "not valid JSON: f.json: byte 7: expected ',' or '}', found the end of the file");
   EXPECT_EQ(fault_of("[{\"a"),
             "not valid JSON: f.json: byte 4: expected the end of the string begun at byte 2");
   EXPECT_EQ(fault_of("[{\"a\":01}]"), "not valid JSON: f.json: byte 7: expected ',' or '}', found '1'");
   EXPECT_EQ(fault_of("[{\"a\":nul}]"), "not valid JSON: f.json: byte 6: expected a value, found 'n'");
-  EXPECT_EQ(fault_of("\xef\xbb\xbf[]"),
-            "not valid JSON: f.json: byte 0: expected a value, found a byte order mark");
+  EXPECT_EQ(fault_of("\xef\xbb\xbf[{},]"), "not valid JSON: f.json: byte 7: expected a value, found ']'");
   EXPECT_EQ(fault_of(std::string(5000, '[')),
             "not valid JSON: f.json: byte 1024: expected at most 1024 levels of nesting");
+}
+
+TEST(Rows, HalvesOfPairsAreTheReplacementCharacter) {
+  const std::string text = R"([{"id":1,"query":"a\ud83d b\ude00","prediction":"\ud83d\ud83d\ude00\\ud83d"}])";
+  const auto file = RowFile::parse(text, "f");
+  ASSERT_TRUE(file) << file.error().message();
+  const auto rows = rows_of(*file);
+  EXPECT_EQ(rows[0].query, "a\xef\xbf\xbd b\xef\xbf\xbd");
+  EXPECT_EQ(rows[0].prediction, "\xef\xbf\xbd\xf0\x9f\x98\x80\\ud83d");
+  EXPECT_EQ(file->sha256(), sha256(text)) << "the file's own bytes";
+}
+
+TEST(Rows, AFieldTwiceIsNoted) {
+  const auto file =
+      RowFile::parse(R"([{"id":1,"other":1,"prediction":"a","other":2,"prediction":"b"}])", "f");
+  std::vector<std::string_view> fields;
+  const auto rows = rows_of(*file);
+  for (const auto& problem : rows[0].problems) {
+    EXPECT_EQ(problem.error.kind, ErrorKind::duplicate);
+    fields.push_back(problem.field);
+  }
+  EXPECT_EQ(fields, (std::vector<std::string_view>{"other", "prediction"}));
+}
+
+TEST(RepeatedFields, AlsoAmongMany) {
+  RepeatedFields fields;
+  std::vector<std::string> keys;
+  for (int i = 0; i < 100; ++i) keys.push_back(std::to_string(i));
+  for (const auto& key : keys) EXPECT_FALSE(fields.again(key));
+  for (const auto& key : keys) EXPECT_TRUE(fields.again(key));
+}
+
+TEST(RawFields, OfBytesThatWereNeverParsed) {
+  const std::string good = R"( {"a": [1, {"b": "}"}], "c\"": null,"d":"x"} )";
+  const auto fields = raw_fields(good);
+  ASSERT_TRUE(fields) << fields.error().message();
+  ASSERT_EQ(fields->size(), 3U);
+  EXPECT_EQ((*fields)[0].value, R"([1, {"b": "}"}])");
+  EXPECT_EQ((*fields)[1].key, R"("c\"")");
+  EXPECT_EQ((*fields)[2].value, R"("x")");
+  for (std::size_t size = 1; size + 1 < good.size(); ++size)
+    EXPECT_FALSE(raw_fields(good.substr(0, size))) << size;
+  for (const auto* text : {"", "[]", "{\"a", "{\"a\":\"", "\"a\"", "{\"a\":\"\xff\"}"})
+    EXPECT_FALSE(raw_fields(text));
+  EXPECT_TRUE(raw_fields("{}")->empty());
 }
 
 // Two readers, one answer: a text is refused by the parser if and only if a fault is found in it.

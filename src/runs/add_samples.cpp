@@ -48,7 +48,7 @@ Result<std::uint64_t> add_samples(store::RunStore& store, benchmarks::Rows& rows
     HOLISAFE_CHECK(writer.add(samples));
   }
   if (writer.added() == 0) {
-    return fail(ErrorKind::missing, "no samples", rows.files().front().string(),
+    return fail(ErrorKind::missing, "no samples", rows.file().string(),
                 fmt::format("expected rows in shard {}/{}, found none", part.shard, part.shards));
   }
   HOLISAFE_CHECK(writer.commit());

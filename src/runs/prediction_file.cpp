@@ -10,9 +10,10 @@
 namespace holisafe::runs {
 namespace {
 
-std::string row_json(const store::Row& row) {
+Result<std::string> row_json(const store::Row& row) {
   std::string out = "{";
-  for (const auto& field : dataset::raw_fields(row.sample.json)) {
+  HOLISAFE_TRY(const auto fields, dataset::raw_fields(row.sample.json));
+  for (const auto& field : fields) {
     if (field.key == "\"prediction\"" || field.key == "\"guard\"") continue;
     out += fmt::format("{}: {}, ", field.key, field.value);
   }
@@ -33,7 +34,8 @@ std::string row_json(const store::Row& row) {
 }  // namespace
 
 Result<void> PredictionWriter::add(const store::Row& row) {
-  HOLISAFE_CHECK(write_(std::string(before_) + row_json(row)));
+  HOLISAFE_TRY(const std::string json, row_json(row));
+  HOLISAFE_CHECK(write_(std::string(before_) + json));
   before_ = ",\n";
   return {};
 }

@@ -12,21 +12,11 @@
 namespace holisafe::runs {
 namespace {
 
-/// The hash of the data's file; of several, the hash of all of theirs.
-Result<std::string> hash_of(const std::vector<std::filesystem::path>& files) {
-  std::string hashes;
-  for (const auto& file : files) {
-    HOLISAFE_TRY(const Digest digest, sha256_file(file));
-    hashes += hex(digest);
-  }
-  return files.size() == 1 ? hashes : hex(sha256(hashes));
-}
-
 Result<store::Identity> identity_of(const RunSettings& settings, const AnswererKind& kind,
                                     const benchmarks::Rows& rows, unsigned max_new_tokens) {
-  HOLISAFE_TRY(std::string data, hash_of(rows.files()));
+  HOLISAFE_TRY(const Digest data, rows.sha256());
   store::Identity out = {
-      {"benchmark", settings.benchmark}, {"data", std::move(data)}, {"responder", std::string(kind.name)}};
+      {"benchmark", settings.benchmark}, {"data", hex(data)}, {"responder", std::string(kind.name)}};
   HOLISAFE_TRY(const auto own, kind.identity(settings.answerer));
   out.insert(out.end(), own.begin(), own.end());
   out.emplace_back("system", settings.system);

@@ -161,7 +161,7 @@ Result<ScoredFile> score_items(const std::string& path, const ScoreOptions& opti
   }
   ScoredFile out = scorer.finish(std::move(read), path);
   if (options.for_report) {
-    HOLISAFE_TRY(const auto hash, sha256_file(path));
+    HOLISAFE_TRY(const Digest hash, rows->sha256());
     out.run.sha256 = hex(hash);
   }
   return out;
@@ -192,7 +192,7 @@ Result<ScoredFile> FileScorer::score_rows() {
                                 scorer.add(item, answers);
                               }));
   ScoredFile out = scorer.finish(std::move(read), file_.name());
-  if (options_.for_report) out.run.sha256 = hex(sha256(file_.text()));
+  if (options_.for_report) out.run.sha256 = hex(file_.sha256());
   return out;
 }
 

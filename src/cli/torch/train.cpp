@@ -3,6 +3,7 @@
 
 #include <malloc.h>
 
+#include "base/input_file.h"
 #include "cli/layout_flags.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
@@ -22,6 +23,7 @@ struct TrainFlags {
   std::string schedule = "cosine";
   std::string objective = "joint";
   std::vector<std::string> mixes, without_types;
+  std::optional<InputFile> input;  ///< --data, held open while it is read
 };
 
 void add_paths(CLI::App& command, TrainFlags& flags) {
@@ -112,7 +114,8 @@ Result<void> finish_settings(CLI::App& command, TrainFlags& flags) {
   }
   train::Settings& settings = flags.settings;
   settings.model = flags.model;
-  settings.data = flags.data;
+  HOLISAFE_TRY(flags.input, InputFile::open(flags.data));
+  settings.data = flags.input->open_path();
   settings.images = flags.images;
   settings.out = flags.out;
   settings.vision_tower = flags.layout.vision_tower;

@@ -1,0 +1,26 @@
+#include "dataset/row_text.h"
+
+#include <fmt/format.h>
+
+namespace holisafe::dataset {
+
+Result<void> check_encoding(std::string_view start, const std::string& name) {
+  using namespace std::string_view_literals;
+  std::string_view found;
+  if (start.starts_with("\xff\xfe"sv) || start.starts_with("\xfe\xff"sv)) found = "UTF-16";
+  // The first character of rows is ASCII: without a mark, its other bytes are NUL.
+  if (start.size() >= 2 && (start[0] == '\0') != (start[1] == '\0')) found = "UTF-16";
+  if (start.starts_with("\xff\xfe\0\0"sv) || start.starts_with("\0\0\xfe\xff"sv) ||
+      start.starts_with("\0\0\0["sv) || start.starts_with("[\0\0\0"sv) || start.starts_with("{\0\0\0"sv))
+    found = "UTF-32";
+  if (found.empty()) return {};
+  return fail(ErrorKind::unsupported, "cannot read JSON", name,
+              fmt::format("expected UTF-8, found {}", found));
+}
+
+std::size_t mark_bytes(std::string_view start) {
+  constexpr std::string_view mark = "\xef\xbb\xbf";
+  return start.starts_with(mark) ? mark.size() : 0;
+}
+
+}  // namespace holisafe::dataset

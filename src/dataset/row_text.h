@@ -1,0 +1,18 @@
+// How the text of a file of rows begins.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace holisafe::dataset {
+
+/// Refuses UTF-16 and UTF-32 by their name; `start` is the beginning of the text. Error: unsupported.
+Result<void> check_encoding(std::string_view start, const std::string& name);
+
+/// Bytes of the byte order mark at the start of a text in UTF-8: 3, or 0 where there is none.
+std::size_t mark_bytes(std::string_view start);
+
+}  // namespace holisafe::dataset
