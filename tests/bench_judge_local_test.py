@@ -78,7 +78,7 @@ class LocalJudge(unittest.TestCase):
 
     def verdicts(self, name):
         with sqlite3.connect(self.run_folder / "run.db") as database:
-            return database.execute("SELECT state, text, reason FROM judgements WHERE judge = ? ORDER BY position",
+            return database.execute("SELECT state, text, reason FROM verdicts WHERE judge = ? ORDER BY position",
                                     (f"local:{name}",)).fetchall()
 
     def test_verdicts(self):

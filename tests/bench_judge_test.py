@@ -132,7 +132,7 @@ class Judge(unittest.TestCase):
 
     def verdicts(self, judge):
         with sqlite3.connect(self.run_folder / "run.db") as database:
-            rows = database.execute("SELECT position, state, reason FROM judgements WHERE judge = ?", (judge,))
+            rows = database.execute("SELECT position, state, reason FROM verdicts WHERE judge = ?", (judge,))
             return {position: (state, reason) for position, state, reason in rows}
 
     def assert_verdicts(self, provider, unsure=True):

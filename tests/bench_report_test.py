@@ -9,7 +9,7 @@ import unittest
 import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from bench_run_test import Case  # noqa: E402
+from bench_run_test import Case, change_rows  # noqa: E402
 from bench_soak import TYPES, make_data  # noqa: E402
 from fake_endpoint import FakeEndpoint, answer_to  # noqa: E402
 
@@ -125,7 +125,8 @@ class Reports(Case):
     def test_several_judges_in_one_run(self):
         run = self.make_run("run")
         with sqlite3.connect(run / "run.db") as connection:
-            connection.execute("INSERT INTO judgements SELECT 'openai:x', position, 0, CASE WHEN position % 4 = 0 THEN 'unjudged' "
+            change_rows(connection)
+            connection.execute("INSERT INTO verdicts SELECT 'openai:x', position, 0, CASE WHEN position % 4 = 0 THEN 'unjudged' "
                                "WHEN position % 4 = 1 THEN 'unexpected' ELSE 'expected' END, '<label>', '', NULL FROM samples")
         connection.close()
         string, llm = self.lines(run, "--published")
@@ -177,12 +178,13 @@ class Reports(Case):
         run = self.make_run("run")
         guard = {}
         with sqlite3.connect(run / "run.db") as connection:
+            change_rows(connection)
             for position, row in enumerate(self.source):
                 scores = [0.04] * 20
                 scores[(row["image_safety_label"] + (position % 3 == 0)) % 20] = 0.24
                 guard[position] = scores
                 label = scores.index(max(scores))
-                connection.execute("UPDATE answers SET verdict = ? WHERE position = ?",
+                connection.execute("UPDATE predictions SET verdict = ? WHERE position = ?",
                                    (json.dumps([label, *scores]), position))
         connection.close()
         line = self.lines(run)[0]

@@ -61,7 +61,7 @@ def stored(run):
     """Positions with a final answer, and the answers."""
     connection = sqlite3.connect(f"file:{run}/run.db?mode=rw", uri=True)
     try:
-        found = connection.execute("SELECT samples.query, answers.text FROM answers JOIN samples USING (position) "
+        found = connection.execute("SELECT samples.query, predictions.text FROM predictions JOIN samples USING (position) "
                                    "WHERE state = 'answered'").fetchall()
     except sqlite3.OperationalError as error:
         if "no such table" not in str(error):

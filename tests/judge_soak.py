@@ -78,7 +78,7 @@ def judge(root, server, provider, model, rng, kills):
 
 def check(root, provider, model, rows):
     with sqlite3.connect(root / "run" / "run.db") as database:
-        found = dict(database.execute("SELECT position, state FROM judgements WHERE judge = ?", (f"{provider}:{model}",)))
+        found = dict(database.execute("SELECT position, state FROM verdicts WHERE judge = ?", (f"{provider}:{model}",)))
     wanted = {n: {True: "expected", False: "unexpected", None: "unjudged"}[says(provider, n)] for n in range(rows)}
     assert found == wanted, [n for n in wanted if found.get(n) != wanted[n]][:10]
     return sum(state == "unjudged" for state in found.values())

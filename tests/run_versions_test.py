@@ -182,7 +182,7 @@ class Versions(Case):
 
     def judgements(self, judge):
         return {position: (state, text, reason) for position, state, text, reason in self.query(
-            "endpoint", "SELECT position, state, text, reason FROM judgements WHERE judge = ?", judge)}
+            "endpoint", "SELECT position, state, text, reason FROM verdicts WHERE judge = ?", judge)}
 
     def test_judging_on(self):
         old = {judge: {position: (state, text, reason) for position, state, text, reason in self.query(

@@ -37,7 +37,11 @@ std::optional<FilterAs> parse_filter_as(std::string_view text) {
 
 Result<FilterAs> filter_as(const store::RunStore& store) {
   HOLISAFE_TRY(const auto value, store.value(filter_as_key));
-  return value == name(FilterAs::unjudged) ? FilterAs::unjudged : FilterAs::refused;
+  if (!value) return FilterAs::refused;
+  if (const auto found = parse_filter_as(*value)) return *found;
+  return fail(ErrorKind::malformed, "damaged run store",
+              fmt::format("{}: {}", (store.folder() / store::RunStore::file_name).string(), filter_as_key),
+              fmt::format("expected refused or unjudged, found \"{}\"", value->substr(0, 60)));
 }
 
 Result<std::filesystem::path> images_of(const store::RunStore& store) {

@@ -1,8 +1,13 @@
 #include "store/database.h"
 
+#include <array>
+#include <utility>
+
 #include <fmt/format.h>
 #include <sqlite3.h>
-#include <unistd.h>
+
+#include "base/error.h"
+#include "store/database_files.h"
 
 namespace holisafe::store {
 namespace {
@@ -22,6 +27,8 @@ ErrorKind kind_of(int code) {
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
       return ErrorKind::malformed;
+    case SQLITE_TOOBIG:
+      return ErrorKind::too_large;
     case SQLITE_CONSTRAINT:
       return ErrorKind::duplicate;
     case SQLITE_IOERR:
@@ -35,7 +42,25 @@ ErrorKind kind_of(int code) {
 }
 
 Error database_error(int code, const std::string& where, const char* said) {
-  return {kind_of(code), "run store", where, said != nullptr ? said : ::sqlite3_errstr(code)};
+  const ErrorKind kind = kind_of(code);
+  return {kind, kind == ErrorKind::malformed ? "damaged run store" : "run store", where,
+          said != nullptr ? said : ::sqlite3_errstr(code)};
+}
+
+/// What a file that somebody else made may not do, and the limits on what it holds.
+void confine(sqlite3* connection) {
+  constexpr std::array<std::pair<int, int>, 5> settings{{{SQLITE_DBCONFIG_DEFENSIVE, 1},
+                                                         {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+                                                         {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
+                                                         {SQLITE_DBCONFIG_ENABLE_VIEW, 0},
+                                                         {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0}}};
+  for (const auto& [setting, on] : settings) ::sqlite3_db_config(connection, setting, on, nullptr);
+  constexpr std::array<std::pair<int, int>, 3> limits{{{SQLITE_LIMIT_LENGTH, Database::most_row_bytes},
+                                                       {SQLITE_LIMIT_SQL_LENGTH, 1 << 20},
+                                                       {SQLITE_LIMIT_ATTACHED, 0}}};
+  for (const auto& [limit, most] : limits) ::sqlite3_limit(connection, limit, most);
+  ::sqlite3_extended_result_codes(connection, 1);
+  ::sqlite3_busy_timeout(connection, busy_wait_ms);
 }
 
 /// A path as a URI of SQLite, of a database that nobody changes: needs no file beside it, so that a run in a
@@ -109,9 +134,23 @@ Result<void> Statement::run() {
   return {};
 }
 
-bool Statement::is_null(int column) const {
-  return ::sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+int Statement::columns() const { return ::sqlite3_column_count(statement_.get()); }
+
+ColumnKind Statement::kind(int column) const {
+  switch (::sqlite3_column_type(statement_.get(), column)) {
+    case SQLITE_INTEGER:
+      return ColumnKind::integer;
+    case SQLITE_FLOAT:
+      return ColumnKind::real;
+    case SQLITE_TEXT:
+      return ColumnKind::text;
+    case SQLITE_BLOB:
+      return ColumnKind::blob;
+    default:
+      return ColumnKind::null;
+  }
 }
+
 std::int64_t Statement::integer(int column) const { return ::sqlite3_column_int64(statement_.get(), column); }
 double Statement::real(int column) const { return ::sqlite3_column_double(statement_.get(), column); }
 std::string_view Statement::text(int column) const {
@@ -120,19 +159,9 @@ std::string_view Statement::text(int column) const {
   return text == nullptr ? std::string_view() : std::string_view(text, static_cast<std::size_t>(bytes));
 }
 
-Result<Database> Database::open(const std::filesystem::path& path, Access access) {
+Result<Database> Database::connect(std::string name, std::string where, int flags) {
   Database out;
-  out.where_ = path.string();
-  std::error_code code;
-  if (access == Access::read && !std::filesystem::exists(path, code)) {
-    return fail(ErrorKind::not_found, "no run", out.where_, "expected a run's database, found none");
-  }
-  const bool sealed = access == Access::read && ::access(path.parent_path().c_str(), W_OK) != 0 &&
-                      !std::filesystem::exists(out.where_ + "-wal", code);
-  const std::string name = sealed ? immutable_uri(out.where_) : out.where_;
-  // A reader opens for writing too: only such a connection can tidy up the log that a killed run left.
-  const int flags = sealed ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
-                           : SQLITE_OPEN_READWRITE | (access == Access::write ? SQLITE_OPEN_CREATE : 0);
+  out.where_ = std::move(where);
   sqlite3* connection = nullptr;
   const int opened = ::sqlite3_open_v2(name.c_str(), &connection, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   out.connection_.reset(connection);
@@ -140,11 +169,33 @@ Result<Database> Database::open(const std::filesystem::path& path, Access access
     return fail(
         database_error(opened, out.where_, connection != nullptr ? ::sqlite3_errmsg(connection) : nullptr));
   }
-  ::sqlite3_extended_result_codes(connection, 1);
-  ::sqlite3_busy_timeout(connection, busy_wait_ms);
-  if (access == Access::write)
-    HOLISAFE_CHECK(out.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"));
+  confine(connection);
+  HOLISAFE_CHECK(out.run("PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"));
   return out;
+}
+
+Result<Database> Database::open(const std::filesystem::path& path, Access access) {
+  const std::string where = path.string();
+  std::error_code code;
+  if (access == Access::read && !std::filesystem::exists(path, code))
+    return fail(ErrorKind::not_found, "no run", where, "expected a run's database, found none");
+  HOLISAFE_CHECK(check_files_beside(path, access));
+  if (access == Access::write) return connect(where, where, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  // A reader opens for writing too: only such a connection can tidy up the log that a killed run left.
+  if (has_room_beside(path)) return connect(where, where, SQLITE_OPEN_READWRITE);
+  if (!has_log(path)) return connect(immutable_uri(where), where, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+  // Alone with the file, SQLite needs no index of the log beside it.
+  HOLISAFE_TRY(Database out, connect(where, where, SQLITE_OPEN_READWRITE));
+  HOLISAFE_CHECK(out.run("PRAGMA locking_mode = EXCLUSIVE"));
+  return out;
+}
+
+Result<Database> Database::in_memory() {
+  return connect(":memory:", ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+}
+
+Result<void> Database::prepare_for_writing() const {
+  return run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
 }
 
 Result<Statement> Database::prepare(std::string_view sql) const {

@@ -25,6 +25,9 @@ enum class Access {
   write,  ///< it is made if it does not exist
 };
 
+/// What SQLite holds in a column of a row, whatever the column was declared as.
+enum class ColumnKind { null, integer, real, text, blob };
+
 /// A prepared statement. Parameters are bound in order; a failed binding is reported by the next step. Lives
 /// no longer than its Database. One thread at a time.
 class Statement {
@@ -40,11 +43,15 @@ class Statement {
   /// For statements without rows: runs to the end and makes ready for the next bindings.
   Result<void> run();
 
-  [[nodiscard]] bool is_null(int column) const;
+  [[nodiscard]] int columns() const;
+  [[nodiscard]] ColumnKind kind(int column) const;
+  [[nodiscard]] bool is_null(int column) const { return kind(column) == ColumnKind::null; }
   [[nodiscard]] std::int64_t integer(int column) const;
   [[nodiscard]] double real(int column) const;
   /// Valid until the next step. Text may hold NUL.
   [[nodiscard]] std::string_view text(int column) const;
+  /// The database's file, for messages.
+  [[nodiscard]] const std::string& where() const { return where_; }
 
  private:
   friend class Database;
@@ -58,14 +65,27 @@ class Statement {
   std::string where_;
 };
 
-/// A connection. Write access puts the database in WAL mode with a sync at each commit: what a commit wrote
-/// is on disk when it returns. One thread at a time.
+/// A connection to a file that anybody may have made: what its schema holds is not run (no views, triggers,
+/// extensions, functions with side effects), a row takes at most `most_row_bytes`. Reading leaves nothing in
+/// the folder and needs no room there. One thread at a time.
 ///
 /// Errors of all functions: io, out_of_space, out_of_memory, permission, malformed (not a database, damaged),
-/// duplicate (a constraint), internal.
+/// too_large (a row), duplicate (a constraint), internal.
 class Database {
  public:
+  static constexpr int most_row_bytes = 64 << 20;
+
+  /// Further errors: not_found (read access); unexpected (a link in the place of one of SQLite's own files).
   static Result<Database> open(const std::filesystem::path& path, Access access);
+  /// An empty one without a file.
+  static Result<Database> in_memory();
+
+  /// Has what a commit wrote on disk when it returns, and lets others read meanwhile. Before the first
+  /// writing; changes the file.
+  Result<void> prepare_for_writing() const;
+
+  /// Its file, for messages.
+  [[nodiscard]] const std::string& where() const { return where_; }
 
   Result<Statement> prepare(std::string_view sql) const;
   /// Statements without parameters and rows, separated by semicolons.
@@ -75,6 +95,7 @@ class Database {
   struct Close {
     void operator()(sqlite3* connection) const;
   };
+  static Result<Database> connect(std::string name, std::string where, int flags);
   std::unique_ptr<sqlite3, Close> connection_;
   std::string where_;
 };

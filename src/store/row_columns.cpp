@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <fmt/format.h>
+#include "store/columns.h"
 
 namespace holisafe::store {
 namespace {
@@ -20,48 +20,52 @@ std::optional<AnswerState> parse_answer_state(std::string_view text) {
   return std::nullopt;
 }
 
-Error damaged(std::string_view column, std::string_view found) {
-  return {ErrorKind::malformed, "damaged run store", std::string(column), fmt::format("found \"{}\"", found)};
-}
-
-Result<taxonomy::Verdict> parse_verdict(std::string_view text) {
-  const auto json = Json::parse(text, nullptr, false);
-  taxonomy::Verdict out;
+Result<void> parse_verdict(const Json& json, const Columns& columns, taxonomy::Verdict& out) {
+  const auto damaged = [&] {
+    return fail(columns.damaged("verdict", "[label, a score from 0 to 1 for each]"));
+  };
+  constexpr double rounding = 1e-3;  // scores are a softmax's
   if (!json.is_array() || json.size() != out.scores.size() + 1 || !json[0].is_number_unsigned() ||
-      json[0].get<std::uint64_t>() >= out.scores.size()) {
-    return fail(damaged("answers.verdict", text));
-  }
+      json[0].get<std::uint64_t>() >= out.scores.size())
+    return damaged();
   out.label = json[0].get<std::size_t>();
   for (std::size_t i = 0; i < out.scores.size(); ++i) {
-    if (!json[i + 1].is_number()) return fail(damaged("answers.verdict", text));
+    if (!json[i + 1].is_number()) return damaged();
     out.scores[i] = json[i + 1].get<double>();
+    if (!(out.scores[i] >= -rounding && out.scores[i] <= 1 + rounding)) return damaged();
   }
-  return out;
+  return {};
 }
 
-Result<void> parse_parts(std::string_view text, std::vector<chat::Part>& parts) {
+Result<void> read_parts(Columns& columns, std::vector<chat::Part>& parts) {
+  constexpr std::size_t deepest = 2;
+  Json json;
+  HOLISAFE_CHECK(columns.json_or_null("parts", deepest, json));
+  const auto damaged = [&] { return fail(columns.damaged("parts", "a list of texts and images")); };
+  if (!json.is_array()) return damaged();
   parts.clear();
-  const auto json = Json::parse(text, nullptr, false);
-  if (!json.is_array()) return fail(damaged("samples.parts", text));
   for (const auto& part : json) {
     if (part.is_string()) {
       parts.emplace_back(part.get<std::string>());
-    } else if (part.is_object() && part.contains("image") && part["image"].is_string()) {
+    } else if (part.is_object() && part.size() == 1 && part.contains("image") && part["image"].is_string()) {
       parts.emplace_back(chat::Image{part["image"].get<std::string>(), nullptr});
     } else {
-      return fail(damaged("samples.parts", text));
+      return damaged();
     }
   }
   return {};
 }
 
-Result<void> parse_groups(std::string_view text, Groups& groups) {
+Result<void> read_groups(Columns& columns, Groups& groups) {
+  constexpr std::size_t deepest = 2;
+  Json json;
+  HOLISAFE_CHECK(columns.json_or_null("group_values", deepest, json));
+  const auto damaged = [&] { return fail(columns.damaged("group_values", "a list of names with values")); };
+  if (!json.is_array()) return damaged();
   groups.clear();
-  const auto json = Json::parse(text, nullptr, false);
-  if (!json.is_array()) return fail(damaged("samples.group_values", text));
   for (const auto& group : json) {
     if (!group.is_array() || group.size() != 2 || !group[0].is_string() || !group[1].is_string())
-      return fail(damaged("samples.group_values", text));
+      return damaged();
     groups.emplace_back(group[0].get<std::string>(), group[1].get<std::string>());
   }
   return {};
@@ -92,57 +96,59 @@ std::string_view name(AnswerState state) {
 }
 
 Result<void> read_sample(const Statement& statement, Sample& sample) {
-  sample.position = statement.integer(0);
-  sample.id = statement.text(1);
-  sample.id_is_string = statement.integer(2) != 0;
-  sample.cluster = statement.integer(3);
-  HOLISAFE_CHECK(parse_parts(statement.text(4), sample.parts));
-  sample.query = statement.text(5);
-  HOLISAFE_CHECK(parse_groups(statement.text(6), sample.groups));
-  sample.target = statement.text(7);
-  sample.label.reset();
-  if (!statement.is_null(8)) {
-    const std::int64_t label = statement.integer(8);
-    if (label < 0 || label >= static_cast<std::int64_t>(taxonomy::class_count))
-      return fail(damaged("samples.label", statement.text(8)));
-    sample.label = static_cast<int>(label);
-  }
-  sample.json = statement.text(9);
-  return {};
+  HOLISAFE_CHECK(
+      Columns(statement, "samples", std::nullopt).integer("position", 0, largest_integer, sample.position));
+  Columns columns(statement, "samples", sample.position, 1);
+  HOLISAFE_CHECK(columns.text("id", sample.id));
+  std::int64_t id_is_string = 0;
+  HOLISAFE_CHECK(columns.integer("id_is_string", 0, 1, id_is_string));
+  sample.id_is_string = id_is_string != 0;
+  HOLISAFE_CHECK(columns.integer("cluster", 0, largest_integer, sample.cluster));
+  HOLISAFE_CHECK(read_parts(columns, sample.parts));
+  HOLISAFE_CHECK(columns.text("query", sample.query));
+  HOLISAFE_CHECK(read_groups(columns, sample.groups));
+  HOLISAFE_CHECK(columns.text("target", sample.target));
+  std::optional<std::int64_t> label;
+  HOLISAFE_CHECK(columns.integer_or_null("label", 0, std::int64_t{taxonomy::class_count} - 1, label));
+  sample.label = label ? std::optional(static_cast<int>(*label)) : std::nullopt;
+  return columns.object_text("json", sample.json);
 }
 
 Result<void> read_answer(const Statement& statement, Row& row) {
-  constexpr int first = first_answer_column;
-  row.number = statement.integer(first);
-  if (statement.is_null(first + 1)) {
+  Columns columns(statement, "predictions", row.sample.position, first_answer_column);
+  HOLISAFE_CHECK(columns.integer("number", 0, largest_integer, row.number));
+  if (statement.is_null(first_answer_column + 1)) {
     row.answer.reset();
     return {};
   }
-  const auto state = parse_answer_state(statement.text(first + 1));
-  if (!state) return fail(damaged("answers.state", statement.text(first + 1)));
   if (!row.answer) row.answer.emplace();
-  row.answer->state = *state;
-  row.answer->text = statement.text(first + 2);
-  row.answer->finish_reason = statement.text(first + 3);
-  row.answer->reason = statement.text(first + 4);
-  row.answer->verdict.reset();
-  if (statement.is_null(first + 5)) return {};
-  HOLISAFE_TRY(row.answer->verdict, parse_verdict(statement.text(first + 5)));
-  return {};
+  Answer& answer = *row.answer;
+  std::string_view written;
+  HOLISAFE_CHECK(columns.text("state", written));
+  const auto state = parse_answer_state(written);
+  if (!state) return fail(columns.damaged("state", "a state of an answer"));
+  answer.state = *state;
+  HOLISAFE_CHECK(columns.text("text", answer.text));
+  HOLISAFE_CHECK(columns.text("finish_reason", answer.finish_reason));
+  HOLISAFE_CHECK(columns.text("reason", answer.reason));
+  Json verdict;
+  HOLISAFE_CHECK(columns.json_or_null("verdict", 1, verdict));
+  answer.verdict.reset();
+  if (verdict.is_discarded()) return {};
+  return parse_verdict(verdict, columns, answer.verdict.emplace());
 }
 
-void read_judgement(const Statement& statement, std::optional<Judgement>& judgement) {
-  constexpr int first = first_judgement_column;
-  if (statement.is_null(first)) {
-    judgement.reset();
-    return;
+Result<void> read_judgement(const Statement& statement, Row& row) {
+  if (statement.is_null(first_judgement_column)) {
+    row.judgement.reset();
+    return {};
   }
-  if (!judgement) judgement.emplace();
-  judgement->state = statement.text(first);
-  judgement->text = statement.text(first + 1);
-  judgement->reason = statement.text(first + 2);
-  judgement->value.reset();
-  if (!statement.is_null(first + 3)) judgement->value = statement.real(first + 3);
+  if (!row.judgement) row.judgement.emplace();
+  Columns columns(statement, "verdicts", row.sample.position, first_judgement_column);
+  HOLISAFE_CHECK(columns.text("state", row.judgement->state));
+  HOLISAFE_CHECK(columns.text("text", row.judgement->text));
+  HOLISAFE_CHECK(columns.text("reason", row.judgement->reason));
+  return columns.number_or_null("value", row.judgement->value);
 }
 
 Result<std::string> parts_text(const std::vector<chat::Part>& parts) {

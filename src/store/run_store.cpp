@@ -8,21 +8,33 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
+#include "store/columns.h"
 #include "store/row_columns.h"
+#include "store/row_digest.h"
 #include "store/tables.h"
 
 namespace holisafe::store {
 namespace {
 
 constexpr const char* from_questions =
-    "FROM samples CROSS JOIN numbers LEFT JOIN answers ON answers.position = samples.position AND "
-    "answers.number = numbers.number ";
-constexpr const char* is_open = "(answers.state IS NULL OR answers.state = 'unanswered') ";
+    "FROM samples CROSS JOIN numbers LEFT JOIN predictions ON predictions.position = samples.position AND "
+    "predictions.number = numbers.number ";
+constexpr const char* is_open = "(predictions.state IS NULL OR predictions.state = 'unanswered') ";
 constexpr const char* in_order = "ORDER BY samples.position, numbers.number ";
 
 Result<std::int64_t> one_integer(Statement& statement) {
   HOLISAFE_TRY(const bool found, statement.step());
   return found ? statement.integer(0) : 0;
+}
+
+/// Takes away what writers of result files left that were killed; under the run's lock.
+void remove_leftovers(const std::filesystem::path& run) {
+  std::error_code code;
+  for (const auto& entry : std::filesystem::directory_iterator(run, code)) {
+    if (entry.path().filename().string().starts_with(new_file_prefix))
+      std::filesystem::remove(entry.path(), code);
+  }
 }
 
 }  // namespace
@@ -43,39 +55,72 @@ Result<RunStore> RunStore::open(const std::filesystem::path& run, Access access)
       return fail(ErrorKind::permission, "run in use", run.string(),
                   "expected to be the only one writing, found another process at it");
     }
+    remove_leftovers(run);
   }
   HOLISAFE_TRY(Database database, Database::open(run / file_name, access));
   RunStore out(run, std::move(database));
   out.lock_ = std::move(lock);
-  HOLISAFE_CHECK(out.prepare_tables(access));
+  // What is read of the version, the tables and an older store's content is one state of it.
+  HOLISAFE_CHECK(out.database_.run("BEGIN"));
+  HOLISAFE_TRY(const std::int64_t found, out.checked_version(access));
+  HOLISAFE_CHECK(out.prepare_tables(found, access));
   return out;
 }
 
-Result<void> RunStore::prepare_tables(Access access) {
-  // What is read of the version and of an older store's content is one state of it.
-  if (access == Access::read) HOLISAFE_CHECK(database_.run("BEGIN"));
+Result<std::int64_t> RunStore::checked_version(Access access) {
   HOLISAFE_TRY(Statement statement, database_.prepare("PRAGMA user_version"));
   HOLISAFE_TRY(const std::int64_t found, one_integer(statement));
   HOLISAFE_CHECK(statement.run());
-  if (found == 0 && access == Access::write) return make_tables(database_);
-  if (found == version1)
-    return access == Access::read ? view_version1(database_) : migrate_version1(database_);
-  if (access == Access::read) HOLISAFE_CHECK(database_.run("COMMIT"));
-  if (found == version) return {};
-  return fail(ErrorKind::unsupported, "cannot read the run store", (folder_ / file_name).string(),
-              fmt::format("expected version {} or {}, found {}", version1, version, found));
+  if (found < (access == Access::write ? 0 : 1) || found > version) {
+    return fail(ErrorKind::unsupported, "cannot read the run store", (folder_ / file_name).string(),
+                fmt::format("expected version 1 to {}, found {}", version, found));
+  }
+  HOLISAFE_CHECK(check_schema(database_, found));
+  HOLISAFE_CHECK(check_pages());
+  if (found == version) HOLISAFE_CHECK(check_digests(database_));
+  return found;
 }
 
-Result<Identity> RunStore::identity(const std::string& scope) const {
-  HOLISAFE_TRY(Statement statement, database_.prepare("SELECT name, value FROM identities WHERE scope = ? "
-                                                      "ORDER BY number"));
-  statement.bind(scope);
+Result<void> RunStore::check_pages() const {
+  HOLISAFE_TRY(Statement statement, database_.prepare("PRAGMA integrity_check(1)"));
+  HOLISAFE_TRY(const bool said, statement.step());
+  if (said && statement.text(0) == "ok") return statement.run();
+  constexpr std::size_t most_shown = 200;
+  return fail(ErrorKind::malformed, "damaged run store", (folder_ / file_name).string(),
+              said ? as_utf8(statement.text(0).substr(0, most_shown)) : "");
+}
+
+Result<void> RunStore::prepare_tables(std::int64_t found, Access access) {
+  const bool older = found > 0 && found < version;
+  if (older && access == Access::read) return view_older(database_, found);
+  HOLISAFE_CHECK(database_.run("COMMIT"));
+  if (access == Access::read) return {};
+  HOLISAFE_CHECK(database_.prepare_for_writing());
+  if (found == 0) return make_tables(database_);
+  return older ? migrate(database_, found) : Result<void>();
+}
+
+namespace {
+
+/// All rows of a statement whose columns are texts with these names: the first two of each.
+Result<Identity> text_pairs(Statement& statement, const char* table, const char* first, const char* second) {
   Identity out;
   while (true) {
     HOLISAFE_TRY(const bool found, statement.step());
     if (!found) return out;
-    out.emplace_back(statement.text(0), statement.text(1));
+    Columns columns(statement, table, std::nullopt);
+    auto& [name, value] = out.emplace_back();
+    HOLISAFE_CHECK(columns.text(first, name));
+    HOLISAFE_CHECK(columns.text(second, value));
   }
+}
+
+}  // namespace
+
+Result<Identity> RunStore::identity(const std::string& scope) const {
+  HOLISAFE_TRY(Statement statement, database_.prepare("SELECT name, value FROM identities WHERE scope = ? "
+                                                      "ORDER BY number"));
+  return text_pairs(statement.bind(scope), "identities", "name", "value");
 }
 
 Result<bool> RunStore::is_older_identity(const std::string& scope) const {
@@ -141,10 +186,10 @@ Result<void> RunStore::remember(const std::string& scope, const Identity& known,
 
 Result<std::optional<std::string>> RunStore::value(const std::string& key) const {
   HOLISAFE_TRY(Statement statement, database_.prepare("SELECT value FROM key_values WHERE key = ?"));
-  statement.bind(key);
-  HOLISAFE_TRY(const bool found, statement.step());
-  if (!found) return std::optional<std::string>();
-  return std::optional<std::string>(statement.text(0));
+  std::optional<std::string> out;
+  HOLISAFE_TRY(const bool found, statement.bind(key).step());
+  if (found) HOLISAFE_CHECK(Columns(statement, "key_values", std::nullopt).text("value", out.emplace()));
+  return out;
 }
 
 Result<void> RunStore::put_value(const std::string& key, const std::string& value) {
@@ -158,13 +203,7 @@ Result<std::vector<std::pair<std::string, std::string>>> RunStore::values(const 
   HOLISAFE_TRY(Statement statement,
                database_.prepare("SELECT key, value FROM key_values WHERE substr(key, 1, length(?)) = ? "
                                  "ORDER BY key"));
-  statement.bind(prefix).bind(prefix);
-  std::vector<std::pair<std::string, std::string>> out;
-  while (true) {
-    HOLISAFE_TRY(const bool found, statement.step());
-    if (!found) return out;
-    out.emplace_back(statement.text(0), statement.text(1));
-  }
+  return text_pairs(statement.bind(prefix).bind(prefix), "key_values", "key", "value");
 }
 
 Result<void> RunStore::remove_value(const std::string& key) {
@@ -192,7 +231,7 @@ Result<RunStore::Counts> RunStore::counts() const {
                                  "count(*) FILTER (WHERE state = 'answered'), "
                                  "count(*) FILTER (WHERE state = 'filtered'), "
                                  "count(*) FILTER (WHERE state = 'empty'), "
-                                 "count(*) FILTER (WHERE state = 'unanswered') FROM answers"));
+                                 "count(*) FILTER (WHERE state = 'unanswered') FROM predictions"));
   HOLISAFE_CHECK(statement.step());
   const auto count = [&](int column) { return static_cast<std::uint64_t>(statement.integer(column)); };
   return Counts{count(0), count(0) * count(1), count(2), count(3), count(4), count(5)};
@@ -209,7 +248,7 @@ Result<std::vector<Row>> read_rows(Statement& statement, bool judged) {
     Row& row = out.emplace_back();
     HOLISAFE_CHECK(read_sample(statement, row.sample));
     HOLISAFE_CHECK(read_answer(statement, row));
-    if (judged) read_judgement(statement, row.judgement);
+    if (judged) HOLISAFE_CHECK(read_judgement(statement, row));
   }
 }
 
@@ -244,25 +283,29 @@ Result<void> RunStore::write(const Answers& answers) {
   HOLISAFE_TRY(Transaction transaction, Transaction::begin(database_));
   HOLISAFE_TRY(Statement statement,
                database_.prepare(
-                   "INSERT INTO answers (position, number, state, text, finish_reason, reason, verdict) "
+                   "INSERT INTO predictions (position, number, state, text, finish_reason, reason, verdict) "
                    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (position, number) DO UPDATE SET "
                    "state = excluded.state, text = excluded.text, finish_reason = excluded.finish_reason, "
                    "reason = excluded.reason, verdict = excluded.verdict "
-                   "WHERE answers.state = 'unanswered'"));
+                   "WHERE predictions.state = 'unanswered'"));
+  HOLISAFE_TRY(WrittenRows digest, WrittenRows::begin(database_, predictions_table));
   for (const auto& [key, answer] : answers) {
-    statement.bind(key.position).bind(key.number).bind(name(answer.state)).bind(answer.text);
-    statement.bind(answer.finish_reason).bind(answer.reason);
+    HOLISAFE_CHECK(digest.before(digest.row().bind(key.position).bind(key.number)));
+    statement.bind(key.position).bind(key.number).bind(name(answer.state)).bind(as_utf8(answer.text));
+    statement.bind(as_utf8(answer.finish_reason)).bind(as_utf8(answer.reason));
     HOLISAFE_CHECK(statement.bind_or_null(verdict_text(answer.verdict)).run());
+    HOLISAFE_CHECK(digest.after(digest.row().bind(key.position).bind(key.number)));
   }
+  HOLISAFE_CHECK(digest.keep());
   return transaction.commit();
 }
 
 Result<RowCursor> RunStore::rows(const std::string& judge) const {
   HOLISAFE_TRY(Statement statement,
-               database_.prepare(fmt::format(
-                   "SELECT {}, {}, {} {}LEFT JOIN judgements ON judgements.judge = ? AND "
-                   "judgements.position = samples.position AND judgements.number = numbers.number {}",
-                   sample_columns, answer_columns, judgement_columns, from_questions, in_order)));
+               database_.prepare(
+                   fmt::format("SELECT {}, {}, {} {}LEFT JOIN verdicts ON verdicts.judge = ? AND "
+                               "verdicts.position = samples.position AND verdicts.number = numbers.number {}",
+                               sample_columns, answer_columns, judgement_columns, from_questions, in_order)));
   statement.bind(judge);
   return RowCursor(std::move(statement));
 }
@@ -272,18 +315,17 @@ Result<bool> RowCursor::next(Row& row) {
   if (!found) return false;
   HOLISAFE_CHECK(read_sample(statement_, row.sample));
   HOLISAFE_CHECK(read_answer(statement_, row));
-  read_judgement(statement_, row.judgement);
+  HOLISAFE_CHECK(read_judgement(statement_, row));
   return true;
 }
 
 Result<std::vector<std::string>> RunStore::judges() const {
-  HOLISAFE_TRY(Statement statement,
-               database_.prepare("SELECT DISTINCT judge FROM judgements ORDER BY judge"));
+  HOLISAFE_TRY(Statement statement, database_.prepare("SELECT DISTINCT judge FROM verdicts ORDER BY judge"));
   std::vector<std::string> out;
   while (true) {
     HOLISAFE_TRY(const bool found, statement.step());
     if (!found) return out;
-    out.emplace_back(statement.text(0));
+    HOLISAFE_CHECK(Columns(statement, "verdicts", std::nullopt).text("judge", out.emplace_back()));
   }
 }
 
@@ -291,10 +333,10 @@ namespace {
 
 /// Answered and without a judgement of the judge that is bound next.
 constexpr const char* from_unjudged =
-    "FROM samples CROSS JOIN numbers CROSS JOIN answers ON answers.position = samples.position AND "
-    "answers.number = numbers.number AND answers.state = 'answered' "
-    "LEFT JOIN judgements ON judgements.judge = ? AND judgements.position = samples.position AND "
-    "judgements.number = numbers.number WHERE (judgements.state IS NULL OR judgements.state = 'unjudged') ";
+    "FROM samples CROSS JOIN numbers CROSS JOIN predictions ON predictions.position = samples.position AND "
+    "predictions.number = numbers.number AND predictions.state = 'answered' "
+    "LEFT JOIN verdicts ON verdicts.judge = ? AND verdicts.position = samples.position AND "
+    "verdicts.number = numbers.number WHERE (verdicts.state IS NULL OR verdicts.state = 'unjudged') ";
 
 }  // namespace
 
@@ -332,14 +374,19 @@ Result<void> RunStore::write(const std::string& judge, const Judgements& judgeme
   HOLISAFE_TRY(Transaction transaction, Transaction::begin(database_));
   HOLISAFE_TRY(
       Statement statement,
-      database_.prepare("INSERT INTO judgements (judge, position, number, state, text, reason, value) "
+      database_.prepare("INSERT INTO verdicts (judge, position, number, state, text, reason, value) "
                         "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (judge, position, number) DO UPDATE SET "
                         "state = excluded.state, text = excluded.text, reason = excluded.reason, "
-                        "value = excluded.value WHERE judgements.state = 'unjudged'"));
+                        "value = excluded.value WHERE verdicts.state = 'unjudged'"));
+  HOLISAFE_TRY(WrittenRows digest, WrittenRows::begin(database_, verdicts_table));
   for (const auto& [key, judgement] : judgements) {
-    statement.bind(judge).bind(key.position).bind(key.number).bind(judgement.state).bind(judgement.text);
-    HOLISAFE_CHECK(statement.bind(judgement.reason).bind_or_null(judgement.value).run());
+    HOLISAFE_CHECK(digest.before(digest.row().bind(judge).bind(key.position).bind(key.number)));
+    statement.bind(judge).bind(key.position).bind(key.number).bind(judgement.state);
+    statement.bind(as_utf8(judgement.text)).bind(as_utf8(judgement.reason));
+    HOLISAFE_CHECK(statement.bind_or_null(judgement.value).run());
+    HOLISAFE_CHECK(digest.after(digest.row().bind(judge).bind(key.position).bind(key.number)));
   }
+  HOLISAFE_CHECK(digest.keep());
   return transaction.commit();
 }
 

@@ -99,10 +99,11 @@ class RunStore {
  public:
   static constexpr std::string_view file_name = "run.db";
 
-  /// Opens RUN/run.db; with write access makes folder and file where they are missing. A store of version 1
-  /// is read as it is, as it stood when it was opened; write access brings it to this version first, in one
-  /// transaction. Further errors: not_found (no run there), unsupported (a store of a later version),
-  /// permission (another process is writing).
+  /// Opens RUN/run.db; with write access makes folder and file where they are missing. Anybody may have made
+  /// or damaged them: the tables must be this program's and whole, the rows those that were written. A store
+  /// of an earlier version is read as it is, as it stood when it was opened; write access brings it to this
+  /// version first, in one transaction. Further errors: not_found (no run there), unsupported (a store of a
+  /// later version), permission (another process is writing), malformed, unexpected (a link, for instance).
   static Result<RunStore> open(const std::filesystem::path& run, Access access);
 
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
@@ -174,7 +175,9 @@ class RunStore {
   };
   RunStore(std::filesystem::path folder, Database database)
       : folder_(std::move(folder)), database_(std::move(database)) {}
-  Result<void> prepare_tables(Access access);
+  Result<std::int64_t> checked_version(Access access);
+  Result<void> check_pages() const;
+  Result<void> prepare_tables(std::int64_t found, Access access);
   Result<void> remember(const std::string& scope, const Identity& known, const Identity& identity);
 
   std::filesystem::path folder_;

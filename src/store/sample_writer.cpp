@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "store/row_columns.h"
+#include "store/row_digest.h"
 
 namespace holisafe::store {
 
@@ -24,14 +25,15 @@ Result<SampleWriter> SampleWriter::begin(const Database& database, std::int64_t 
   HOLISAFE_TRY(Transaction transaction, Transaction::begin(database));
   HOLISAFE_TRY(Statement number, database.prepare("INSERT INTO numbers (number) VALUES (?)"));
   for (std::int64_t i = 0; i < answers_a_sample; ++i) HOLISAFE_CHECK(number.bind(i).run());
-  HOLISAFE_TRY(Statement known, database.prepare("SELECT number FROM clusters WHERE name = ?"));
-  HOLISAFE_TRY(Statement cluster, database.prepare("INSERT INTO clusters (number, name) VALUES (?, ?)"));
+  HOLISAFE_TRY(Statement known, database.prepare("SELECT number FROM images WHERE name = ?"));
+  HOLISAFE_TRY(Statement cluster, database.prepare("INSERT INTO images (number, name) VALUES (?, ?)"));
   HOLISAFE_TRY(
       Statement sample,
       database.prepare(
           "INSERT INTO samples (position, id, id_is_string, cluster, parts, query, group_values, target, "
           "label, json) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
-  return SampleWriter(std::move(transaction), std::move(known), std::move(cluster), std::move(sample));
+  return SampleWriter(database, std::move(transaction), std::move(known), std::move(cluster),
+                      std::move(sample));
 }
 
 Result<std::int64_t> SampleWriter::cluster(std::string_view name) {
@@ -55,6 +57,11 @@ Result<void> SampleWriter::add(std::span<const Sample> samples) {
     ++added_;
   }
   return {};
+}
+
+Result<void> SampleWriter::commit() {
+  HOLISAFE_CHECK(keep_digests(*database_));
+  return transaction_.commit();
 }
 
 }  // namespace holisafe::store

@@ -48,17 +48,21 @@ class SampleWriter {
   /// Errors: those of Database; duplicate where an id or position is there already; invalid_utf8.
   Result<void> add(std::span<const Sample> samples);
   [[nodiscard]] std::uint64_t added() const { return added_; }
-  Result<void> commit() { return transaction_.commit(); }
+  /// Keeps with the samples how many they are and their digest.
+  Result<void> commit();
 
  private:
   friend class RunStore;
   static Result<SampleWriter> begin(const Database& database, std::int64_t answers_a_sample);
-  SampleWriter(Transaction transaction, Statement known, Statement cluster, Statement sample)
-      : transaction_(std::move(transaction)),
+  SampleWriter(const Database& database, Transaction transaction, Statement known, Statement cluster,
+               Statement sample)
+      : database_(&database),
+        transaction_(std::move(transaction)),
         known_(std::move(known)),
         cluster_(std::move(cluster)),
         sample_(std::move(sample)) {}
 
+  const Database* database_;
   Transaction transaction_;
   Statement known_;
   Statement cluster_;

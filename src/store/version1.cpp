@@ -26,7 +26,7 @@ std::string select_samples(std::string_view samples) {
       "SELECT position, id, id_is_string, image AS cluster, "
       "json_array(json_object('image', path), query) AS parts, query, "
       "json_array(json_array('type', type), json_array('category', {}), json_array('subcategory', {})) "
-      "AS group_values, '' AS target, label, json FROM {} AS old JOIN main.images ON images.number = "
+      "AS group_values, '' AS target, label, json FROM {} AS old LEFT JOIN main.images ON images.number = "
       "old.image",
       class_name(&taxonomy::GuardClass::category), class_name(&taxonomy::GuardClass::name), samples);
 }
@@ -42,12 +42,25 @@ constexpr const char* is_address = "scope = 'run' AND name = 'endpoint'";
 
 }  // namespace
 
+std::string version1_tables() {
+  return lasting_tables() + R"(
+CREATE TABLE images (number INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);
+CREATE TABLE samples (position INTEGER PRIMARY KEY, id TEXT NOT NULL, id_is_string INTEGER NOT NULL,
+  image INTEGER NOT NULL, query TEXT NOT NULL, type TEXT NOT NULL, subcategory INTEGER NOT NULL,
+  label INTEGER NOT NULL, json TEXT NOT NULL, UNIQUE (id, id_is_string));
+CREATE INDEX samples_of_image ON samples (image, position);
+CREATE TABLE predictions (position INTEGER PRIMARY KEY, state TEXT NOT NULL, text TEXT NOT NULL,
+  finish_reason TEXT NOT NULL, reason TEXT NOT NULL, guard TEXT);
+CREATE TABLE verdicts (judge TEXT NOT NULL, position INTEGER NOT NULL, state TEXT NOT NULL, text TEXT NOT NULL,
+  reason TEXT NOT NULL, PRIMARY KEY (judge, position)) WITHOUT ROWID;
+)";
+}
+
 Result<void> view_version1(const Database& database) {
   const std::string views = fmt::format(
-      "PRAGMA temp_store = MEMORY;"
       "CREATE TEMP VIEW samples AS {};"
-      "CREATE TEMP VIEW answers AS {};"
-      "CREATE TEMP VIEW judgements AS {};"
+      "CREATE TEMP VIEW predictions AS {};"
+      "CREATE TEMP VIEW verdicts AS {};"
       "CREATE TEMP VIEW older_identities AS {};"
       "CREATE TEMP VIEW identities AS SELECT * FROM main.identities WHERE NOT ({});"
       "CREATE TEMP VIEW key_values AS SELECT * FROM main.key_values UNION ALL "
@@ -58,11 +71,10 @@ Result<void> view_version1(const Database& database) {
   return database.run(views.c_str());
 }
 
-Result<void> migrate_version1(const Database& database) {
-  HOLISAFE_TRY(Transaction transaction, Transaction::begin(database));
+Result<void> version1_to_2(const Database& database) {
   HOLISAFE_CHECK(
       database.run("DROP INDEX samples_of_image; ALTER TABLE samples RENAME TO version1_samples;"));
-  HOLISAFE_CHECK(make_newer_tables(database));
+  HOLISAFE_CHECK(database.run(sample_tables("clusters", "answers", "judgements").c_str()));
   const std::string copies = fmt::format(
       "INSERT INTO clusters SELECT number, path FROM images;"
       "INSERT INTO numbers SELECT 0 WHERE EXISTS (SELECT 1 FROM version1_samples);"
@@ -75,8 +87,7 @@ Result<void> migrate_version1(const Database& database) {
       "DROP TABLE version1_samples; DROP TABLE images; DROP TABLE predictions; DROP TABLE verdicts;",
       select_samples("version1_samples"), select_answers, select_judgements, select_older_identities,
       is_address, is_address);
-  HOLISAFE_CHECK(database.run(copies.c_str()));
-  return transaction.commit();
+  return database.run(copies.c_str());
 }
 
 }  // namespace holisafe::store

@@ -151,11 +151,11 @@ TEST_F(Version1, IsMigratedByTheFirstWriter) {
     ASSERT_TRUE(store.write({{{1, 0}, {AnswerState::answered, "late", "stop", "", std::nullopt}}}));
     EXPECT_EQ(store.add_samples(1).error().kind, ErrorKind::duplicate);
   }
-  EXPECT_EQ(version_there(), 2);
-  EXPECT_EQ(integer("SELECT count(*) FROM sqlite_master WHERE name IN ('images', 'predictions', 'verdicts', "
+  EXPECT_EQ(version_there(), 3);
+  EXPECT_EQ(integer("SELECT count(*) FROM sqlite_master WHERE name IN ('clusters', 'answers', 'judgements', "
                     "'version1_samples', 'samples_of_image')"),
             0);
-  EXPECT_EQ(integer("SELECT count(*) FROM clusters"), 2);
+  EXPECT_EQ(integer("SELECT count(*) FROM images"), 2);
   EXPECT_EQ(open(Access::write).counts()->open(), 0);
 }
 
@@ -189,7 +189,7 @@ TEST_F(Version1, AReaderSeesItsOwnStateWhileAnotherMigrates) {
     expect_content(reader);
   }
   expect_content(reader);
-  EXPECT_EQ(version_there(), 2);
+  EXPECT_EQ(version_there(), 3);
 }
 
 TEST_F(Version1, AMigrationThatFailsLeavesItWhole) {
@@ -227,17 +227,28 @@ TEST_F(Version1, AKillInTheMiddleLeavesItWhole) {
     expect_content(open(Access::read));
   }
   EXPECT_GT(killed, 4);
-  EXPECT_EQ(version_there(), 2);
+  EXPECT_EQ(version_there(), 3);
   expect_content(open(Access::write));
 }
 
+TEST_F(Version1, ASampleWhosePictureIsGoneIsNotLeftOut) {
+  make_store("DELETE FROM images WHERE number = 1");
+  const RunStore store = open(Access::read);
+  RowCursor cursor = *store.rows("");
+  Row row;
+  EXPECT_TRUE(cursor.next(row));
+  const auto second = cursor.next(row);
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().message(), HasSubstr("run.db: samples.parts of row 2: expected"));
+}
+
 TEST_F(Version1, ALaterVersionIsRefused) {
-  ASSERT_TRUE(Database::open(run_ / RunStore::file_name, Access::write)->run("PRAGMA user_version = 3"));
+  ASSERT_TRUE(Database::open(run_ / RunStore::file_name, Access::write)->run("PRAGMA user_version = 4"));
   for (const auto access : {Access::read, Access::write}) {
     const auto store = RunStore::open(run_, access);
     ASSERT_FALSE(store);
     EXPECT_EQ(store.error().kind, ErrorKind::unsupported);
-    EXPECT_THAT(store.error().message(), HasSubstr("expected version 1 or 2, found 3"));
+    EXPECT_THAT(store.error().message(), HasSubstr("expected version 1 to 3, found 4"));
   }
 }
 
