@@ -79,6 +79,36 @@ class CommandLine(unittest.TestCase):
         for command, code in (("nosuch 2>/dev/full", 2), ("man >&-", 2), ("man >&- 2>&-", 2)):
             self.assertEqual(subprocess.run(f'"{PROGRAM}" {command}', shell=True, stderr=subprocess.DEVNULL).returncode, code, command)
 
+    def score_file(self, folder, rows):
+        plain = {"image": "a.png", "query": "q", "type": "SSU", "category": "c", "subcategory": "s", "image_safe": True,
+                 "image_safety_label": 0, "prediction": "p"}
+        file = pathlib.Path(folder) / "p.json"
+        file.write_text(json.dumps([{"id": number, **plain, **row} for number, row in enumerate(rows)]))
+        return str(file)
+
+    def test_warnings_of_a_kind_are_bounded(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = self.score_file(folder, [{"type": f"X{number}"} for number in range(1000)] + [{}])
+            lines = holisafe("bench", "score", file).stderr.splitlines()
+            kind = "holisafe: warning: rows of unknown type skipped: "
+            self.assertEqual(sum(line.startswith(kind) for line in lines), 21)
+            self.assertEqual(lines[-1], kind + "980 more")
+            self.assertEqual(len([line for line in lines if "unknown subcategory" in line]), 1)
+
+    def test_nothing_steers_the_terminal(self):
+        steering = "\x1b[31m\x9b31m\x7f\u202egnp\u2066\u200e\u061c"
+        with tempfile.TemporaryDirectory() as folder:
+            for field in ("subcategory", "type", "image", "query", "id"):
+                file = self.score_file(folder, [{field: "x" + steering}, {field: "y" + steering, "image_safe": False}, {}])
+                for command in (["bench", "score"], ["bench", "score", "--json"], ["data", "stats"], ["data", "stats", "--json"],
+                                ["data", "check"]):
+                    done = holisafe(*command, file)
+                    for said in (done.stdout, done.stderr):
+                        self.assertFalse(set(said) & set(steering) - set("[31mgnp"), (field, command, said))
+            strange = pathlib.Path(folder) / f"p{steering}.json"
+            strange.write_text(json.dumps([]))
+            self.assertIn("\\x1b[31m\\u009b31m\\x7f\\u202egnp", holisafe("bench", "score", str(strange)).stderr)
+
     def test_outputs_stay_what_they_are(self):
         """Devices, pipes, links and modes of the files that flags name."""
         with tempfile.TemporaryDirectory() as name:

@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
+#include "cli/json_line.h"
 #include "cli/named_bounds.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
@@ -109,9 +111,9 @@ Result<int> compare(const Flags& flags) {
   }
   HOLISAFE_TRY(const auto found, runs::compare_runs(a, b, flags.judge, flags.bootstrap));
   if (flags.json) {
-    fmt::print("{}\n", runs::to_json(found).dump());
+    fmt::print("{}", json_line(runs::to_json(found)));
   } else {
-    fmt::print("{}", comparison_table(found));
+    fmt::print("{}", visible(comparison_table(found)));
   }
   if (!flags.html.empty()) {
     report::Report page;

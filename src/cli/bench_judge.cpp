@@ -7,6 +7,7 @@
 #include "cli/answerer_flags.h"
 #include "cli/commands.h"
 #include "cli/context.h"
+#include "cli/json_line.h"
 #include "cli/model_flags.h"
 #include "cli/program.h"
 #include "cli/score_table.h"
@@ -27,11 +28,11 @@ struct Flags {
 
 int show(const runs::JudgingCost& cost, bool json) {
   if (json) {
-    fmt::print("{}\n", runs::to_json(cost).dump());
+    fmt::print("{}", json_line(runs::to_json(cost)));
     return exit_ok;
   }
   fmt::print("{}: {} calls, about {} input tokens (text {}, images {}), at most {} output tokens\n",
-             cost.judge, cost.calls, cost.text_tokens + cost.image_tokens, cost.text_tokens,
+             one_line(cost.judge), cost.calls, cost.text_tokens + cost.image_tokens, cost.text_tokens,
              cost.image_tokens, cost.most_output_tokens);
   if (cost.under_way > 0) fmt::print("{} more are in batches under way\n", cost.under_way);
   return exit_ok;
@@ -53,7 +54,7 @@ int show(const runs::JudgeEnd& end, const std::string& folder, bool json) {
   for (const auto& warning : end.run.warnings) warn(warning);
   for (const auto& scored : end.run.scores) {
     if (scored.score.judge != end.name) continue;
-    if (json) fmt::print("{}\n", benchmarks::score_json(*end.run.benchmark, scored.score).dump());
+    if (json) fmt::print("{}", json_line(benchmarks::score_json(*end.run.benchmark, scored.score)));
     if (!json) fmt::print("{}", score_table({&scored, 1}, ShowPublished::none));
   }
   if (counts.open() > 0) {

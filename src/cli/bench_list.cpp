@@ -6,6 +6,7 @@
 
 #include "benchmarks/benchmark.h"
 #include "cli/commands.h"
+#include "cli/json_line.h"
 #include "cli/program.h"
 #include "cli/text_table.h"
 
@@ -17,7 +18,7 @@ int list(bool as_json) {
   for (const auto* benchmark : benchmarks::all()) {
     const auto json = benchmarks::to_json(*benchmark);
     if (as_json) {
-      fmt::print("{}\n", json.dump());
+      fmt::print("{}", json_line(json));
       continue;
     }
     const auto words = [&](const char* field) {

@@ -5,9 +5,11 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "benchmarks/benchmark.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
+#include "cli/json_line.h"
 #include "cli/named_bounds.h"
 #include "cli/program.h"
 #include "cli/score_table.h"
@@ -42,7 +44,7 @@ struct Flags {
 
 void print_json(std::span<const runs::JudgedRun> runs, bool published) {
   for (const auto& run : runs) {
-    for (const auto& score : run.scores) fmt::print("{}\n", runs::to_json(run, score, published).dump());
+    for (const auto& score : run.scores) fmt::print("{}", json_line(runs::to_json(run, score, published)));
   }
 }
 
@@ -108,7 +110,7 @@ void print_tables(std::span<const runs::JudgedRun> runs, bool published, const s
                score_table(scores, published ? ShowPublished::all : ShowPublished::comparable,
                            {table == tables.front(), by}));
   }
-  fmt::print("{}{}{}", right_answers_table(runs), guard_table(runs), agreement_table(runs));
+  fmt::print("{}", visible(right_answers_table(runs) + guard_table(runs) + agreement_table(runs)));
 }
 
 /// The bounds of all flags.
@@ -138,9 +140,9 @@ Result<int> check_bounds(const std::vector<runs::JudgedRun>& runs, const Flags& 
   for (const auto& check : checks) {
     if (!check.fell_short()) continue;
     code = exit_found;
-    say(fmt::format("holisafe: {} ({}): {} is {:.2f}%, {} {:.2f}%\n", one_line(check.run), check.judge,
-                    check.figure, *check.value * 100, check.higher_is_better ? "under" : "over",
-                    *check.bound * 100));
+    say(fmt::format("holisafe: {} ({}): {} is {:.2f}%, {} {:.2f}%\n", one_line(check.run),
+                    one_line(check.judge), check.figure, *check.value * 100,
+                    check.higher_is_better ? "under" : "over", *check.bound * 100));
   }
   if (!flags.junit.empty()) HOLISAFE_CHECK(write_named_file(flags.junit, runs::junit(checks)));
   return code;

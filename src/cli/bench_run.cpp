@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/free_text.h"
+#include "cli/json_line.h"
 #include "cli/model_flags.h"
 #include "cli/program.h"
 #include "cli/score_table.h"
@@ -80,7 +81,7 @@ int show(const runs::RunEnd& end, const std::string& folder, bool json) {
   for (const auto& warning : end.run->warnings) warn(warning);
   if (json) {
     for (const auto& score : end.run->scores)
-      fmt::print("{}\n", benchmarks::score_json(*end.run->benchmark, score.score).dump());
+      fmt::print("{}", json_line(benchmarks::score_json(*end.run->benchmark, score.score)));
   } else {
     fmt::print("{}", score_table(end.run->scores, ShowPublished::none));
   }
@@ -105,7 +106,7 @@ int run_bench(Flags& flags, Context& context) {
 void add_data_flags(CLI::App* command, Flags& flags) {
   command
       ->add_option("--data", flags.data,
-                   "Benchmark folder (holisafe_bench.json beside images/), or its JSON file")
+                   "Benchmark folder (holisafe_bench.json beside images/), or its file of rows")
       ->required();
   command
       ->add_option(

@@ -14,6 +14,7 @@
 #include "benchmarks/score_json.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
+#include "cli/json_line.h"
 #include "cli/program.h"
 #include "cli/score_table.h"
 #include "cli/terminal.h"
@@ -139,7 +140,7 @@ int run_score(const Flags& flags) {
       auto line = benchmarks::score_json(*options.benchmark, run.score);
       if (flags.published)
         line["published"] = benchmarks::published_json(*options.benchmark, run.score.judge);
-      fmt::print("{}\n", line.dump());
+      fmt::print("{}", json_line(line));
     }
   } else if (!runs.empty()) {
     fmt::print("{}", score_table(runs, flags.published ? ShowPublished::all : ShowPublished::none));
@@ -161,7 +162,9 @@ void add_bench_score(CLI::App& bench) {
               {"holisafe bench score predictions.json",
                "holisafe bench score base.json safe.json --published --html report.html",
                "holisafe bench score predictions.json --json | jq .masr"});
-  command->add_option("PRED.json", flags->files, "Prediction files: the benchmark's rows with `prediction`")
+  command
+      ->add_option("PRED.json", flags->files,
+                   "Prediction files: the benchmark's rows with `prediction`; - is standard input")
       ->required();
   command->add_option("--benchmark", flags->benchmark, "Which benchmark's rows the files hold")
       ->check(CLI::IsMember(benchmarks::names()));

@@ -64,7 +64,9 @@ void add_data_check(CLI::App& data) {
       declare(data, "check", "Check a benchmark's data: every row, every label, every image",
               {"holisafe data check HoliSafe-Bench", "holisafe data check data --max-pixels 20000000",
                "holisafe data check vlsbench --benchmark vlsbench"});
-  command->add_option("DIR", flags->folder, "The benchmark's folder, or its file of rows")->required();
+  command
+      ->add_option("DIR", flags->folder, "The benchmark's folder, or its file of rows; - is standard input")
+      ->required();
   add_benchmark_flag(command, flags->benchmark);
   add_image_limits(command, flags->decode.limits);
   on_run(command, [flags](Context& context) { return check(*flags, context); });

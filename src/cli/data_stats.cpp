@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "benchmarks/benchmark.h"
 #include "cli/benchmark_flag.h"
 #include "cli/commands.h"
@@ -22,12 +23,12 @@ int show(const Flags& flags) {
   const auto found = benchmarks::statistics(*benchmarks::find(flags.benchmark), flags.folder);
   if (!found) return report(found.error());
   if (flags.json) {
-    fmt::print("{}\n", found->json);
+    fmt::print("{}\n", visible_json(found->json));
   } else {
     bool first = true;
     for (const auto& block : found->blocks) {
       if (!std::exchange(first, false)) fmt::print("\n");
-      fmt::print("{}", block.text);
+      fmt::print("{}", visible(block.text));
       if (!block.text.empty() && !block.table.empty()) fmt::print("\n");
       fmt::print("{}", text_table(block.table));
     }
@@ -47,7 +48,9 @@ void add_data_stats(CLI::App& data) {
       declare(data, "stats", "Count the rows and images of a benchmark's data; images are not opened",
               {"holisafe data stats HoliSafe-Bench", "holisafe data stats data --json | jq .types",
                "holisafe data stats MMMU --benchmark mmmu"});
-  command->add_option("DIR", flags->folder, "The benchmark's folder, or its file of rows")->required();
+  command
+      ->add_option("DIR", flags->folder, "The benchmark's folder, or its file of rows; - is standard input")
+      ->required();
   add_benchmark_flag(command, flags->benchmark);
   command->add_flag("--json", flags->json, "One JSON object");
   on_run(command, [flags] { return show(*flags); });

@@ -16,9 +16,16 @@
 #include "cli/commands.h"
 #include "cli/terminal.h"
 #include "cli/torch_module.h"
+#include "cli/warnings.h"
 
 namespace holisafe::cli {
 namespace {
+
+/// Of the command that runs.
+Warnings& warnings() {
+  static Warnings all;
+  return all;
+}
 
 /// Every command hangs on what flag_table() makes.
 Program& program_of(CLI::App& command) {
@@ -116,6 +123,7 @@ int parse_and_run(Program& app, int argc, char** argv) {
   }
   Context context;
   const int exit_code = app.chosen ? app.chosen(context) : exit_ok;
+  warnings().finish();
   if (std::fflush(stdout) != 0)
     return report(system_error("cannot write", "standard output", errno));  // at exit nobody would tell
   return exit_code;
@@ -183,7 +191,7 @@ int report(const Error& error) {
   return error.kind == ErrorKind::interrupted ? exit_interrupted : exit_error;
 }
 
-void warn(const std::string& message) { say(fmt::format("holisafe: warning: {}\n", one_line(message))); }
+void warn(const std::string& message) { warnings().add(message); }
 
 std::unique_ptr<Program> flag_table(TorchFlags torch) {
   auto app = std::make_unique<Program>("Safety of vision-language models: measure, guard, answer, make.",

@@ -59,7 +59,8 @@ std::vector<std::string> nearest(const std::string& typed, const std::vector<std
 /// exit_interrupted where a signal stopped it, else exit_error.
 int report(const Error& error);
 
-/// Prints `holisafe: warning: …` on stderr.
+/// Prints `holisafe: warning: …` on stderr; of each kind (what stands before the first colon) the first 20,
+/// and how many more there were when the command has ended.
 void warn(const std::string& message);
 
 /// How much of the LibTorch commands the flag table holds: their names, or (loading the module) all their

@@ -177,8 +177,8 @@ std::string score_table(std::span<const report::ScoredRun> runs, ShowPublished p
   }
   const std::string said = first.llm_judge ? report::or_else(figures.prose.judged, figures.prose.terminal)
                                            : figures.prose.terminal;
-  std::string out = fmt::format("Percent; judge {}, mode {}.{}{}\n\n", judge, first.score.mode.value_or("-"),
-                                said.empty() ? "" : " ", said);
+  std::string out = fmt::format("Percent; judge {}, mode {}.{}{}\n\n", one_line(judge),
+                                first.score.mode.value_or("-"), said.empty() ? "" : " ", said);
   out += text_table(lines) + apart;
   return out + group_tables(runs, groups);
 }

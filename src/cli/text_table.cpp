@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+
 namespace holisafe::cli {
 namespace {
 
@@ -13,7 +15,10 @@ std::size_t width(const std::string& text) {
 
 }  // namespace
 
-std::string text_table(const std::vector<TableLine>& lines) {
+std::string text_table(std::vector<TableLine> lines) {
+  for (TableLine& line : lines) {
+    for (std::string& cell : line) cell = one_line(cell);
+  }
   std::vector<std::size_t> widths;
   for (const TableLine& line : lines) {
     widths.resize(std::max(widths.size(), line.size()));

@@ -8,11 +8,13 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include "base/text.h"
+#include "cli/json_line.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/torch/commands.h"
-#include "cli/torch/json_line.h"
 #include "cli/torch/model_flags.h"
 #include "cli/torch/prompt_flags.h"
 #include "guard/verdict_json.h"
@@ -34,8 +36,9 @@ void print_as_it_comes(const engine::Engine& engine, double threshold, engine::A
     say_hardware(engine);
     if (verdict) say(fmt::format("guard: {}\n", verdict_text(*verdict, guard::Flagging(threshold))));
   };
-  options.on_text = [](std::size_t, const std::string& text) {
-    fmt::print("{}", text);
+  const bool terminal = ::isatty(STDOUT_FILENO) == 1;  // which the model's words must not steer
+  options.on_text = [terminal](std::size_t, const std::string& text) {
+    fmt::print("{}", terminal ? visible(text) : text);
     std::fflush(stdout);
   };
 }

@@ -8,11 +8,11 @@
 
 #include "cli/image_flags.h"
 #include "cli/image_paths.h"
+#include "cli/json_line.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/torch/commands.h"
 #include "cli/torch/guard_progress.h"
-#include "cli/torch/json_line.h"
 #include "cli/torch/model_flags.h"
 #include "engine/file_verdicts.h"
 #include "guard/verdict_json.h"

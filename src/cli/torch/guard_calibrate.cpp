@@ -6,10 +6,10 @@
 #include <fmt/format.h>
 
 #include "cli/image_flags.h"
+#include "cli/json_line.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/torch/commands.h"
-#include "cli/torch/json_line.h"
 #include "cli/torch/model_flags.h"
 #include "taxonomy/taxonomy.h"
 #include "train/guard_calibration.h"

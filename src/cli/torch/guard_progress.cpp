@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/json_line.h"
 #include "cli/terminal.h"
-#include "cli/torch/json_line.h"
 
 namespace holisafe::cli {
 namespace {

@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "cli/json_line.h"
 #include "cli/program.h"
 #include "cli/torch/commands.h"
-#include "cli/torch/json_line.h"
 #include "engine/describe.h"
 
 namespace holisafe::cli {

@@ -1,4 +1,4 @@
-// JSON as the commands of the module print it.
+// JSON as the commands print it.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -6,7 +6,8 @@
 
 namespace holisafe::cli {
 
-/// One line. Bytes that are not UTF-8 become U+FFFD.
+/// One line that cannot steer a terminal: characters that would are `\uXXXX` (base/text.h). Bytes that are
+/// not UTF-8 become U+FFFD.
 std::string json_line(const nlohmann::ordered_json& document);
 
 }  // namespace holisafe::cli
