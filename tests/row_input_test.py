@@ -39,7 +39,7 @@ class Input(Case):
         fifo = self.folder / "fifo"
         if not fifo.exists():
             os.mkfifo(fifo)
-        writer = threading.Thread(target=lambda: fifo.open("wb").write(data), daemon=True)
+        writer = threading.Thread(target=fifo.write_bytes, args=(data,), daemon=True)
         writer.start()
         try:
             return self.program(*(fifo if each == "PIPE" else each for each in arguments), **more)

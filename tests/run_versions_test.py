@@ -1,5 +1,5 @@
 """Run folders of store version 1 (fixtures/runs_v1, made by tools/fixtures/runs_v1.py with the last program that wrote them): reading,
-reporting, comparing, judging on and resuming give what that program gave; the first command that writes makes them version 2."""
+reporting, comparing, judging on and resuming give what that program gave; the first command that writes makes them version 3."""
 
 import json
 import os
@@ -158,7 +158,7 @@ class Versions(Case):
         for name in RUNS:
             summary = self.summary(name)
             self.judge(name, "string")
-            self.assertEqual(self.version(name), 2)
+            self.assertEqual(self.version(name), 3)
             self.assertEqual(self.summary(name), summary, name)
             self.assert_reports()  # also where one of two shards, or of two compared, is older than the other
 
@@ -172,7 +172,7 @@ class Versions(Case):
         for bytes_ in range(0, 10**6, 40_000):
             self.make_folders()
             done = self.judge("endpoint", "string", code=None, preexec_fn=lambda: limit(bytes_))  # noqa: B023
-            if self.version("endpoint") == 2:
+            if self.version("endpoint") == 3:
                 break
             self.assertEqual(done.returncode, -signal.SIGXFSZ)
             kills += 1
@@ -245,7 +245,7 @@ class Versions(Case):
         with FakeEndpoint(lambda request, tries: ("json", 400, {"error": {"message": "this one never"}})) as endpoint:
             self.run_program("bench", "run", "--data", self.folder / "data", "--endpoint", endpoint.url, "--api-model", "fake",
                              "--shard", "0/2", "--out", self.folder / "shard-0", code=None)
-        self.assertEqual((self.version("shard-0"), self.version("shard-1")), (2, 1))
+        self.assertEqual((self.version("shard-0"), self.version("shard-1")), (3, 1))
         self.assertEqual(self.query("shard-0", "SELECT * FROM older_identities WHERE scope = 'run'"), [])
         self.assert_reports()
 
@@ -266,7 +266,7 @@ class Models(Case):
             run = ("bench", "run", "--data", self.folder / "data", "--model", model, "--max-new-tokens", 6, "--threads", 1, "--out",
                    self.folder / name)
             self.run_program(*run)
-            self.assertEqual(self.version(name), 2)
+            self.assertEqual(self.version(name), 3)
             after = (self.folder / name / "predictions.json").read_text(encoding="utf-8").split("\n")
             for number, (old, new) in enumerate(zip(before, after, strict=True)):
                 if number - 1 not in asked:

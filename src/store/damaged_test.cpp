@@ -222,7 +222,7 @@ TEST_F(Damaged, EachColumnAtEachWrongKind) {
   put_bytes(sound);
   run_sql("UPDATE samples SET json = '{\"a' WHERE position = 1");
   EXPECT_THAT(said(content()),
-              HasSubstr("run.db: samples.json of row 2: expected a JSON object, found \"{\\\"a\""));
+              HasSubstr("run.db: samples.json of row 2: expected a JSON object, found \"{\"a\""));
   put_bytes(sound);
   EXPECT_EQ(content().value(), expected) << "a store without digests is read";
 }
