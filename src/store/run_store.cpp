@@ -361,11 +361,12 @@ Result<std::uint64_t> RunStore::unjudged_count(const std::string& judge) const {
 
 Result<void> RunStore::forget_judge(const std::string& judge) {
   HOLISAFE_TRY(Transaction transaction, Transaction::begin(database_));
-  for (const char* sql : {"DELETE FROM judgements WHERE judge = ?", "DELETE FROM identities WHERE scope = ?",
+  for (const char* sql : {"DELETE FROM verdicts WHERE judge = ?", "DELETE FROM identities WHERE scope = ?",
                           "DELETE FROM older_identities WHERE scope = ?"}) {
     HOLISAFE_TRY(Statement statement, database_.prepare(sql));
     HOLISAFE_CHECK(statement.bind(judge).run());
   }
+  HOLISAFE_CHECK(keep_digests(database_));
   return transaction.commit();
 }
 
