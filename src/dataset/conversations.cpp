@@ -41,7 +41,6 @@ class ConversationReading {
       const bool image_list = field == "image" && error.kind == ErrorKind::wrong_type;
       if (!image_list && !absent_id) problem(field, error.kind, error.detail);
     }
-    check_once();
     read_images();
     read_turns();
     read_labels();
@@ -58,14 +57,6 @@ class ConversationReading {
     simdjson::dom::element value;
     if (object_[name].get(value) != simdjson::SUCCESS || value.is_null()) return std::nullopt;
     return value;
-  }
-  /// Fields that a row of a benchmark does not have, of which the parser would give the first.
-  void check_once() {
-    for (const std::string_view name : {"conversations", "images"}) {
-      int count = 0;
-      for (const auto field : object_) count += field.key == name ? 1 : 0;
-      if (count > 1) problem(name, ErrorKind::duplicate, "expected the field once, found it again");
-    }
   }
   void read_images() {
     const auto single = field("image");
