@@ -96,6 +96,7 @@ TEST_F(Store, KeepsEverythingOfASample) {
   whole.groups = {{"type", "x \"y\""}, {"none", ""}};
   whole.target = "C";
   whole.label = 19;
+  whole.json = R"({"id": "a \"name\""})";
   RunStore store = open();
   {
     auto writer = *store.add_samples(1);
@@ -279,7 +280,8 @@ TEST_F(Store, Values) {
   EXPECT_EQ(store.values("batch ")->front().second, "uno");
   EXPECT_EQ(store.values("batch ")->size(), 2);
   ASSERT_TRUE(store.remove_value("batch 1"));
-  EXPECT_EQ(store.values("")->size(), 1);
+  EXPECT_EQ(store.values("batch")->size(), 1);
+  EXPECT_EQ(store.values("")->size(), 1 + store.values("digest/")->size());
 }
 
 TEST_F(Store, OneWriterAndReadersBesideIt) {
