@@ -81,7 +81,8 @@ Result<InputFile> InputFile::open(const std::filesystem::path& path, std::uint64
     return fail(system_error("cannot read", path, errno));
   if (S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode))
     return fail(ErrorKind::not_a_file, "cannot read", path.string(),
-                "expected a file or a pipe, found another kind");
+                std::string("expected a file or a pipe, found a ") +
+                    (S_ISDIR(status.st_mode) ? "directory" : "disk"));
   // Of a file on standard input a part may have been read.
   const bool whole = !standard || ::lseek(*out.file_, 0, SEEK_CUR) == 0;
   out.on_disk_ = S_ISREG(status.st_mode) && !standard;

@@ -89,7 +89,7 @@ TEST_F(VlsBenchFolder, LinesAreRowsToo) {
   EXPECT_EQ(vlsbench().read_all(folder_, {}).value().sound, 2U);
   write(row(1).dump() + "\n{\"instruction_id\": tru}\n");
   EXPECT_EQ(vlsbench().read_all(folder_, {}).error().where,
-            fmt::format("{}: row 2: byte 19", (folder_ / "data.json").string()));
+            fmt::format("{}: line 2: byte 19", (folder_ / "data.json").string()));
 }
 
 TEST_F(VlsBenchFolder, StatisticsCountTheGroups) {
