@@ -74,8 +74,9 @@ class Base(unittest.TestCase):
         before, after = self.weights("untrained"), self.weights("see/model")
         for name, tensor in before.items():
             language = "language_model" in name
-            unused = "post_layernorm" in name or "class_embedding" in name
-            if not unused:
+            # A key's bias adds the same to all scores of a query, which softmax forgets: its gradient is rounding.
+            without_gradient = "post_layernorm" in name or "class_embedding" in name or name.endswith("k_proj.bias")
+            if not without_gradient:
                 self.assertEqual(tensor.equal(after[name]), language, name)
         self.assertEqual({name for name in after if name not in before},
                          {f"img_safety_head.mlp.{layer}.{part}" for layer in (0, 3) for part in ("weight", "bias")})
