@@ -1,7 +1,7 @@
 // HoliSafe-Bench's own form of scores in JSON.
-#include "benchmarks/holisafe_figures.h"
-
 #include <nlohmann/json.hpp>
+
+#include "benchmarks/holisafe_figures.h"
 #include "metrics/figure_json.h"
 #include "taxonomy/taxonomy.h"
 

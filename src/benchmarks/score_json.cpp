@@ -1,7 +1,7 @@
 #include "benchmarks/score_json.h"
 
-#include <nlohmann/json.hpp>
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "metrics/figure_json.h"
 

@@ -1,10 +1,10 @@
 #include "checkpoint/checkpoint.h"
 
-#include <nlohmann/json.hpp>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
-#include <nlohmann/json.hpp>
 #include <cstdint>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 

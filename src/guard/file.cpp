@@ -1,9 +1,9 @@
 #include "guard/file.h"
 
-#include <nlohmann/json.hpp>
 #include <charconv>
 #include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include <fmt/format.h>

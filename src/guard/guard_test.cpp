@@ -1,8 +1,8 @@
 #include "guard/guard.h"
 
-#include <nlohmann/json.hpp>
 #include <filesystem>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 #include "guard/write_checkpoint.h"
 
-#include <nlohmann/json.hpp>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>

@@ -1,9 +1,9 @@
 #include "models/adapter.h"
 
-#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <utility>

@@ -1,8 +1,8 @@
 #include "models/config_fields.h"
 
-#include <nlohmann/json.hpp>
 #include <array>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 namespace holisafe::models {

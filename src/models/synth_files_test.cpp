@@ -1,8 +1,8 @@
 #include "models/synth_files.h"
 
-#include <nlohmann/json.hpp>
 #include <cstdlib>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include <gtest/gtest.h>
 

@@ -54,8 +54,8 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
-// torch::Tensor, torch::kFloat32 and the like, as torch/types.h has them. The sizes' names stand in ATen's namespace, where they do not
-// clash with its own where a header of LibTorch brings that one too.
+// torch::Tensor, torch::kFloat32 and the like, as torch/types.h has them. The sizes' names stand in ATen's
+// namespace, where they do not clash with its own where a header of LibTorch brings that one too.
 namespace at {
 inline constexpr auto kUInt8 = kByte;
 inline constexpr auto kInt8 = kChar;

@@ -1,8 +1,8 @@
 // The answerer behind a provider's API.
 #include "ask/endpoint_answerer.h"
 
-#include <nlohmann/json.hpp>
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/hash.h"

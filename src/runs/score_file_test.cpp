@@ -1,6 +1,6 @@
-#include <nlohmann/json.hpp>
 #include <fstream>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
 

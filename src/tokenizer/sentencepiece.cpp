@@ -1,8 +1,8 @@
 // tokenizer.model, through the SentencePiece library, with the tokens that Hugging Face's slow tokenizers add
 // around it.
-#include <nlohmann/json.hpp>
 #include <exception>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 

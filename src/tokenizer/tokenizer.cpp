@@ -1,7 +1,7 @@
 #include "tokenizer/tokenizer.h"
 
-#include <nlohmann/json.hpp>
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include <fmt/format.h>

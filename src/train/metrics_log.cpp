@@ -1,7 +1,7 @@
 #include "train/metrics_log.h"
 
-#include <nlohmann/json.hpp>
 #include <cerrno>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include <fcntl.h>

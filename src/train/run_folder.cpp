@@ -1,8 +1,8 @@
 #include "train/run_folder.h"
 
-#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 

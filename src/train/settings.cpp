@@ -1,7 +1,7 @@
 #include "train/settings.h"
 
-#include <nlohmann/json.hpp>
 #include <charconv>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include <fmt/format.h>

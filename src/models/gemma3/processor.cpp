@@ -1,8 +1,8 @@
 #include "models/gemma3/processor.h"
 
-#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "image/resize.h"
 

@@ -1,8 +1,8 @@
 #include "models/gemma3/synth.h"
 
-#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 
 #include "checkpoint/checkpoint.h"
 #include "models/gemma3/template.h"

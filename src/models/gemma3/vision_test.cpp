@@ -1,7 +1,7 @@
 #include "models/gemma3/vision.h"
 
-#include <nlohmann/json.hpp>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include <gmock/gmock.h>

@@ -1,8 +1,8 @@
 #include "models/llava/config.h"
 
-#include <nlohmann/json.hpp>
 #include <array>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 

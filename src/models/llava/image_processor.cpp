@@ -1,8 +1,8 @@
 #include "models/llava/image_processor.h"
 
-#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "image/resize.h"
 

@@ -1,10 +1,10 @@
 // Names, configs, templates and preprocessing of LLaVA, without weights of real size.
 #include "models/llava/llava.h"
 
-#include <nlohmann/json.hpp>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include <gmock/gmock.h>

@@ -1,7 +1,7 @@
 #include "models/llava/synth.h"
 
-#include <nlohmann/json.hpp>
 #include <array>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/file.h"

@@ -1,7 +1,7 @@
 #include "models/qwen2_5_vl/config.h"
 
-#include <nlohmann/json.hpp>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "nn/rotary.h"

@@ -1,7 +1,7 @@
 // Random checkpoints in the layout of the released files: flat config.json, `model.…` beside `visual.…`.
-#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"

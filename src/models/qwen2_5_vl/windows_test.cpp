@@ -1,7 +1,7 @@
 #include "models/qwen2_5_vl/windows.h"
 
-#include <nlohmann/json.hpp>
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include <gtest/gtest.h>
 
