@@ -153,6 +153,7 @@ std::vector<std::uint64_t> clusters_of(const Plan& plan, std::span<const MarkedR
     }
   }
   std::vector<std::uint64_t> out;
+  out.reserve(seen.size());
   for (const auto& marks : seen)
     out.push_back(static_cast<std::uint64_t>(std::count(marks.begin(), marks.end(), true)));
   return out;
