@@ -57,6 +57,7 @@
 // torch::Tensor, torch::kFloat32 and the like, as torch/types.h has them. The sizes' names stand in ATen's
 // namespace, where they do not clash with its own where a header of LibTorch brings that one too.
 namespace at {
+// NOLINTBEGIN(readability-identifier-naming)
 inline constexpr auto kUInt8 = kByte;
 inline constexpr auto kInt8 = kChar;
 inline constexpr auto kInt16 = kShort;
@@ -65,6 +66,7 @@ inline constexpr auto kInt64 = kLong;
 inline constexpr auto kFloat16 = kHalf;
 inline constexpr auto kFloat32 = kFloat;
 inline constexpr auto kFloat64 = kDouble;
+// NOLINTEND(readability-identifier-naming)
 }  // namespace at
 namespace torch {
 using namespace at;
