@@ -153,8 +153,7 @@ bool Endpoint::adapt(const Parameters& sent, const Json& error) {
   if (!change) return false;
   // Other requests may have found more meanwhile.
   const Parameters before = parameters_;
-  parameters_.completion_tokens = parameters_.completion_tokens || change->parameters.completion_tokens;
-  parameters_.no_temperature = parameters_.no_temperature || change->parameters.no_temperature;
+  parameters_.add(change->parameters);
   change->parameters = parameters_;
   if (parameters_ != before && on_change_) on_change_(*change);
   return true;
@@ -192,7 +191,7 @@ Result<chat::Reply> Endpoint::redacted(Result<chat::Reply> reply) const {
   Error error = std::move(reply).error();
   constexpr std::size_t most_detail = 450;
   error.where = key.redact(std::move(error.where));
-  error.detail = http::excerpt(key.redact(std::move(error.detail)), most_detail);
+  error.detail = excerpt(key.redact(std::move(error.detail)), most_detail);
   return fail(std::move(error));
 }
 

@@ -8,8 +8,6 @@
 namespace holisafe::ask {
 namespace {
 
-constexpr std::string_view mark = "\xEF\xBB\xBF";  // a byte order mark may stand before the first line
-
 /// The next line without its end (LF, CR LF or CR), taken off `text`.
 std::string_view take_line(std::string_view& text) {
   const auto end = std::min(text.find_first_of("\r\n"), text.size());
@@ -38,7 +36,7 @@ Result<void> add(std::string_view provider, std::string& data, std::vector<Json>
 
 bool is_event_stream(std::string_view body) {
   constexpr std::array<std::string_view, 4> fields = {"data:", "event:", "id:", "retry:"};
-  if (body.starts_with(mark)) body.remove_prefix(mark.size());
+  if (body.starts_with(byte_order_mark)) body.remove_prefix(byte_order_mark.size());
   while (!body.empty() && (body.front() == '\r' || body.front() == '\n')) body.remove_prefix(1);
   return body.starts_with(':') ||
          std::any_of(fields.begin(), fields.end(), [&](auto field) { return body.starts_with(field); });
@@ -46,7 +44,7 @@ bool is_event_stream(std::string_view body) {
 
 Result<std::vector<Json>> stream_events(std::string_view provider, std::string_view body) {
   constexpr std::string_view field = "data:";
-  if (body.starts_with(mark)) body.remove_prefix(mark.size());
+  if (body.starts_with(byte_order_mark)) body.remove_prefix(byte_order_mark.size());
   std::vector<Json> out;
   std::string data;
   while (!body.empty()) {

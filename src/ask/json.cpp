@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "base/escapes.h"
 #include "base/hash.h"
 #include "base/text.h"
-#include "http/escapes.h"
 #include "http/said.h"
 
 namespace holisafe::ask {
@@ -57,8 +57,10 @@ Result<Json> parse_json(std::string_view provider, std::string_view body, std::s
   if (values_in(body) > most)
     return fail(unexpected_answer(provider, fmt::format("JSON of at most {} values, found more", most)));
   Json out = Json::parse(body, nullptr, false);
-  if (out.is_discarded() && body.find("\\u") != std::string_view::npos)
-    out = Json::parse(http::whole_surrogates(std::string(body)), nullptr, false);
+  if (out.is_discarded()) {
+    std::string mended(body);
+    if (replace_half_pairs(mended)) out = Json::parse(mended, nullptr, false);
+  }
   if (out.is_discarded()) return fail(unexpected_answer(provider, "JSON, found " + found_instead(body)));
   return out;
 }

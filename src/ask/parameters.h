@@ -19,6 +19,11 @@ struct Parameters {
 
   bool operator==(const Parameters&) const = default;
 
+  /// What `more` knows beside.
+  void add(const Parameters& more) {
+    completion_tokens = completion_tokens || more.completion_tokens;
+    no_temperature = no_temperature || more.no_temperature;
+  }
   /// Changes the body of a request.
   void apply(Json& body) const;
   /// As a run remembers it: "max_completion_tokens no-temperature"; and back. Errors: malformed.

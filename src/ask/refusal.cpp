@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/text.h"
-#include "http/escapes.h"
 #include "http/said.h"
 
 namespace holisafe::ask {
@@ -46,13 +45,6 @@ constexpr std::array<std::string_view, 11> other_words = {
 /// What it is about where it is the question, whatever else is spoken of. Lower case.
 constexpr std::array<std::string_view, 6> question_words = {"your input", "your prompt", "the input",
                                                             "the prompt", "input was",   "prompt was"};
-
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
 
 bool holds_one(std::string_view text, std::span<const std::string_view> words) {
   return std::any_of(words.begin(), words.end(),
@@ -133,7 +125,7 @@ std::optional<std::string> content_filter_code(const Json& body) {
   }
   const Json& metadata = member(error, "metadata");
   const bool flagged = !member(metadata, "flagged_input").is_null();
-  const std::string message = lowered(words_of(body));
+  const std::string message = ascii_lower(words_of(body));
   const bool of_question = !holds_one(message, other_words) || holds_one(message, question_words);
   if (!flagged && !(holds_one(message, filter_words) && of_question)) return std::nullopt;
   return "content_filter";

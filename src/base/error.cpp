@@ -16,9 +16,7 @@ constexpr std::size_t longest_message = 580;
 std::string shortened(std::string text, std::size_t most) {
   constexpr std::string_view gap = " … ";
   if (text.size() <= most) return text;
-  const auto inside = [&text](std::size_t at) {
-    return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80;
-  };
+  const auto inside = [&text](std::size_t at) { return at < text.size() && continues_character(text[at]); };
   std::size_t head = (most - gap.size()) * 2 / 3;
   std::size_t tail = text.size() - (most - gap.size() - head);
   while (head > 0 && inside(head)) --head;
@@ -110,6 +108,12 @@ std::string one_line(std::string_view text) {
     }
   }
   return out;
+}
+
+std::string excerpt(std::string_view text, std::size_t most) {
+  std::size_t end = std::min(most, text.size());
+  while (end > 0 && end < text.size() && continues_character(text[end])) --end;
+  return one_line(text.substr(0, end)) + (end < text.size() ? "…" : "");
 }
 
 std::string Error::message() const {

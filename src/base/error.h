@@ -4,6 +4,7 @@
 // Error. The program prints it as one line: `holisafe: error: <what>: <where>: <detail>`.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -66,5 +67,8 @@ struct Error {
 /// Escapes control characters so that `text` stays on one line and moves no terminal cursor. UTF-8 passes
 /// through.
 std::string one_line(std::string_view text);
+
+/// `text` on one line, cut between characters after at most so many bytes, with "…" where it was.
+std::string excerpt(std::string_view text, std::size_t most);
 
 }  // namespace holisafe

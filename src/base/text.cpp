@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <optional>
 
 #include <fmt/format.h>
 #include <simdjson.h>
@@ -22,9 +20,7 @@ constexpr std::array<std::string_view, 19> wide_spaces{
 /// Bytes of the last character: back to one that continues no other.
 std::size_t last_character(std::string_view text) {
   std::size_t size = std::min<std::size_t>(text.size(), 1);
-  while (size < text.size() && size < 4 &&
-         (static_cast<unsigned char>(text[text.size() - size]) & 0xC0) == 0x80)
-    ++size;
+  while (size < text.size() && size < 4 && continues_character(text[text.size() - size])) ++size;
   return size;
 }
 
@@ -48,16 +44,6 @@ bool is_plain(std::string_view text) {
     const auto byte = static_cast<unsigned char>(c);
     return byte < 0x20 || byte >= 0x7f;
   });
-}
-
-/// The number that four hexadecimal digits after `\u` give; nothing where there are no such.
-std::optional<unsigned> escaped_unit(std::string_view json, std::size_t at) {
-  constexpr int hexadecimal = 16;
-  if (json.substr(at, 2) != "\\u" || json.size() < at + 6) return std::nullopt;
-  unsigned out = 0;
-  const char* end = json.data() + at + 6;
-  const auto read = std::from_chars(json.data() + at + 2, end, out, hexadecimal);
-  return read.ec == std::errc() && read.ptr == end ? std::optional(out) : std::nullopt;
 }
 
 }  // namespace
@@ -135,27 +121,6 @@ std::string visible_json(std::string_view json) {
   return out;
 }
 
-bool replace_half_pairs(std::string& json) {
-  constexpr std::size_t size = 6;  // of \uXXXX
-  bool found = false;
-  for (std::size_t at = json.find('\\'); at != std::string::npos; at = json.find('\\', at)) {
-    const auto unit = escaped_unit(json, at);
-    if (!unit) {
-      at += 2;
-      continue;
-    }
-    const bool high = *unit >= 0xd800 && *unit <= 0xdbff;
-    const auto next = high ? escaped_unit(json, at + size) : std::nullopt;
-    const bool pair = next && *next >= 0xdc00 && *next <= 0xdfff;
-    if (!pair && *unit >= 0xd800 && *unit <= 0xdfff) {
-      json.replace(at, size, "\\ufffd");
-      found = true;
-    }
-    at += pair ? 2 * size : size;
-  }
-  return found;
-}
-
 std::size_t detail::wide_space(std::string_view text) {
   if (text.front() != '\xC2' && (text.front() < '\xE1' || text.front() > '\xE3'))
     return 0;  // most characters
@@ -187,8 +152,19 @@ bool nests_deeper(std::string_view json, std::size_t most) {
   return false;
 }
 
-std::string_view strip(std::string_view text) {
+std::string ascii_lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), [](char c) { return ascii_lower(c); });
+  return out;
+}
+
+std::string_view strip_front(std::string_view text) {
   while (const std::size_t size = python_space(text)) text.remove_prefix(size);
+  return text;
+}
+
+std::string_view strip(std::string_view text) {
+  text = strip_front(text);
   while (!text.empty()) {
     const std::size_t size = last_character(text);
     if (python_space(text.substr(text.size() - size)) != size) break;

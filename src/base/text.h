@@ -7,6 +7,16 @@
 
 namespace holisafe {
 
+/// What may stand before UTF-8 to say that it is that.
+inline constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+
+/// Whether a byte of UTF-8 is not the first of its character.
+constexpr bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
+
+/// Lower case of A to Z; all else stays.
+constexpr char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+std::string ascii_lower(std::string_view text);
+
 /// Whether all of `text` is UTF-8: no surrogate, nothing overlong, nothing above U+10FFFF.
 bool is_utf8(std::string_view text);
 
@@ -22,10 +32,6 @@ std::string as_utf8(std::string_view text);
 std::string visible(std::string_view text);
 /// The same for JSON, where these stand in strings alone: as `\uXXXX`.
 std::string visible_json(std::string_view json);
-
-/// Makes halves of surrogate pairs in JSON text, which are no characters, `\ufffd`, in place. Whether there
-/// were any.
-bool replace_half_pairs(std::string& json);
 
 namespace detail {
 /// white_space() of a text that does not begin with an ASCII character.
@@ -50,6 +56,8 @@ inline std::size_t python_space(std::string_view text) {
 /// parsed, in one pass over the bytes. Of text that is no JSON the answer means nothing.
 bool nests_deeper(std::string_view json, std::size_t most);
 
+/// Without white space before the first character; that of strip().
+std::string_view strip_front(std::string_view text);
 /// Without white space at both ends, as Python's str.strip() and so the trim of chat templates.
 std::string_view strip(std::string_view text);
 

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/escapes.h"
+
 namespace holisafe {
 namespace {
 
@@ -110,6 +112,9 @@ TEST(Text, HalvesOfPairsInJson) {
   EXPECT_EQ(mended(R"("\\ud83d \\\ud83d")"), R"("\\ud83d \\\ufffd")");
   EXPECT_EQ(mended(R"("\ud83d\n\ud8")"), R"("\ufffd\n\ud8")");
   EXPECT_EQ(mended("\\"), "\\");
+  EXPECT_EQ(mended(R"(["\ud800","\udc00x","\ud83d\ude00","\\ud800","\ud800\ud800","\ud83d\\ude00"])"),
+            R"(["\ufffd","\ufffdx","\ud83d\ude00","\\ud800","\ufffd\ufffd","\ufffd\\ude00"])");
+  EXPECT_EQ(mended("\\ud8"), "\\ud8");
 }
 
 }  // namespace

@@ -5,29 +5,12 @@
 
 #include <fmt/format.h>
 
+#include "base/escapes.h"
+
 namespace holisafe::benchmarks {
 namespace {
 
 constexpr std::string_view blanks = " \t\n\r\f";
-
-void append_utf8(std::string& out, std::uint32_t c) {
-  const auto byte = [&](std::uint32_t value) { out += static_cast<char>(value); };
-  if (c < 0x80) {
-    byte(c);
-  } else if (c < 0x800) {
-    byte(0xc0U | c >> 6U);
-    byte(0x80U | (c & 0x3fU));
-  } else if (c < 0x10000) {
-    byte(0xe0U | c >> 12U);
-    byte(0x80U | (c >> 6U & 0x3fU));
-    byte(0x80U | (c & 0x3fU));
-  } else {
-    byte(0xf0U | c >> 18U);
-    byte(0x80U | (c >> 12U & 0x3fU));
-    byte(0x80U | (c >> 6U & 0x3fU));
-    byte(0x80U | (c & 0x3fU));
-  }
-}
 
 int digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -125,7 +108,7 @@ class ListReader {
     std::uint32_t value = 0;
     for (int count = 0; count < 3 && peek() >= '0' && peek() <= '7'; ++count)
       value = value * 8 + static_cast<std::uint32_t>(text_[at_++] - '0');
-    append_utf8(out, value);
+    out += utf8_of(value);
     return {};
   }
 
@@ -139,7 +122,7 @@ class ListReader {
     }
     if (value > 0x10ffff || (value >= 0xd800 && value < 0xe000))
       return fail(fault("a character of Unicode before this byte", ErrorKind::unsupported));
-    append_utf8(out, value);
+    out += utf8_of(value);
     return {};
   }
 

@@ -35,7 +35,7 @@ Character first_character(std::string_view text) {
 /// Where the character that ends at the end of `text`, which is not empty, begins.
 std::size_t last_character_at(std::string_view text) {
   std::size_t at = text.size() - 1;
-  while (at > 0 && text.size() - at < 4 && (static_cast<unsigned char>(text[at]) & 0xc0U) == 0x80) --at;
+  while (at > 0 && text.size() - at < 4 && continues_character(text[at])) --at;
   return at;
 }
 

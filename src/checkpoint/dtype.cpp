@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
+
 namespace holisafe::checkpoint {
 namespace {
 
@@ -29,12 +31,6 @@ constexpr std::array computed{DType::f32, DType::bf16, DType::f16};
 
 const Entry& entry(DType dtype) { return entries[static_cast<std::size_t>(dtype)]; }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return out;
-}
-
 }  // namespace
 
 std::string_view name(DType dtype) { return entry(dtype).name; }
@@ -49,7 +45,7 @@ std::optional<DType> parse_dtype(std::string_view text) {
 
 std::optional<DType> parse_computed(std::string_view text) {
   const auto found = std::find_if(computed.begin(), computed.end(), [&](DType dtype) {
-    return word(dtype) == text || lower(name(dtype)) == text;
+    return word(dtype) == text || ascii_lower(name(dtype)) == text;
   });
   return found == computed.end() ? std::nullopt : std::optional(*found);
 }

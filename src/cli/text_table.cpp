@@ -3,14 +3,15 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace holisafe::cli {
 namespace {
 
 /// Characters, not bytes.
 std::size_t width(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return !continues_character(c); }));
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ class Scanner {
   [[nodiscard]] std::string found() const {
     if (at_end()) return "the end of the file";
     const auto byte = static_cast<unsigned char>(text_[position_]);
-    if (text_.substr(position_).starts_with("\xef\xbb\xbf")) return "a byte order mark";
+    if (text_.substr(position_).starts_with(byte_order_mark)) return "a byte order mark";
     return byte > 0x20 && byte < 0x7f ? fmt::format("'{}'", text_[position_])
                                       : fmt::format("byte 0x{:02x}", byte);
   }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
+
 namespace holisafe::dataset {
 
 Result<void> check_encoding(std::string_view start, const std::string& name) {
@@ -19,8 +21,7 @@ Result<void> check_encoding(std::string_view start, const std::string& name) {
 }
 
 std::size_t mark_bytes(std::string_view start) {
-  constexpr std::string_view mark = "\xef\xbb\xbf";
-  return start.starts_with(mark) ? mark.size() : 0;
+  return start.starts_with(byte_order_mark) ? byte_order_mark.size() : 0;
 }
 
 }  // namespace holisafe::dataset

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
-#include "base/text.h"
+#include "base/escapes.h"
 #include "dataset/json_fault.h"
 #include "dataset/row_elements.h"
 #include "dataset/row_stream.h"

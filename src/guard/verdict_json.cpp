@@ -27,15 +27,13 @@ std::vector<std::string_view> names_of(const std::vector<std::size_t>& classes) 
 std::string readable(std::string_view path) {
   std::string out;
   while (!path.empty()) {
-    std::size_t size = 1;
-    while (size < 4 && !is_utf8(path.substr(0, size))) ++size;
-    if (const auto character = path.substr(0, size); is_utf8(character)) {
-      out += character;
-      path.remove_prefix(character.size());
+    const std::size_t size = utf8_length(path);
+    if (size > 0) {
+      out += path.substr(0, size);
     } else {
       out += fmt::format("\\x{:02x}", static_cast<unsigned char>(path.front()));
-      path.remove_prefix(1);
     }
+    path.remove_prefix(std::max<std::size_t>(size, 1));
   }
   return out;
 }

@@ -346,7 +346,7 @@ class Client::Transfers {
     std::string found = words_of(it.response.body);
     if (const std::string target = resolved(it.request.url, it.response.header("location"));
         status >= 300 && status < 400 && !target.empty())
-      found = "moved to " + excerpt(key_.redact(target)) + ", which is not followed";
+      found = "moved to " + excerpt(key_.redact(target), most_shown) + ", which is not followed";
     return Error{kind, "the endpoint refused the request", without_query(it.request.url),
                  fmt::format("HTTP {}{}{}", status, found.empty() ? "" : ": ", found)};
   }
@@ -356,14 +356,14 @@ class Client::Transfers {
   [[nodiscard]] std::string words_of(const std::string& body) const {
     constexpr int most_levels = 4;                   // of strings within strings
     constexpr std::size_t most_bytes = 512U << 10U;  // more than is shown, however it is escaped
-    if (is_page(body)) return excerpt(key_.redact(page_name(body)));
+    if (is_page(body)) return excerpt(key_.redact(page_name(body)), most_shown);
     std::string out = key_.redact(body.substr(0, most_bytes));
     for (int level = 0; level < most_levels; ++level) {
       std::string decoded = key_.redact(unescaped(out));
       if (decoded == out) break;
       out = std::move(decoded);
     }
-    return excerpt(strip(out));
+    return excerpt(strip(out), most_shown);
   }
 
   ClientOptions options_;

@@ -1,25 +1,16 @@
 #include "http/said.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/escapes.h"
 #include "base/text.h"
-#include "http/escapes.h"
 
 namespace holisafe::http {
 namespace {
 
 /// A body can have megabytes; what is said stands at its beginning.
 constexpr std::size_t most_read = 64 << 10;
-
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
 
 /// Undoes the escape at the beginning of `text`, if there is one; gives its bytes, or 0.
 std::size_t undo(std::string_view text, std::string& out) {
@@ -39,13 +30,6 @@ std::size_t undo(std::string_view text, std::string& out) {
 }
 
 }  // namespace
-
-std::string excerpt(std::string_view text, std::size_t most) {
-  std::string_view out = text.substr(0, most);
-  const auto continues = [&] { return (static_cast<unsigned char>(text[out.size()]) & 0xc0U) == 0x80; };
-  while (!out.empty() && out.size() < text.size() && continues()) out.remove_suffix(1);
-  return one_line(out) + (out.size() < text.size() ? "…" : "");
-}
 
 std::string unescaped(std::string_view text) {
   std::string out;
@@ -68,7 +52,7 @@ bool is_page(std::string_view body) {
 
 std::string page_name(std::string_view body) {
   body = body.substr(0, most_read);
-  const std::string text = lowered(body);
+  const std::string text = ascii_lower(body);
   const auto tag = text.find("<title");
   const auto begin = tag == std::string::npos ? tag : text.find('>', tag);
   const auto end = begin == std::string::npos ? begin : text.find("</title", begin);

@@ -10,9 +10,6 @@ namespace holisafe::http {
 /// The most bytes of a body that a message shows.
 inline constexpr std::size_t most_shown = 300;
 
-/// `text` on one line, cut after so many bytes with "…".
-std::string excerpt(std::string_view text, std::size_t most = most_shown);
-
 /// `text` with the escapes of JSON's strings undone, once: `\u002b`, `\/`, `\"`. Escaped control characters
 /// become blanks.
 std::string unescaped(std::string_view text);

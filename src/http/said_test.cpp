@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "http/address.h"
-#include "http/escapes.h"
 
 namespace holisafe::http {
 namespace {
@@ -17,14 +17,6 @@ TEST(Said, PagesAreNamedAndTextIsCutBetweenCharacters) {
   EXPECT_EQ(excerpt("ab\u00e9", 3), "ab…");
   EXPECT_EQ(excerpt("ab\u00e9", 4), "ab\u00e9");
   EXPECT_EQ(unescaped(R"(a\u002b\/\"\n\u0007b\ud83d\ude00\ud800\x)"), "a+/\"  b\U0001F600\uFFFD\\x");
-}
-
-TEST(WholeSurrogates, HalvesBecomeAReplacement) {
-  EXPECT_EQ(
-      whole_surrogates(R"(["\ud800","\udc00x","\ud83d\ude00","\\ud800","\ud800\ud800","\ud83d\\ude00"])"),
-      R"(["\ufffd","\ufffdx","\ud83d\ude00","\\ud800","\ufffd\ufffd","\ufffd\\ude00"])");
-  EXPECT_EQ(whole_surrogates("\\"), "\\");
-  EXPECT_EQ(whole_surrogates("\\ud8"), "\\ud8");
 }
 
 TEST(Address, LeadsFromAnother) {

@@ -4,8 +4,9 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/escapes.h"
 #include "base/file.h"
-#include "http/escapes.h"
+#include "base/text.h"
 
 namespace holisafe::http {
 namespace {
@@ -18,7 +19,7 @@ std::size_t backslashes(std::string_view text) { return std::min(text.find_first
 /// The first character of `key`, whole.
 std::string_view character(std::string_view key) {
   std::size_t size = 1;
-  while (size < key.size() && (static_cast<unsigned char>(key[size]) & 0xc0U) == 0x80) ++size;
+  while (size < key.size() && continues_character(key[size])) ++size;
   return key.substr(0, size);
 }
 

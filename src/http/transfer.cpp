@@ -4,6 +4,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/text.h"
+
 namespace holisafe::http {
 
 void Transfer::end_try() {
@@ -37,9 +39,7 @@ std::size_t Transfer::on_header(char* data, std::size_t size, std::size_t count,
   if (line.starts_with("HTTP/")) headers.clear();
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return size * count;
-  std::string name(line.substr(0, colon));
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::string name = ascii_lower(line.substr(0, colon));
   line.remove_prefix(colon + 1);
   const auto first = line.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return size * count;

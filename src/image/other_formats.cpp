@@ -83,12 +83,10 @@ std::size_t first_of(std::string_view text, std::initializer_list<std::string_vi
 }
 
 std::optional<OtherFormat> markup(std::string_view start) {
-  if (start.starts_with("\xEF\xBB\xBF")) start.remove_prefix(3);
+  if (start.starts_with(byte_order_mark)) start.remove_prefix(byte_order_mark.size());
   while (const std::size_t size = white_space(start)) start.remove_prefix(size);
   if (!start.starts_with('<')) return std::nullopt;
-  std::string lower(start);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
+  const std::string lower = ascii_lower(start);
   const std::size_t svg = first_of(lower, {"<svg", "<!doctype svg"});
   const std::size_t page = first_of(lower, {"<!doctype html", "<html", "<head", "<body", "<title"});
   if (page < svg) return OtherFormat{"an HTML page"};
@@ -127,11 +125,8 @@ std::optional<OtherFormat> other_format(std::span<const std::byte> bytes) {
 bool has_picture_ending(std::string_view name) {
   const auto dot = name.rfind('.');
   if (dot == std::string_view::npos || dot == 0) return false;
-  const std::string_view ending = name.substr(dot + 1);
-  const auto lower_equal = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; };
-  return std::any_of(endings.begin(), endings.end(), [&](std::string_view known) {
-    return std::equal(ending.begin(), ending.end(), known.begin(), known.end(), lower_equal);
-  });
+  const std::string ending = ascii_lower(name.substr(dot + 1));
+  return std::find(endings.begin(), endings.end(), ending) != endings.end();
 }
 
 }  // namespace holisafe::image

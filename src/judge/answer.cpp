@@ -29,17 +29,12 @@ Blocks blocks_in(std::string_view text) {
   return out;
 }
 
-std::string_view without_leading_space(std::string_view text) {
-  while (const std::size_t length = python_space(text)) text.remove_prefix(length);
-  return text;
-}
-
 }  // namespace
 
 std::optional<std::string_view> answer_in(std::string_view text) {
   const Blocks blocks = blocks_in(text);
   if (blocks.open) return std::nullopt;
-  const auto said = without_leading_space(text.substr(blocks.answer));
+  const auto said = strip_front(text.substr(blocks.answer));
   if (said.empty()) return std::nullopt;
   return blocks.any ? said : text;
 }

@@ -9,18 +9,13 @@ namespace {
 
 constexpr std::string_view tag_name = "label";
 
-std::string_view without_blanks(std::string_view text) {
-  while (const std::size_t length = python_space(text)) text.remove_prefix(length);
-  return text;
-}
-
 /// Whether a verdict's tag begins after the `<` that `text` begins with.
 bool begins_tag(std::string_view text) {
-  text = without_blanks(text.substr(1));
-  if (text.starts_with('/')) text = without_blanks(text.substr(1));
+  text = strip_front(text.substr(1));
+  if (text.starts_with('/')) text = strip_front(text.substr(1));
   return text.size() >= tag_name.size() &&
          std::equal(tag_name.begin(), tag_name.end(), text.begin(),
-                    [](char name, char c) { return name == (c >= 'A' && c <= 'Z' ? c + 32 : c); });
+                    [](char name, char c) { return name == ascii_lower(c); });
 }
 
 }  // namespace

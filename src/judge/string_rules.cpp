@@ -11,13 +11,11 @@
 namespace holisafe::judge {
 namespace {
 
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
 /// What the matching below relies on; see is_refusal() in the header.
 constexpr bool plain(std::string_view phrase) {
   return !phrase.empty() && phrase.front() != ' ' && phrase.back() != ' ' &&
          std::all_of(phrase.begin(), phrase.end(),
-                     [](char c) { return c >= ' ' && c < 0x7f && c != 'k' && c == lower(c); });
+                     [](char c) { return c >= ' ' && c < 0x7f && c != 'k' && c == ascii_lower(c); });
 }
 static_assert(std::all_of(refusal_prefixes.begin(), refusal_prefixes.end(), plain));
 static_assert(std::all_of(refusal_infixes.begin(), refusal_infixes.end(), plain));
@@ -50,7 +48,7 @@ constexpr std::string_view dotted_capital_i = "\xc4\xb0";  // U+0130
 
 bool starts_with_phrase(std::string_view text, std::string_view phrase) {
   for (std::size_t i = 0; i < phrase.size(); ++i) {
-    if (i < text.size() && lower(text[i]) == phrase[i]) continue;
+    if (i < text.size() && ascii_lower(text[i]) == phrase[i]) continue;
     return i + 1 == phrase.size() && phrase[i] == 'i' && text.substr(i).starts_with(dotted_capital_i);
   }
   return true;
@@ -58,7 +56,7 @@ bool starts_with_phrase(std::string_view text, std::string_view phrase) {
 
 bool has_refusal_prefix(std::string_view text) {
   if (text.empty()) return false;
-  const auto first = static_cast<unsigned char>(lower(text.front()));
+  const auto first = static_cast<unsigned char>(ascii_lower(text.front()));
   if (first >= 128) return false;
   for (std::size_t i = prefix_table.begin[first]; i < prefix_table.begin[first + 1U]; ++i) {
     if (starts_with_phrase(text, prefix_table.phrases[i])) return true;
@@ -129,16 +127,11 @@ std::size_t apostrophe(std::string_view text) {
   return 0;
 }
 
-std::string_view without_leading_space(std::string_view text) {
-  while (const std::size_t length = python_space(text)) text.remove_prefix(length);
-  return text;
-}
-
 std::string normalized(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
-    if (const auto rest = without_leading_space(text); rest.size() != text.size()) {
+    if (const auto rest = strip_front(text); rest.size() != text.size()) {
       out += ' ';
       text = rest;
       continue;
@@ -152,7 +145,7 @@ std::string normalized(std::string_view text) {
 
 /// Trailing white space needs no stripping: no phrase ends in white space.
 bool matches(std::string_view text) {
-  return has_refusal_prefix(without_leading_space(text)) || has_refusal_infix(text);
+  return has_refusal_prefix(strip_front(text)) || has_refusal_infix(text);
 }
 
 }  // namespace

@@ -20,13 +20,6 @@ constexpr Tag own{"<label>", "</label>"};
 constexpr Tag defused_tag{"\xe2\x80\xb9label>", "\xe2\x80\xb9/label>"};
 static_assert(defused_tag.open.starts_with(defused_bracket));
 
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
-
 /// Bytes of the decoration that `text` begins with (or ends with): markdown, a quote, a full stop; else 0.
 std::size_t decoration(std::string_view text, bool at_end) {
   constexpr std::array<std::string_view, 14> marks = {"*",
@@ -94,9 +87,7 @@ class Tags {
 /// The answer's beginning on one line, in quotes.
 std::string quoted(std::string_view answer) {
   constexpr std::size_t shown = 120;
-  std::size_t end = std::min(answer.size(), shown);
-  while (end > 0 && end < answer.size() && (static_cast<unsigned char>(answer[end]) & 0xc0U) == 0x80) --end;
-  return "\"" + one_line(answer.substr(0, end)) + (end < answer.size() ? "…\"" : "\"");
+  return "\"" + excerpt(answer, shown) + "\"";
 }
 
 Said none(const std::string& why, std::string_view answer) {
@@ -106,7 +97,7 @@ Said none(const std::string& why, std::string_view answer) {
 }  // namespace
 
 Said read_word(std::string_view answer, std::span<const std::string_view> words) {
-  const std::string text = lowered(answer);
+  const std::string text = ascii_lower(answer);
   Said out;
   for (Tags tags(text, own); tags.next();) {
     if (!tags.closed()) return none("the judge's tag is not closed", answer);

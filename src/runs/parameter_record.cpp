@@ -7,8 +7,7 @@ Result<void> ParameterRecord::follow(AnswererSettings& settings) {
   HOLISAFE_TRY(const auto text, store_.value(key_));
   HOLISAFE_TRY(const ask::Parameters known, ask::Parameters::parse(text.value_or("")));
   ask::Parameters& parameters = settings.parameters;
-  parameters.completion_tokens = parameters.completion_tokens || known.completion_tokens;
-  parameters.no_temperature = parameters.no_temperature || known.no_temperature;
+  parameters.add(known);
   settings.on_change = [this](const ask::ParameterChange& change) { keep(change); };
   return parameters == known ? Result<void>() : store_.put_value(key_, parameters.text());
 }

@@ -89,7 +89,7 @@ class Run {
     while (const std::size_t size = token.strip_right ? white_space(text.substr(end)) : 0) end += size;
     while (token.strip_left && begin > done) {
       std::size_t before = begin - 1;
-      while (before > done && (static_cast<unsigned char>(text[before]) & 0xC0) == 0x80) --before;
+      while (before > done && continues_character(text[before])) --before;
       if (before + white_space(text.substr(before)) != begin) break;
       begin = before;
     }

@@ -1,11 +1,11 @@
-// `\uXXXX` in JSON's strings, wherever JSON is read as plain text.
+// `\uXXXX` in JSON's strings, wherever JSON is read as plain text, and characters as UTF-8.
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <string_view>
 
-namespace holisafe::http {
+namespace holisafe {
 
 /// A character written as `uXXXX`.
 struct EscapedCharacter {
@@ -18,9 +18,11 @@ struct EscapedCharacter {
 /// behind it.
 EscapedCharacter escaped_character(std::string_view text);
 
+/// The bytes of a character.
 std::string utf8_of(char32_t code);
 
-/// JSON text with each half of a surrogate pair (`"\ud800"`), which is no character, as `\ufffd`.
-std::string whole_surrogates(std::string json);
+/// Makes halves of surrogate pairs in JSON text (`"\ud800"`), which are no characters, `\ufffd`, in place.
+/// Whether there were any.
+bool replace_half_pairs(std::string& json);
 
-}  // namespace holisafe::http
+}  // namespace holisafe

@@ -1,8 +1,8 @@
-#include "http/escapes.h"
+#include "base/escapes.h"
 
 #include <charconv>
 
-namespace holisafe::http {
+namespace holisafe {
 namespace {
 
 constexpr char32_t replacement = 0xfffd;
@@ -45,13 +45,15 @@ std::string utf8_of(char32_t code) {
   return {byte(0xf0 | (code >> 18U)), more(12), more(6), more(0)};
 }
 
-std::string whole_surrogates(std::string json) {
+bool replace_half_pairs(std::string& json) {
+  bool out = false;
   for (std::size_t at = json.find('\\'); at != std::string::npos; at = json.find('\\', at)) {
     const EscapedCharacter found = escaped_character(std::string_view(json).substr(at + 1));
     if (found.half) json.replace(at + 2, 4, "fffd");
+    out = out || found.half;
     at += 1 + (found.bytes == 0 ? 1 : found.bytes);
   }
-  return json;
+  return out;
 }
 
-}  // namespace holisafe::http
+}  // namespace holisafe
