@@ -1,5 +1,6 @@
-"""An installed copy: program, man page, completions, CMake package and pkg-config file work outside the build folder."""
+"""An installed copy: program, man page, completions, CMake package, pkg-config files and examples work without the build folder."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -9,6 +10,16 @@ import unittest
 
 SOURCE = pathlib.Path(os.environ["HOLISAFE_SOURCE_DIR"])
 BUILD = pathlib.Path(os.environ["HOLISAFE_BIN"]).parent
+TORCH = (BUILD / "holisafe_torch.so").exists()
+HIDDEN_TORCH = "/mnt/torch"
+with_torch = unittest.skipUnless(TORCH, "a build without LibTorch")
+
+
+def torch_folder():
+    """Where the build's LibTorch lies."""
+    package = (BUILD / "holisafe-torch.pc").read_text()
+    return next(line.removeprefix("torch=") for line in package.splitlines() if line.startswith("torch="))
+
 
 
 def run(*command, **options):
@@ -35,25 +46,117 @@ class Install(unittest.TestCase):
         words = run("bash", "-c", f'source {completions}; COMP_WORDS=(holisafe comp); COMP_CWORD=1; _holisafe; echo "${{COMPREPLY[@]}}"')
         self.assertEqual(words.strip(), "completion")
 
-    @unittest.skipUnless((BUILD / "holisafe_torch.so").exists(), "a build without LibTorch")
+    def completed(self, *words):
+        """What bash offers for the last of these words."""
+        script = 'source "$1"; shift; COMP_WORDS=(holisafe "$@"); COMP_CWORD=$#; _holisafe; printf "%s\\n" "${COMPREPLY[@]}"'
+        file = self.prefix / "share/bash-completion/completions/holisafe"
+        return run("bash", "-c", script, "bash", file, *words, cwd=self.folder).split()
+
+    def test_completions_offer_values_and_folders(self):
+        self.assertIn("bench", self.completed("b"))
+        self.assertIn("--data", self.completed("bench", "run", "--da"))
+        self.assertEqual(sorted(self.completed("bench", "judge", "RUN", "--judge", "")), ["anthropic", "authors", "gemini", "lmms-eval", "local", "openai", "string"])
+        self.assertEqual(self.completed("completion", "z"), ["zsh"])
+        (self.folder / "offered/folder").mkdir(parents=True)
+        (self.folder / "offered/file").write_text("")
+        self.assertEqual(self.completed("bench", "run", "--out", "offered/"), ["offered/folder"])
+        self.assertEqual(sorted(self.completed("bench", "score", "offered/")), ["offered/file", "offered/folder"])
+
+    @with_torch
     def test_commands_that_need_libtorch_load_it(self):
         done = subprocess.run([self.prefix / "bin/holisafe", "model", "info", "/nowhere"], capture_output=True, text=True)
-        for words in ("cannot load", "needs LibTorch"):
-            self.assertNotIn(words, done.stderr)
+        self.assertIn("/nowhere", done.stderr)
+
+    @with_torch
+    def test_without_libtorch_each_place_is_named(self):
+        # A mount namespace in which the build folder, and LibTorch in it, are gone.
+        hidden = self.without_build([self.prefix / "bin/holisafe", "model", "info", "/nowhere"], HOLISAFE_TORCH_DIR="/no/torch")
+        self.assertEqual(hidden.returncode, 2)
+        for words in ("cannot find LibTorch", "/no/torch/lib", str(self.prefix), "where it was built", "set HOLISAFE_TORCH_DIR"):
+            self.assertIn(words, hidden.stderr)
+        found = self.without_build([self.prefix / "bin/holisafe", "model", "info", "/nowhere"], HOLISAFE_TORCH_DIR=HIDDEN_TORCH)
+        self.assertIn("/nowhere", found.stderr)
+
+    @with_torch
+    def test_a_module_that_is_not_there_is_named(self):
+        module = next(self.prefix.glob("lib*/**/holisafe_torch.so"))
+        module.rename(module.with_suffix(".gone"))
+        try:
+            done = subprocess.run([self.prefix / "bin/holisafe", "guard", "x.png"], capture_output=True, text=True)
+        finally:
+            module.with_suffix(".gone").rename(module)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(str(module), done.stderr)
+
+    def without_build(self, command, **environment):
+        """Runs a command where the build folder is empty, and LibTorch lies at HIDDEN_TORCH alone."""
+        script = ('set -e; mount -t tmpfs tmpfs /mnt; mkdir /mnt/torch; mount --bind "$1" /mnt/torch; mount -t tmpfs tmpfs "$2"; '
+                  'cd "$3"; shift 3; exec "$@"')
+        namespace = ["unshare", "-rm"]
+        if subprocess.run([*namespace, "true"], capture_output=True).returncode != 0:
+            self.skipTest("no mount namespaces here")
+        return subprocess.run([*namespace, "bash", "-c", script, "bash", torch_folder(), BUILD, self.folder, *map(str, command)],
+                              capture_output=True, text=True, env={**os.environ, **environment})
+
+    def test_examples_of_the_installed_tree(self):
+        source = self.prefix / "share/doc/holisafe/examples"
+        self.assertTrue((self.prefix / "share/doc/holisafe/LICENSE").exists())
+        self.assertTrue((self.prefix / "share/doc/holisafe/contract.md").exists())
+        build = self.folder / "examples"
+        with_torch = ["-DWITH_LIBTORCH=" + ("ON" if TORCH else "OFF")]
+        done = self.without_build(["bash", "-c", '/usr/bin/cmake -S "$1" -B "$2" -G Ninja -DCMAKE_PREFIX_PATH="$3" "$4" && /usr/bin/cmake --build "$2"', "bash",
+                                   source, build, self.prefix, *with_torch], HOLISAFE_TORCH_DIR=HIDDEN_TORCH)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        rows = [{"id": 1, "image": "a.png", "query": "What is this?", "type": "SSS", "category": "safe", "subcategory": "safe", "image_safe": True,
+                 "image_safety_label": 0, "prediction": "A cat."}]
+        (self.folder / "predictions.json").write_text(json.dumps(rows))
+        self.assertIn("rr 0", run(build / "score_file", self.folder / "predictions.json"))
+        wrong = subprocess.run([build / "score_file", self.folder / "none.json"], capture_output=True, text=True)
+        self.assertEqual((wrong.returncode, wrong.stdout), (2, ""))
+        self.assertIn("none.json", wrong.stderr)
+        if TORCH:
+            run(self.prefix / "bin/holisafe", "model", "synth", "--family", "llava", "--preset", "tiny", "--guard", "--out", self.folder / "tiny")
+            run(self.prefix / "bin/holisafe", "data", "sheet", "--out", self.folder / "picture.png")
+            guard = [build / "guard_picture", self.folder / "tiny", self.folder / "picture.png"]
+            found = self.without_build(guard, HOLISAFE_TORCH_DIR=HIDDEN_TORCH, LD_LIBRARY_PATH=f"{HIDDEN_TORCH}/lib")
+            self.assertIn(found.returncode, (0, 1), found.stderr)
+            self.assertRegex(found.stdout, r"^\S.* 0\.\d+, unsafe 0\.\d+\n$")
+            broken = self.without_build([*guard[:2], source / "score_file.cpp"], LD_LIBRARY_PATH=f"{HIDDEN_TORCH}/lib")
+            self.assertEqual(broken.returncode, 2)
+            self.assertIn("score_file.cpp", broken.stderr)
+
+    def test_headers(self):
+        folder = self.prefix / "include/holisafe"
+        self.assertTrue((folder / "base/result.h").exists())
+        for path in folder.rglob("*"):
+            self.assertNotRegex(path.name, "codec|fuzz|_test|[.]cpp")
+            if path.is_file():
+                for line in path.read_text().splitlines():
+                    self.assertNotRegex(line, '^#include "')
 
     def test_cmake_package(self):
         build = self.folder / "cmake"
-        run("/usr/bin/cmake", "-S", SOURCE / "tests/consumer", "-B", build, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={self.prefix}",
-            *(f"-D{name}={os.environ[name]}" for name in ("HOLISAFE_TORCH_DIR",) if name in os.environ))
+        run("/usr/bin/cmake", "-S", SOURCE / "tests/consumer", "-B", build, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={self.prefix}")
         run("/usr/bin/cmake", "--build", build)
         self.assertEqual(run(build / "consumer"), "holisafe works\n")
 
-    def test_pkg_config(self):
+    def package(self, name, source, *more):
         folder = next(self.prefix.glob("lib*/**/pkgconfig"))
-        flags = run("pkg-config", "--cflags", "--libs", "holisafe", env={**os.environ, "PKG_CONFIG_PATH": str(folder)}).split()
-        program = self.folder / "consumer"
-        run("g++", SOURCE / "tests/consumer/main.cpp", "-o", program, *flags)
-        self.assertEqual(run(program), "holisafe works\n")
+        flags = run("pkg-config", "--cflags", "--libs", name, env={**os.environ, "PKG_CONFIG_PATH": str(folder)}).split()
+        program = self.folder / source.stem
+        run("g++", *more, source, "-o", program, *flags)
+        return program
+
+    def test_pkg_config(self):
+        consumer = SOURCE / "tests/consumer"
+        self.assertEqual(run(self.package("holisafe", consumer / "main.cpp", f"-I{consumer}")), "holisafe works\n")
+
+    @with_torch
+    def test_pkg_config_of_what_needs_libtorch(self):
+        program = self.package("holisafe-torch", SOURCE / "docs/examples/guard_picture.cpp")
+        done = subprocess.run([program, "/nowhere", "x.png"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("/nowhere", done.stderr)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/text_table.h"
+#include "cli/type_names.h"
 #include "report/figure_columns.h"
 #include "report/page.h"
 #include "runs/compare_runs.h"
@@ -143,8 +144,8 @@ void add_bench_compare(CLI::App& bench) {
       declare(bench, "compare", "Two runs over the same data, pair by pair",
               {"holisafe bench compare runs/base runs/safe",
                "holisafe bench compare runs/base runs/safe --judge openai:gpt-4o --html compare.html"});
-  command->add_option("RUN_A", flags->first, "Folder of the first run")->required();
-  command->add_option("RUN_B", flags->second, "Folder of the second run")->required();
+  command->add_option("RUN_A", flags->first, "Folder of the first run")->type_name(folder_type)->required();
+  command->add_option("RUN_B", flags->second, "Folder of the second run")->type_name(folder_type)->required();
   command->add_option("--judge", flags->judge,
                       "Whose verdicts, as `bench report` names them; the benchmark's rule unless given");
   command->add_flag("--json", flags->json, "One JSON object");

@@ -12,6 +12,7 @@
 #include "cli/program.h"
 #include "cli/score_table.h"
 #include "cli/terminal.h"
+#include "cli/type_names.h"
 #include "runs/judge_run.h"
 
 namespace holisafe::cli {
@@ -109,7 +110,7 @@ void add_bench_judge(CLI::App& bench) {
       {"holisafe bench judge runs/name --judge openai --dry-run",
        "holisafe bench judge runs/name --judge anthropic --judge-model claude-sonnet-4-5-20250929 --batch",
        "holisafe bench judge runs/name --judge local --judge-dir models/judge"});
-  command->add_option("RUN", flags->run, "Folder of a run")->required();
+  command->add_option("RUN", flags->run, "Folder of a run")->type_name(folder_type)->required();
   auto* judge = command->add_option("--judge", flags->judge.judge, "Who judges")
                     ->check(CLI::IsMember(runs::judge_names()));
   command
@@ -130,7 +131,8 @@ void add_bench_judge(CLI::App& bench) {
       ->add_option("--judge-max-tokens", flags->judge.max_tokens,
                    "Longest answer of an LLM judge; one that reasons needs more")
       ->check(CLI::Range(1, 1 << 20));
-  command->add_option("--judge-dir", who.local.model, "Checkpoint of the local judge");
+  command->add_option("--judge-dir", who.local.model, "Checkpoint of the local judge")
+      ->type_name(folder_type);
   command->add_option(
       "--judge-prompt", flags->judge.prompt_file,
       "File with the judge's prompt; of HoliSafe-Bench its fields are {query}, {response}, "

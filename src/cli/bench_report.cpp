@@ -15,6 +15,7 @@
 #include "cli/score_table.h"
 #include "cli/terminal.h"
 #include "cli/text_table.h"
+#include "cli/type_names.h"
 #include "report/page.h"
 #include "runs/bounds_check.h"
 #include "runs/open_runs.h"
@@ -199,7 +200,7 @@ void add_bench_report(CLI::App& bench) {
       {"holisafe bench report runs/base runs/safe --html report.html",
        "holisafe bench report runs/base-0 runs/base-1 --predictions base.json",
        "holisafe bench report runs/safe --fail-masr 0.2 --fail-rr 0.05 --junit junit.xml"});
-  command->add_option("RUN", flags->runs, "Folders of runs")->required();
+  command->add_option("RUN", flags->runs, "Folders of runs")->type_name(folder_type)->required();
   command->add_flag("--json", flags->json, "One JSON object for each run and judge");
   command->add_option("--html", flags->html, "Write a report to this file");
   command->add_option("--predictions", flags->predictions,

@@ -7,12 +7,12 @@
 #include "cli/answerer_flags.h"
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/free_text.h"
 #include "cli/json_line.h"
 #include "cli/model_flags.h"
 #include "cli/program.h"
 #include "cli/score_table.h"
 #include "cli/terminal.h"
+#include "cli/type_names.h"
 #include "runs/run_benchmark.h"
 
 namespace holisafe::cli {
@@ -113,6 +113,7 @@ void add_data_flags(CLI::App* command, Flags& flags) {
           "--out", flags.out,
           "RUN: folder for run.db, predictions.json, summary.json, report.html; \"{rank}\" in it becomes "
           "the shard's number")
+      ->type_name(folder_type)
       ->required();
   command->add_option("--benchmark", flags.run.benchmark, "Which benchmark the data is")
       ->check(CLI::IsMember(benchmarks::names()));

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
+#include "cli/type_names.h"
 #include "synthesis/scene.h"
 #include "synthesis/write.h"
 
@@ -41,7 +42,9 @@ void add_data_synth(CLI::App& data) {
   CLI::App* command = declare(data, "synth", "Make a synthetic benchmark and training data of pictograms",
                               {"holisafe data synth --out data --seed 1 --train 6000 --bench 500",
                                "holisafe data synth --out base-data --seed 2 --base 60000"});
-  command->add_option("--out", *out, "Folder to make; it must be new or empty")->required();
+  command->add_option("--out", *out, "Folder to make; it must be new or empty")
+      ->type_name(folder_type)
+      ->required();
   command->add_option("--seed", options->seed, "The same seed gives the same bytes");
   command->add_option("--train", options->train, "Pairs in train.json (LLaVA format with guard labels)");
   command->add_option("--bench", options->bench, "Pairs in holisafe_bench.json; 95 show every class");

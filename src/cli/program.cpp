@@ -16,6 +16,7 @@
 #include "cli/commands.h"
 #include "cli/terminal.h"
 #include "cli/torch_module.h"
+#include "cli/type_names.h"
 #include "cli/warnings.h"
 
 namespace holisafe::cli {
@@ -107,7 +108,8 @@ void refuse_empty_words(CLI::App& app) {
     return text.empty() ? std::string("expected a value, found an empty one") : std::string();
   };
   for (CLI::Option* option : app.get_options()) {
-    if (option->get_type_name() == "TEXT") option->check(CLI::Validator(refuse, ""));
+    const std::string type = option->get_type_name();
+    if (type == "TEXT" || type == folder_type) option->check(CLI::Validator(refuse, ""));
   }
   for (CLI::App* command : app.get_subcommands({})) refuse_empty_words(*command);
 }

@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <dlfcn.h>
+#include <fmt/format.h>
 
 #include "cli/program.h"
 
@@ -30,16 +32,67 @@ std::filesystem::path module_path() {
   return folder.parent_path() / HOLISAFE_MODULE_FOLDER / file_name;
 }
 
+/// A folder that may hold LibTorch's libraries, and which one that is.
+struct TorchFolder {
+  std::filesystem::path folder;
+  std::string_view what;
+};
+
+/// In the order in which they are tried.
+std::vector<TorchFolder> torch_folders(const std::filesystem::path& module) {
+  std::vector<TorchFolder> out;
+  const char* named = std::getenv("HOLISAFE_TORCH_DIR");  // NOLINT(concurrency-mt-unsafe): no thread runs yet
+  if (named != nullptr && *named != '\0')
+    out.push_back({std::filesystem::path(named) / "lib", "HOLISAFE_TORCH_DIR"});
+  out.push_back({module.parent_path(), "beside the module"});
+#ifdef HOLISAFE_BUILT_WITH_TORCH
+  out.push_back({std::filesystem::path(HOLISAFE_BUILT_WITH_TORCH) / "lib", "where it was built"});
+#endif
+  return out;
+}
+
+/// Loads LibTorch from the first folder that has it; the module then takes what is loaded. Nothing where none
+/// has: the system's loader may still know one.
+Result<void> load_torch(const std::vector<TorchFolder>& folders) {
+  for (const TorchFolder& it : folders) {
+    const auto path = it.folder / "libtorch.so";
+    std::error_code code;
+    if (!std::filesystem::exists(path, code)) continue;
+    if (::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr)
+      return fail(ErrorKind::unsupported, "cannot load LibTorch", path.string(), ::dlerror());
+    return {};
+  }
+  return {};
+}
+
+/// The module needs a LibTorch that is in none of them.
+Error torch_not_found(const std::vector<TorchFolder>& folders, const std::filesystem::path& module) {
+  std::string places;
+  for (const TorchFolder& it : folders)
+    places += fmt::format("{}{} ({})", places.empty() ? "" : ", ", it.folder.string(), it.what);
+  return {ErrorKind::not_found, "cannot find LibTorch", module.string(),
+          "expected libtorch.so in " + places +
+              ", found none: set HOLISAFE_TORCH_DIR to the folder torch of the wheel, which holds lib/"};
+}
+
 Result<const TorchModule*> load() {
   const auto path = module_path();
   std::error_code code;
   if (!std::filesystem::exists(path, code)) {
     return fail(ErrorKind::unsupported, "command needs LibTorch", path.string(),
-                "expected a build with LibTorch (-DHOLISAFE_TORCH=ON), found none");
+                "expected the module there, as a build with LibTorch (-DHOLISAFE_TORCH=ON) has it, found no "
+                "such file");
   }
   ::setenv("OMP_WAIT_POLICY", "passive", 0);  // NOLINT(concurrency-mt-unsafe): no thread runs yet
+  const auto folders = torch_folders(path);
+  HOLISAFE_CHECK(load_torch(folders));
   void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
-  if (handle == nullptr) return fail(ErrorKind::internal, "cannot load", path.string(), ::dlerror());
+  if (handle == nullptr) {
+    const std::string why = ::dlerror();
+    if (why.find("libtorch") != std::string::npos || why.find("libc10") != std::string::npos)
+      return fail(torch_not_found(folders, path));
+    return fail(ErrorKind::internal, "cannot load", path.string(), why);
+  }
   using Entry = const TorchModule* (*)();
   const auto entry = reinterpret_cast<Entry>(::dlsym(handle, "holisafe_torch_module"));
   if (entry == nullptr) return fail(ErrorKind::internal, "cannot load", path.string(), ::dlerror());

@@ -26,8 +26,9 @@ struct TorchModule {
 
 /// Loads the module (once; later calls give the same). OpenMP threads are told to wait passively first, which
 /// must happen before LibTorch loads: spinning ones take the cores from others on a shared machine. Not
-/// thread-safe. Errors: unsupported (a build without LibTorch), not_found (the module is not beside the
-/// program), internal (it does not load).
+/// thread-safe. LibTorch is looked for in $HOLISAFE_TORCH_DIR/lib, beside the module, and where it was built.
+/// Errors: unsupported (no module, as in a build without LibTorch), not_found (no LibTorch), internal (it
+/// does not load).
 Result<const TorchModule*> torch_module();
 
 /// One line on a command of the module: known without loading it, for the top-level help.

@@ -11,6 +11,7 @@
 #include "cli/terminal.h"
 #include "cli/torch/commands.h"
 #include "cli/torch/model_flags.h"
+#include "cli/type_names.h"
 #include "taxonomy/taxonomy.h"
 #include "train/guard_calibration.h"
 
@@ -90,8 +91,10 @@ void add_guard_calibrate(CLI::App& guard) {
   command
       ->add_option("--data", flags->data, "Rows with image and image_safety_label, or a benchmark's folder")
       ->required();
-  command->add_option("--images", flags->images,
-                      "Folder that image paths start from (default: images beside the data)");
+  command
+      ->add_option("--images", flags->images,
+                   "Folder that image paths start from (default: images beside the data)")
+      ->type_name(folder_type);
   command->add_option("--out", flags->out, "Guard to write (default: --guard itself)");
   command->add_option("--batch-size", flags->files.batch_size, "Images in one pass")
       ->check(CLI::Range(1, 1024));

@@ -8,6 +8,7 @@
 #include "cli/json_line.h"
 #include "cli/program.h"
 #include "cli/torch/commands.h"
+#include "cli/type_names.h"
 #include "engine/describe.h"
 
 namespace holisafe::cli {
@@ -52,8 +53,10 @@ void add_model_info(CLI::App& model) {
       model, "info", "Say what a folder or file is: model, adapter or guard, sizes, what will be loaded",
       {"holisafe model info SafeLLaVA-7B", "holisafe model info SafeLLaVA-7B --json"});
   command->add_option("PATH", flags->path, "Checkpoint folder, adapter folder, or guard file")->required();
-  command->add_option("--vision-tower", flags->vision_tower,
-                      "CLIP checkpoint folder, where an original LLaVA checkpoint has no tower inside");
+  command
+      ->add_option("--vision-tower", flags->vision_tower,
+                   "CLIP checkpoint folder, where an original LLaVA checkpoint has no tower inside")
+      ->type_name(folder_type);
   command->add_flag("--json", flags->json, "One JSON object");
   on_run(command, [flags] { return run_info(*flags); });
 }

@@ -3,6 +3,7 @@
 
 #include "cli/program.h"
 #include "cli/torch/commands.h"
+#include "cli/type_names.h"
 #include "engine/merge.h"
 
 namespace holisafe::cli {
@@ -13,12 +14,16 @@ void add_model_merge(CLI::App& model) {
       declare(model, "merge", "Fold a PEFT adapter and a guard into one checkpoint that transformers loads",
               {"holisafe model merge --model llava-1.5-7b-hf --adapter run/adapter --guard "
                "run/guard.safetensors --out safe"});
-  command->add_option("--model", flags->model, "Checkpoint folder of the base model")->required();
-  command->add_option("--adapter", flags->adapter, "PEFT adapter folder");
+  command->add_option("--model", flags->model, "Checkpoint folder of the base model")
+      ->type_name(folder_type)
+      ->required();
+  command->add_option("--adapter", flags->adapter, "PEFT adapter folder")->type_name(folder_type);
   command->add_option("--guard", flags->guard, "Guard plug-in file");
-  command->add_option("--vision-tower", flags->vision_tower,
-                      "CLIP checkpoint folder, where an original LLaVA checkpoint has no tower inside");
-  command->add_option("--out", flags->out, "Folder to write")->required();
+  command
+      ->add_option("--vision-tower", flags->vision_tower,
+                   "CLIP checkpoint folder, where an original LLaVA checkpoint has no tower inside")
+      ->type_name(folder_type);
+  command->add_option("--out", flags->out, "Folder to write")->type_name(folder_type)->required();
   on_run(command, [flags] {
     const auto done = engine::merge(*flags);
     if (!done) return report(done.error());

@@ -4,6 +4,7 @@
 
 #include "cli/program.h"
 #include "cli/torch/commands.h"
+#include "cli/type_names.h"
 #include "engine/merge.h"
 
 namespace holisafe::cli {
@@ -34,7 +35,7 @@ void add_model_synth(CLI::App& model) {
   command->add_flag("--guard", flags->request.guard, "With a random guard inside");
   command->add_option("--corpus", flags->corpus,
                       "Text, a sentence a line, whose words become tokens (preset pictogram)");
-  command->add_option("--out", flags->out, "Folder to write")->required();
+  command->add_option("--out", flags->out, "Folder to write")->type_name(folder_type)->required();
   on_run(command, [flags] {
     const auto done = synth(*flags);
     return done ? exit_ok : report(done.error());

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "cli/free_text.h"
 #include "cli/image_flags.h"
+#include "cli/type_names.h"
 #include "engine/conversation_file.h"
 
 namespace holisafe::cli {

@@ -9,6 +9,7 @@
 #include "cli/terminal.h"
 #include "cli/torch/commands.h"
 #include "cli/torch/config_file.h"
+#include "cli/type_names.h"
 #include "engine/device.h"
 #include "train/trainer.h"
 
@@ -29,18 +30,20 @@ struct TrainFlags {
 void add_paths(CLI::App& command, TrainFlags& flags) {
   command.add_option("--config", flags.config,
                      "TOML file of flags (names without --); the command line wins");
-  command.add_option("--model", flags.model, "Base checkpoint (required)");
+  command.add_option("--model", flags.model, "Base checkpoint (required)")->type_name(folder_type);
   command.add_option("--data", flags.data, "Conversations in LLaVA's format (required)");
-  command.add_option("--images", flags.images, "Folder that the data's image paths start from (required)");
-  command.add_option("--out", flags.out, "Run folder to make (required)");
+  command.add_option("--images", flags.images, "Folder that the data's image paths start from (required)")
+      ->type_name(folder_type);
+  command.add_option("--out", flags.out, "Run folder to make (required)")->type_name(folder_type);
   command.add_option("--mix", flags.mixes,
                      "FILE:N: adds the first N conversations of FILE (FILE: all); repeatable");
   command
       .add_option("--without-types", flags.without_types,
                   "Combinations whose samples are left out (SSU,USU,…), to see what each is for")
       ->delimiter(',');
-  command.add_option("--init-adapter", flags.init_adapter,
-                     "PEFT adapter to start from; must be as --lora-* say");
+  command
+      .add_option("--init-adapter", flags.init_adapter, "PEFT adapter to start from; must be as --lora-* say")
+      ->type_name(folder_type);
   command.add_option("--init-guard", flags.init_guard, "Guard to start from");
   command.add_flag("--resume", flags.settings.resume, "Go on from the newest whole checkpoint of --out");
 }
