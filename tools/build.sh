@@ -3,7 +3,7 @@
 #
 #   tools/build.sh PRESET [CMAKE-ARGUMENT...]             all of it, with the tests
 #   tools/build.sh program [CMAKE-ARGUMENT...]            the preset release: the program alone
-#   TARGETS="a b" tools/build.sh PRESET                   only these targets
+#   TARGETS="a b" tools/build.sh PRESET                   only these targets; TARGETS= configures alone
 set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=${1:-release}
@@ -23,5 +23,6 @@ export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 /usr/bin/cmake --preset "$preset" "$@" >"$log" 2>&1 || { cat "$log" >&2; exit 2; }
-read -ra targets <<<"${TARGETS:-all}"
+read -ra targets <<<"${TARGETS-all}"
+[ ${#targets[@]} -gt 0 ] || exit 0
 /usr/bin/cmake --build --preset "$preset" --parallel "${JOBS:-$(nproc)}" --target "${targets[@]}"

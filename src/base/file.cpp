@@ -296,7 +296,7 @@ Result<std::filesystem::path> resolve_beneath(const std::filesystem::path& root,
     if (part == "..") return outside("expected a path beneath " + root.string() + ", found \"..\"");
   }
   std::error_code code;
-  const auto real = std::filesystem::canonical(root / wanted, code);
+  auto real = std::filesystem::canonical(root / wanted, code);
   if (code) return fail(system_error("cannot open", root / wanted, code.value()));
   if (!std::filesystem::is_regular_file(real, code)) {
     return fail(ErrorKind::not_a_file, "cannot open", (root / wanted).string(), "expected a file");

@@ -6,7 +6,7 @@ namespace holisafe::engine {
 
 ImageFeed::ImageFeed(const Engine& engine, Source source, Options options)
     : engine_(engine),
-      options_(std::move(options)),
+      options_(options),
       pictures_([this](Path path) { return read(std::move(path)); }, options_.threads, options_.ahead),
       drawing_([this, source = std::move(source)] {
         while (pictures_.wait_for_room()) {

@@ -12,7 +12,7 @@ Result<ConfigFields> image_processor_fields(const std::filesystem::path& folder)
   HOLISAFE_TRY(const auto nested, checkpoint::read_json_if_there(folder / "processor_config.json"));
   if (nested && nested->is_object() && nested->contains("image_processor") &&
       !nested->at("image_processor").is_null()) {
-    const ConfigFields fields = ConfigFields(*nested, "processor_config.json").object("image_processor");
+    ConfigFields fields = ConfigFields(*nested, "processor_config.json").object("image_processor");
     HOLISAFE_CHECK(fields.check());
     return fields;
   }

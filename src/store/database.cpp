@@ -159,7 +159,7 @@ std::string_view Statement::text(int column) const {
   return text == nullptr ? std::string_view() : std::string_view(text, static_cast<std::size_t>(bytes));
 }
 
-Result<Database> Database::connect(std::string name, std::string where, int flags) {
+Result<Database> Database::connect(const std::string& name, std::string where, int flags) {
   Database out;
   out.where_ = std::move(where);
   sqlite3* connection = nullptr;

@@ -95,7 +95,7 @@ class Database {
   struct Close {
     void operator()(sqlite3* connection) const;
   };
-  static Result<Database> connect(std::string name, std::string where, int flags);
+  static Result<Database> connect(const std::string& name, std::string where, int flags);
   std::unique_ptr<sqlite3, Close> connection_;
   std::string where_;
 };

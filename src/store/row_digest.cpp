@@ -68,6 +68,7 @@ Result<std::optional<std::string>> kept(const Database& database, const Digested
 std::optional<RowDigest> parse(std::string_view text) {
   RowDigest out;
   const char* end = text.data() + text.size();
+  // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): its end stands beside it
   const auto rows = std::from_chars(text.data(), end, out.rows);
   constexpr int hexadecimal = 16;
   const char* at = rows.ptr + 1;

@@ -90,7 +90,7 @@ class Writer {
       HOLISAFE_TRY(const image::Image drawn, render(scene, options_.image_size, random));
       const std::string_view pixels(reinterpret_cast<const char*>(drawn.rgb.data()), drawn.rgb.size());
       if (!seen_.insert(hex(sha256(pixels))).second) continue;
-      const std::string path = fmt::format("{}/{}{:06}.png", folder, part, number);
+      std::string path = fmt::format("{}/{}{:06}.png", folder, part, number);
       HOLISAFE_TRY(const std::string png, image::encode_png(drawn));
       HOLISAFE_CHECK(make_folders(options_.out / "images" / folder));
       std::ofstream file(options_.out / "images" / path, std::ios::binary);

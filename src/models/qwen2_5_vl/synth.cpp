@@ -34,7 +34,7 @@ constexpr std::array<Preset, 6> preset_table{{
 }};
 
 /// The released tokenizer's, in the order of their ids.
-const std::vector<std::string> special_tokens{
+constexpr std::array<std::string_view, 14> special_tokens{
     "<|endoftext|>",  "<|im_start|>",   "<|im_end|>",     "<|object_ref_start|>", "<|object_ref_end|>",
     "<|box_start|>",  "<|box_end|>",    "<|quad_start|>", "<|quad_end|>",         "<|vision_start|>",
     "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>",  "<|video_pad|>"};
@@ -106,7 +106,8 @@ Json config(const Preset& preset, bool guard) {
 }
 
 Json tokenizer(const Preset& preset) {
-  Json out = synth_tokenizer({ByteTokens::level, {}, preset.tokenizer_size, special_tokens});
+  Json out = synth_tokenizer(
+      {ByteTokens::level, {}, preset.tokenizer_size, {special_tokens.begin(), special_tokens.end()}});
   const Json level{
       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", false}, {"use_regex", false}};
   out["normalizer"] = {{"type", "NFC"}};
