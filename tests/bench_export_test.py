@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import pathlib
 import re
 import shutil
 import sqlite3
@@ -14,6 +15,7 @@ import unittest
 import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import benchmark_data  # noqa: E402
 import score_test  # noqa: E402
 from bench_run_test import PROGRAM, Case, change_rows, environment  # noqa: E402
 from bench_soak import make_data  # noqa: E402
@@ -280,6 +282,52 @@ class Exports(Case):
         self.assertIn(f"safe, safe: {confusion[0][0]}", titles)
         self.assertIn(f"race, religion: {confusion[2][3]}", titles)
         self.assertGreater(confusion[2][3], 0)
+
+    def test_published_where_the_whole_benchmark_was_scored(self):
+        rows = [score_test.make_row(number, score_test.reference.TYPES[number % 5], "I cannot" if number % 3 else "Sure", image=f"{number}.png")
+                for number in range(4031)]
+        file = self.folder / "whole.json"
+        file.write_text(json.dumps(rows))
+        out, done = self.export(file, "--formats", "svg,csv", "--bootstrap", 0)
+        self.assertNotRegex(done.stderr, "left out: .*published")
+        titles = {title.text for title in xml.etree.ElementTree.parse(out / "published.svg").getroot().iter(SVG + "title")}
+        self.assertTrue(any("SafeQwen2.5-VL-32B: " in title for title in titles if title))
+        value = next(number(line["value"]) for line in read_csv(out / "scores.csv") if line["metric"] == "masr.macro")
+        self.assertTrue(any(f"whole: {100 * value:.1f}%" in title for title in titles if title), titles)
+
+    def test_safety_and_utility_of_a_model(self):
+        benchmark_data.make("mmmu", self.folder / "mmmu")
+        with FakeEndpoint(lambda request, tries: ("answer", "B")) as endpoint:
+            self.run_bench(self.data, endpoint, out="safety")
+            self.run_bench(self.folder / "mmmu", endpoint, "--benchmark", "mmmu", out="utility")
+        out, done = self.export(self.folder / "safety", self.folder / "utility")
+        self.assertNotIn("safety-utility", done.stderr)
+        safety, utility = self.report(self.folder / "safety", self.folder / "utility")
+        titles = [title.text for title in xml.etree.ElementTree.parse(out / "safety-utility.svg").getroot().iter(SVG + "title")]
+        self.assertIn(f"fake: {100 * utility['metrics']['accuracy']['value']:.1f}%, {100 * (1 - safety['masr']['macro']):.1f}%", titles)
+        names = {path.name for path in out.iterdir()}
+        self.assertLessEqual({"rates-holisafe.svg", "rates-mmmu.svg", "categories-mmmu.pdf", "safety-utility.pdf"}, names)
+        for key in ("lee2025holisafe", "yue2024mmmu", "holisafe_program"):
+            self.assertIn(key, (out / "references.bib").read_text())
+        self.assertEqual((out / "scores.tex").read_text().count("\\begin{tabular}"), 2)
+        lines = [line for line in read_csv(out / "scores.csv") if line["benchmark"] == "mmmu" and not line["group_kind"]]
+        for line in lines:
+            self.assertEqual(number(line["value"]), utility["metrics"][line["metric"]]["value"])
+            self.assertEqual(int(line["n"]), utility["metrics"][line["metric"]]["n"])
+
+    def test_the_citation_file_is_of_this_version(self):
+        version = self.holisafe("--version").stdout.split()[1]
+        source = pathlib.Path(os.environ["HOLISAFE_SOURCE_DIR"])
+        self.assertIn(f"\nversion: {version}\n", (source / "CITATION.cff").read_text())
+
+    def test_where_nothing_can_be_written(self):
+        run = self.make_run("a")
+        done = subprocess.run([PROGRAM, "bench", "export", run, "--out", "/proc/none/out"], capture_output=True, text=True, env=environment())
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, "^holisafe: error: ")
+        self.export(self.folder / "no such run", out="none", code=2)
+        self.assertFalse((self.folder / "none").exists())
+        self.assertEqual([path for path in self.folder.iterdir() if path.name.startswith(".")], [])
 
     def test_prediction_files_and_runs_side_by_side(self):
         run = self.make_run("a")

@@ -7,6 +7,7 @@
 
 #include "exports/folder_files.h"
 #include "exports/source.h"
+#include "figures/draw.h"
 #include "metrics/interval.h"
 
 namespace holisafe::exports {
@@ -16,7 +17,7 @@ struct ExportSettings {
   std::filesystem::path out;        ///< new or empty
   std::vector<std::string> formats = format_names();
   std::vector<std::string> judges;  ///< empty: all
-  double width = 0;                 ///< of figures, in points
+  double width = figures::column_width;  ///< of figures, in points
   bool intervals = false;           ///< in the tables to print
   CsvFor reader = CsvFor::programs;
   std::string benchmark;       ///< of the prediction files

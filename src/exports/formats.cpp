@@ -27,6 +27,7 @@ std::span<const Format> formats() { return table; }
 
 std::vector<std::string> format_names() {
   std::vector<std::string> out;
+  out.reserve(table.size());
   for (const Format& format : table) out.emplace_back(format.name);
   return out;
 }

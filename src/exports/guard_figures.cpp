@@ -78,7 +78,7 @@ void add_guard_figures(const std::vector<GuardRun>& guards, const std::string& s
   if (guards.empty()) out.left_out.push_back({"guard-confusion" + suffix, no_guard});
   for (std::size_t i = 0; i < guards.size(); ++i) {
     const std::string number = i == 0 ? "" : fmt::format("-{}", i + 1);
-    out.charts.push_back({"guard-confusion" + suffix + number, confusion_chart(guards[i])});
+    out.charts.push_back({fmt::format("guard-confusion{}{}", suffix, number), confusion_chart(guards[i])});
   }
 }
 

@@ -86,7 +86,8 @@ void add_published(const Sources& sources, const std::string& suffix, FigureSet&
       continue;
     }
     const std::string judge = made++ == 0 ? "" : "-" + file_word(own.front().score.judge);
-    out.charts.push_back({"published" + suffix + judge, report::published_bars(own, own.front())});
+    out.charts.push_back(
+        {fmt::format("published{}{}", suffix, judge), report::published_bars(own, own.front())});
   }
   if (made == 0) out.left_out.push_back({"published" + suffix, why});
 }

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -51,7 +52,7 @@ std::string number(double value) {
 }
 
 std::string grey(double value) {
-  const int level = static_cast<int>(value * 255 + 0.5);
+  const long level = std::lround(value * 255);
   return fmt::format("#{0:02x}{0:02x}{0:02x}", level);
 }
 
@@ -97,7 +98,8 @@ std::string svg(const Drawing& drawing) {
   const std::string width = number(drawing.width);
   const std::string height = number(drawing.height);
   std::string out = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{:.6g}in\" height=\"{:.6g}in\" viewBox=\"0 0 {} {}\" "
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{:.6g}in\" height=\"{:.6g}in\" viewBox=\"0 0 {} "
+      "{}\" "
       "role=\"img\" font-family=\"'{}', Verdana, Helvetica, Arial, sans-serif\" fill=\"#000000\">\n",
       drawing.width / inch, drawing.height / inch, width, height, font_name);
   const std::string title = title_element(drawing.title);
