@@ -413,6 +413,8 @@ class Exports(Case):
                              [entry["n"], entry["first"], entry["second"], entry["difference"], *entry["interval"]])
             self.assertEqual(number(line["p_value"]), entry["mcnemar"]["p_value"])
             self.assertEqual(int(line["only_first_wrong"]), entry["mcnemar"]["only_first_wrong"])
+        row = next(line for line in (out / "differences.tex").read_text().splitlines() if line.startswith("mASR macro"))
+        self.assertIn(f"$-${100 * abs(found['masr']['macro']['difference']):.1f} & ", row)
         changed = read_csv(out / "changed.csv")
         self.assertEqual(changed, found["changed"])
         again = self.folder / "again"
