@@ -352,6 +352,23 @@ class Exports(Case):
             self.assertEqual(number(line["value"]), utility["metrics"][line["metric"]]["value"])
             self.assertEqual(int(line["n"]), utility["metrics"][line["metric"]]["n"])
 
+    def test_the_documented_way_into_a_paper(self):
+        """Every block of shell and Python in docs/results.md, "Out into a paper", in its order."""
+        text = (pathlib.Path(os.environ["HOLISAFE_SOURCE_DIR"]) / "docs/results.md").read_text(encoding="utf-8")
+        section = text[text.index("## Out into a paper"):]
+        (self.folder / "runs").mkdir()
+        self.make_run("runs/cautious")
+        self.make_run("runs/helpful", "--system", "x", answer=lambda query: f"Sure: {query}")
+        path = f"{pathlib.Path(PROGRAM).parent}:{os.environ['PATH']}"
+        blocks = re.findall(r"(?ms)^```(sh|python)\n(.*?)^```$", section)
+        self.assertEqual([language for language, _ in blocks], ["sh", "sh", "python", "sh"])
+        for language, block in blocks:
+            words = ["bash", "-euc", block] if language == "sh" else [sys.executable, "-c", block]
+            done = subprocess.run(words, cwd=self.folder, capture_output=True, text=True, env=environment(PATH=path))
+            self.assertEqual(done.returncode, 0, (block, done.stderr))
+        for made in ("paper/rates.pdf", "paper-files/scores.tex", "paper-differences/changed.csv"):
+            self.assertTrue((self.folder / made).exists(), made)
+
     def test_the_citation_file_is_of_this_version(self):
         version = self.holisafe("--version").stdout.split()[1]
         source = pathlib.Path(os.environ["HOLISAFE_SOURCE_DIR"])
