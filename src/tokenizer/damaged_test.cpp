@@ -125,7 +125,7 @@ TEST_F(DamagedCheckpoints, AreReadOrRefused) { damage(sound_files(""), 1000); }
 
 TEST_F(DamagedCheckpoints, WithASentencePieceModelToo) {
   const auto corpus = fs::path(HOLISAFE_SOURCE_DIR) / "src/tokenizer/testdata/corpus/sentencepiece_fuzz";
-  for (const char* name : {"bpe.model", "unigram.model"}) {
+  for (const char* name : {"bpe.model", "unigram.model", "charsmap.model"}) {
     fs::remove_all(folder_);
     fs::create_directories(folder_);
     used_ = refused_ = 0;
