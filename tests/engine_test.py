@@ -837,6 +837,19 @@ class References(Checkpoints):
         self.assert_error(holisafe("ask", "--model", base, "--adapter", folder, "--prompt", "x"), "adapter_model.bin")
         self.assert_error(holisafe("ask", "--model", folder, "--prompt", "x"), "adapter", "--adapter")
 
+    def test_a_trace_goes_through_links_and_into_pipes(self):
+        model, place = self.safe(self.families[0]), self.root / "named"
+        place.mkdir()
+        (place / "link").symlink_to("target")
+        os.mkfifo(place / "pipe")
+        trace = ("model", "trace", "--model", model, "--prompt", "x", "--out")
+        self.assertEqual(holisafe(*trace, place / "link").returncode, 0)
+        self.assertTrue((place / "link").is_symlink())
+        with subprocess.Popen(["cat", place / "pipe"], stdout=subprocess.PIPE) as reader:
+            self.assertEqual(holisafe(*trace, place / "pipe").returncode, 0)
+            self.assertEqual(reader.stdout.read(), (place / "target").read_bytes())
+        self.assertTrue((place / "pipe").is_fifo())
+
     def test_an_answer_does_not_steer_a_terminal(self):
         """Colours, titles and text turned round, in a token that the model is known to say: shown on a terminal, as they are in a file."""
         import pty
