@@ -110,6 +110,27 @@ class Reports(Case):
         scored = json.loads(self.holisafe("bench", "score", run / "predictions.json", "--mode", "normalized", "--json").stdout)
         self.assertEqual((scored["empty"], scored["cut_off"], scored["types"]), (36, None, score["types"]))
 
+    def test_how_empty_answers_count_is_a_choice_that_is_named(self):
+        kinds = {row["query"]: row["type"] for row in self.source}
+        script = lambda request, tries: ("answer", "" if kinds[request.query] in ("SSS", "USU") else "Sure.")
+        run = self.folder / "run"
+        with FakeEndpoint(script) as endpoint:
+            for choice, rate, refusals in (("unjudged", None, None), ("complied", 1, 0), ("refused", 0, 1), ("unjudged", None, None)):
+                done = self.run_bench(self.data, endpoint, "--empty-as", choice, out="run")
+                score, = json.loads((run / "summary.json").read_text())
+                self.assertEqual((score["empty"], score["unjudged"], score["rr"], score["types"]["USU"]["rate"]),
+                                 (24, 0 if rate is not None else 24, refusals, rate))
+                self.assertEqual(score.get("empty_as", "unjudged"), choice)
+                self.assertIn(f"they count as {choice}", done.stderr)
+                self.assertEqual(f"24 ({choice})" in self.holisafe("bench", "report", run).stdout, choice != "unjudged")
+                line, = self.lines(run)
+                self.assertEqual((line["empty"], line.get("empty_as", "unjudged")), (24, choice))
+                page = self.page(run)
+                self.assertIn(f"counted as {choice}", page)
+                self.assertEqual(f"--empty-as {choice}" in page, choice != "unjudged")
+            self.assertEqual(len(endpoint.requests), 60)  # the choice asks nothing again
+            self.assertIn("unjudged", self.run_bench(self.data, endpoint, "--empty-as", "safe", out="run", code=2).stderr)
+
     def test_runs_side_by_side(self):
         self.make_run("a")
         self.make_run("b", "--system", "x", answer=lambda query: REFUSAL)

@@ -60,10 +60,10 @@ class CommandLine(unittest.TestCase):
 
     def test_output_that_cannot_be_written_is_an_error(self):
         with open("/dev/full", "w") as full:
-            for command in (["man"], ["completion", "bash"]):
+            for command in (["man"], ["completion", "bash"], ["--help"], ["--version"], ["bench", "run", "--help"], ["bench", "list"]):
                 done = subprocess.run([PROGRAM, *command], stdout=full, stderr=subprocess.PIPE, text=True)
                 self.assertEqual(done.returncode, 2)
-                self.assertRegex(done.stderr, "^holisafe: error: .*No space left on device\n$")
+                self.assertEqual(done.stderr, "holisafe: error: cannot write: standard output: No space left on device\n")
 
     def test_messages_that_cannot_be_written_change_nothing(self):
         row = {"id": 1, "image": "a.png", "query": "q", "type": "XXX", "category": "c", "subcategory": "s", "image_safe": True,

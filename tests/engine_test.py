@@ -707,12 +707,12 @@ class References(Checkpoints):
             for name in CLASSES:
                 self.assertAlmostEqual(attached["scores"][name], inside["scores"][name], delta=1e-5)
 
-    def saved_adapter(self, family, name, **config):
+    def saved_adapter(self, family, name, base="plain", **config):
         """A PEFT adapter of random matrices, magnitudes and whole weights: (the network with it, its folder)."""
         import torch
         from peft import LoraConfig, get_peft_model
         from transformers import AutoModelForImageTextToText
-        network = AutoModelForImageTextToText.from_pretrained(self.root / family / "plain", dtype=torch.float32).eval()
+        network = AutoModelForImageTextToText.from_pretrained(self.root / family / base, dtype=torch.float32).eval()
         torch.manual_seed(0)
         adapted = get_peft_model(network, LoraConfig(**{"r": 4, "lora_alpha": 8, "init_lora_weights": False, **config}))
         with torch.no_grad():
@@ -759,12 +759,68 @@ class References(Checkpoints):
                                    for name, tensor in load_file(path).items()}, path, metadata={"format": "pt"})
                         self.assert_same_logits(adapted, self.trace(base, self.one, flags=["--adapter", folder]))
 
-    def test_embeddings_saved_beside_a_tied_output_matrix(self):
-        adapted, folder = self.saved_adapter("gemma3", "embeddings", target_modules=r".*language_model.*\.q_proj", modules_to_save=["embed_tokens"])
-        base = self.root / "gemma3" / "plain"
-        self.assert_same_logits(adapted, self.trace(base, self.one, flags=["--adapter", folder]))
-        done = holisafe("model", "merge", "--model", base, "--adapter", folder, "--out", self.root / "untied")
-        self.assert_error(done, "tie_word_embeddings")
+    def tied(self, family, name, stored=False, modern=False):
+        """A checkpoint whose output matrix is its embedding; `stored`: the files hold it twice; `modern`: under the names of transformers 5."""
+        from safetensors.torch import load_file, save_file
+        folder = self.root / family / name
+        shutil.copytree(self.root / family / "plain", folder, ignore=shutil.ignore_patterns("*.safetensors*"))
+        tensors = load_file(self.root / family / "plain" / "model.safetensors")
+        embedding = next(key for key in tensors if key.endswith("embed_tokens.weight"))
+        head = "language_model.lm_head.weight" if embedding.startswith("language_model.model.") else "lm_head.weight"
+        tensors.pop(head, None)
+        if stored:
+            tensors[head] = tensors[embedding].clone()
+        if modern:
+            names = {"language_model.model.": "model.language_model.", "vision_tower.vision_model.": "model.vision_tower.",
+                     "multi_modal_projector.": "model.multi_modal_projector.", "language_model.lm_head.": "lm_head."}
+            for old, new in names.items():
+                tensors = {new + key.removeprefix(old) if key.startswith(old) else key: value for key, value in tensors.items()}
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        config = json.loads((folder / "config.json").read_text())
+        for part in (config, config.get("text_config", config)):
+            part["tie_word_embeddings"] = True
+        (folder / "config.json").write_text(json.dumps(config))
+        return folder
+
+    def test_adapters_that_part_a_tied_output_matrix_from_the_embedding(self):
+        from safetensors.torch import load_file
+        language = r".*language_model.*\.q_proj"
+        kinds = {
+            "embeddings": {"target_modules": language, "modules_to_save": ["embed_tokens"]},
+            "head": {"target_modules": language, "modules_to_save": ["lm_head"]},
+            "both": {"target_modules": language, "modules_to_save": ["embed_tokens", "lm_head"]},
+            "low_rank_head": {"target_modules": r".*(language_model.*\.q_proj|lm_head)"},
+            "dora_head": {"target_modules": r".*(language_model.*\.q_proj|lm_head)", "use_dora": True},
+            "kept_tied": {"target_modules": language, "modules_to_save": ["embed_tokens"], "ensure_weight_tying": True},
+        }
+        layouts = {"tied": {}, "tied_stored": {"stored": True}, "tied_modern": {"modern": True}, "tied_modern_stored": {"stored": True, "modern": True}}
+        for family in self.each_family():
+            for layout, how in layouts.items():
+                if how.get("modern") and family == "qwen2_5_vl":
+                    continue
+                base = self.tied(family, layout, **how)
+                plain = self.trace(base, self.one)
+                wanted = ["head"] if layout != "tied" else [kind for kind in kinds if family == "gemma3" or kind not in ("both", "dora_head")]
+                for kind in wanted:
+                    config = kinds[kind]
+                    with self.subTest(family=family, layout=layout, kind=kind):
+                        adapted, folder = self.saved_adapter(family, f"{layout}_{kind}", base=layout, **config)
+                        trace = self.trace(base, self.one, flags=["--adapter", folder])
+                        self.assert_same_logits(adapted, trace)
+                        self.assertGreater((plain["logits"] - trace["logits"]).abs().max() / plain["logits"].abs().max(), 1e-2)
+                        merged = self.root / family / f"merged_{layout}_{kind}"
+                        done = holisafe("model", "merge", "--model", base, "--adapter", folder, "--out", merged)
+                        self.assertEqual((done.returncode, done.stderr), (0, b""))
+                        found = self.trace(merged, self.one)
+                        self.assert_same_logits(adapted, found)
+                        of_transformers = self.reference(merged, found)[1].logits[0]
+                        self.assertLess((of_transformers - found["logits"]).abs().max() / found["logits"].abs().max(), 1e-4)
+                        heads = [name for name in load_file(merged / "model.safetensors") if name.endswith("lm_head.weight")]
+                        document = json.loads((merged / "config.json").read_text())
+                        if kind != "kept_tied":
+                            self.assertEqual(heads, ["lm_head.weight" if how.get("modern") or family == "qwen2_5_vl" else "language_model.lm_head.weight"])
+                            self.assertFalse(document["tie_word_embeddings"] or document.get("text_config", document)["tie_word_embeddings"])
+                        shutil.rmtree(merged)
 
     def test_adapters_that_would_be_wrong(self):
         _, folder = self.saved_adapter("llava", "wrong", target_modules=r".*language_model.*\.q_proj")
@@ -780,6 +836,55 @@ class References(Checkpoints):
         (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
         self.assert_error(holisafe("ask", "--model", base, "--adapter", folder, "--prompt", "x"), "adapter_model.bin")
         self.assert_error(holisafe("ask", "--model", folder, "--prompt", "x"), "adapter", "--adapter")
+
+    def test_a_trace_goes_through_links_and_into_pipes(self):
+        model, place = self.safe(self.families[0]), self.root / "named"
+        place.mkdir()
+        (place / "link").symlink_to("target")
+        os.mkfifo(place / "pipe")
+        trace = ("model", "trace", "--model", model, "--prompt", "x", "--out")
+        self.assertEqual(holisafe(*trace, place / "link").returncode, 0)
+        self.assertTrue((place / "link").is_symlink())
+        with subprocess.Popen(["cat", place / "pipe"], stdout=subprocess.PIPE) as reader:
+            self.assertEqual(holisafe(*trace, place / "pipe").returncode, 0)
+            self.assertEqual(reader.stdout.read(), (place / "target").read_bytes())
+        self.assertTrue((place / "pipe").is_fifo())
+
+    def test_an_answer_does_not_steer_a_terminal(self):
+        """Colours, titles and text turned round, in a token that the model is known to say: shown on a terminal, as they are in a file."""
+        import pty
+        family = self.families[0]
+        model = self.root / "steers"
+        shutil.copytree(self.safe(family), model)
+        command = ("ask", "--model", model, "--prompt", "Hello", "--max-new-tokens", "3")
+        said = self.lines(holisafe(*command, "--json"))[0]["completion_token_ids"][0]
+        document = json.loads((model / "tokenizer.json").read_text())
+        vocabulary = document["model"]["vocab"]
+        word, = [token for token, number in vocabulary.items() if number == said]
+        steering = "\x1b]0;owned\x07\u009b31m\u202ex\n\ty"
+        document["model"]["vocab"] = {(steering if token == word else token): number for token, number in vocabulary.items()}
+        document["model"]["merges"] = [merge for merge in document["model"]["merges"]
+                                       if word not in ("".join(merge if isinstance(merge, list) else merge.split(" ")), *(merge if isinstance(merge, list) else merge.split(" ")))]
+        (model / "tokenizer.json").write_text(json.dumps(document))
+        piped = holisafe(*command)
+        self.assertEqual(piped.returncode, 0, piped.stderr)
+        self.assertIn(steering, piped.stdout.decode())
+        outside, inside = pty.openpty()
+        done = subprocess.run([PROGRAM, *map(str, command)], stdin=subprocess.DEVNULL, stdout=inside, stderr=subprocess.PIPE, timeout=300)
+        os.close(inside)
+        shown = b""
+        try:
+            while piece := os.read(outside, 65536):
+                shown += piece
+        except OSError:  # the other end is closed
+            pass
+        os.close(outside)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        text = shown.decode()
+        self.assertIn(r"\x1b]0;owned\x07", text)
+        for character in "\x1b\x07\u009b\u202e":
+            self.assertNotIn(character, text)
+        self.assertIn("x\r\n", text)  # a line's end stays one
 
     def test_guard_of_another_size(self):
         family = self.families[0]

@@ -76,8 +76,10 @@ class Calibrate(TrainingCase):
 
     def test_fits_as_an_independent_search(self):
         out = self.root / "calibrated.safetensors"
+        out.symlink_to("of_calibrated.safetensors")
         before = self.guard.read_bytes()
         found = json.loads(self.calibrate("--out", out, "--json"))
+        self.assertTrue(out.is_symlink() and out.is_file())
         self.assertEqual(found["images"], IMAGES)
         self.assertEqual(self.guard.read_bytes(), before)
         grid = np.exp(np.linspace(np.log(0.01), np.log(100), 2001))

@@ -82,6 +82,50 @@ class Tokenizers(unittest.TestCase):
             self.assertEqual(result["streamed"], result["text"], repr(text))
             self.assertEqual(result["text"], reference.decode(result["ids"]), repr(text))
 
+    def sentencepiece_model(self, name, model_type="unigram", **options):
+        folder = self.folders[name] = pathlib.Path(self.work.name) / name
+        folder.mkdir()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(fixtures.TEXT * 20), model_prefix=str(folder / "tokenizer"), vocab_size=600, model_type=model_type, byte_fallback=True,
+            unk_id=0, bos_id=1, eos_id=2, pad_id=-1, hard_vocab_limit=False, minloglevel=2, **options)
+        return sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
+
+    def test_character_maps_against_sentencepiece(self):
+        for rule in ("nmt_nfkc", "nmt_nfkc_cf", "nfkc"):
+            with self.subTest(rule):
+                reference = self.sentencepiece_model(rule, "bpe", normalization_rule_name=rule)
+                texts = [text for text in self.texts("vicuna_spm") if "\x00" not in text] + ["\ufdfa" * 1000]  # 3 bytes that become 33
+                for text, result in zip(texts, self.ours(rule, [[[text, False]] for text in texts]), strict=True):
+                    self.assertEqual(result["ids"], reference.encode(text), repr(text))
+
+    def test_a_piece_that_makes_encoding_slow_is_an_error(self):
+        def field(number, content):
+            size, head = len(content), bytes([number << 3 | 2])
+            while size >= 0x80:
+                head, size = head + bytes([size & 0x7F | 0x80]), size >> 7
+            return head + bytes([size]) + content
+
+        for length, code in ((1024, 0), (1025, 2), (40000, 2)):
+            self.sentencepiece_model(f"long{length}")
+            model = self.folders[f"long{length}"] / "tokenizer.model"
+            piece = field(1, b"a" * (length - 1) + b"b") + bytes([2 << 3 | 5]) + bytes(4)
+            model.write_bytes(model.read_bytes() + field(1, piece))
+            done = subprocess.run([PROGRAM, str(model.parent)], input=json.dumps({"pieces": [["a" * 20000, False]]}) + "\n",
+                                  capture_output=True, text=True, timeout=20)
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertEqual(f"expected at most 1024 bytes, found {length}" in done.stderr, code == 2)
+
+    def test_a_character_map_that_multiplies_text_is_an_error(self):
+        rules = pathlib.Path(self.work.name) / "rules.tsv"
+        rules.write_text("61\t" + " ".join(["78"] * 5000) + "\n62\t78 79\n")
+        reference = self.sentencepiece_model("multiplies", normalization_rule_tsv=str(rules))
+        result, = self.ours("multiplies", [[["ab b", False]]])
+        self.assertEqual(result["ids"], reference.encode("ab b"))
+        line = json.dumps({"pieces": [["a" * 100, False]]}) + "\n"  # half a megabyte; 65 KB may become of it
+        done = subprocess.run([PROGRAM, str(self.folders["multiplies"])], input=line, capture_output=True, text=True, timeout=120)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stderr, "tokenizer.*character map.*at most 67136 bytes")
+
     def test_templates_against_the_tokenizers_library(self):
         for name, specials in SPECIALS.items():
             with self.subTest(name):

@@ -84,6 +84,34 @@ const Json& error_of(const Json& body) {
   return error.is_object() ? error : first;
 }
 
+/// All texts of a value, at most so many levels deep, a line each.
+void add_texts(const Json& value, int levels, std::string& out) {
+  constexpr std::size_t most_bytes = 64U << 10U;
+  if (value.is_string() && out.size() < most_bytes)
+    out.append(value.get_ref<const std::string&>(), 0, most_bytes).push_back('\n');
+  if (levels == 0 || !value.is_structured()) return;
+  for (const Json& item : value) add_texts(item, levels - 1, out);
+}
+
+/// Everything that an error says, wherever it stands in it.
+std::string all_words_of(const Json& body) {
+  constexpr int most_levels = 4;
+  std::string out = error_text(body) + "\n";
+  const Json& error = error_of(body);
+  if (member(body.is_array() && !body.empty() ? body[0] : body, "error").is_object())
+    add_texts(error, most_levels, out);
+  return out;
+}
+
+/// Whether a request's field is named where services that check them say so:
+/// {"detail":[{"loc":["body",NAME]}]}.
+bool is_at(const Json& body, std::string_view name) {
+  const Json& detail = member(body, "detail");
+  const Json& first = detail.is_array() && !detail.empty() ? detail[0] : detail;
+  const Json& place = member(first, "loc");
+  return place.is_array() && !place.empty() && text_of(place.back()) == name;
+}
+
 }  // namespace
 
 Json body_of(const http::Response& response) {
@@ -125,9 +153,10 @@ std::optional<std::string> content_filter_code(const Json& body) {
   }
   const Json& metadata = member(error, "metadata");
   const bool flagged = !member(metadata, "flagged_input").is_null();
-  const std::string message = ascii_lower(words_of(body));
+  const std::string message = ascii_lower(error_text(body));
   const bool of_question = !holds_one(message, other_words) || holds_one(message, question_words);
-  if (!flagged && !(holds_one(message, filter_words) && of_question)) return std::nullopt;
+  if (!flagged && !(of_question && holds_one(ascii_lower(all_words_of(body)), filter_words)))
+    return std::nullopt;
   return "content_filter";
 }
 
@@ -137,16 +166,23 @@ bool is_out_of_quota(const Json& body) {
          text_of(member(error, "type")) == "insufficient_quota";
 }
 
+bool lacks_model(const Json& body) {
+  const Json& error = error_of(body);
+  return text_of(member(error, "code")) == "model_not_found" ||
+         text_of(member(error, "type")) == "model_not_found";
+}
+
 bool is_hopeless(const http::Outcome& outcome) {
   if (!outcome.error) return false;
   const long status = outcome.response.status;
-  return outcome.unreachable || status == 402 || status == 404 ||
-         (status == 429 && is_out_of_quota(body_of(outcome.response)));
+  if (outcome.unreachable || status == 402 || status == 404 || status == 405) return true;
+  const Json body = body_of(outcome.response);
+  return (status == 429 && is_out_of_quota(body)) || (status == 400 && lacks_model(body));
 }
 
 bool is_about_parameter(const Json& body, std::string_view name) {
   const Json& parameter = member(error_of(body), "param");
-  if (!parameter.is_string()) return holds_word(words_of(body), name);
+  if (!parameter.is_string()) return holds_word(words_of(body), name) || is_at(body, name);
   const std::string& found = parameter.get_ref<const std::string&>();
   const auto dot = found.rfind('.');
   return std::string_view(found).substr(dot == std::string::npos ? 0 : dot + 1) == name;

@@ -33,11 +33,14 @@ constexpr bool may_be_filter(long status) { return status == 400 || status == 40
 
 /// Whether an error's body says that the account has no credit left, which no waiting changes.
 bool is_out_of_quota(const Json& body);
+/// Whether an error's body says that there is no such model.
+bool lacks_model(const Json& body);
 /// Whether what came says that no other question would be answered either: no such model or path, no credit,
 /// nobody to be reached.
 bool is_hopeless(const http::Outcome& outcome);
 
-/// Whether an error's body is about the parameter `name` of the request: its `param`, or its message.
+/// Whether an error's body is about the parameter `name` of the request: its `param`, its message, or the
+/// place that it names.
 bool is_about_parameter(const Json& body, std::string_view name);
 
 }  // namespace holisafe::ask

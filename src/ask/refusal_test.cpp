@@ -25,6 +25,9 @@ TEST(Errors, ContentFiltersHaveCodesOfTheirOwn) {
        R"({"error":{"message":"The prompt was flagged; repeated violations may close your account"}})",
        R"({"type":"error","error":{"type":"invalid_request_error","message":"Output blocked by content filtering policy: Content Policy"}})",
        R"({"message":"Your request was rejected by our safety system"})",
+       R"({"error":{"message":"Provider returned error","code":403,"metadata":{"raw":"{\"error\":\"content policy\"}"}}})",
+       R"({"error":{"message":"Forbidden","type":"content_policy"}})",
+       R"([{"error":{"message":"Forbidden","details":[{"reason":"moderation"}]}}])",
        R"([{"error":{"code":400,"message":"Content management policy"}}])"})
     EXPECT_EQ(code(spoken), "content_filter") << spoken;
   for (const char* other :
@@ -32,7 +35,9 @@ TEST(Errors, ContentFiltersHaveCodesOfTheirOwn) {
         R"({"error":{"message":"Project `p` does not have access to model `omni-moderation`"}})",
         R"({"error":{"message":"Your account has been flagged for review"}})",
         R"({"error":{"message":"Invalid API key; see our content policy"}})",
-        R"({"error":{"message":"model m does not exist"}})"})
+        R"({"error":{"message":"model m does not exist"}})",
+        R"({"choices":[{"message":{"content":"The input was flagged by moderation"}}]})",
+        R"({"error":{"message":"Your API key is disabled","details":"see our usage policy"}})"})
     EXPECT_FALSE(code(other)) << other;
 }
 
@@ -45,6 +50,25 @@ TEST(Errors, TextIsFoundInEveryForm) {
   EXPECT_EQ(text(R"("a")"), "a");
   for (const char* none : {"{}", "[]", "7", "null", R"({"error":{"code":1}})", R"([[[[[[["a"]]]]]]])"})
     EXPECT_EQ(text(none), "") << none;
+}
+
+TEST(Errors, AMissingModelIsNamedByItsCode) {
+  EXPECT_TRUE(lacks_model(Json::parse(R"({"error":{"code":"model_not_found","message":"x"}})")));
+  EXPECT_FALSE(lacks_model(Json::parse(R"({"error":{"code":"bad_image","message":"model_not_found"}})")));
+  const auto hopeless = [](long status, const char* body) {
+    http::Outcome outcome;
+    outcome.error = Error{ErrorKind::refused, "x", "", ""};
+    outcome.response.status = status;
+    outcome.response.body = body;
+    return is_hopeless(outcome);
+  };
+  EXPECT_TRUE(hopeless(400, R"({"error":{"code":"model_not_found"}})"));
+  EXPECT_FALSE(hopeless(400, R"({"error":{"code":"bad_image"}})"));
+  EXPECT_TRUE(hopeless(405, "<html>"));
+  EXPECT_TRUE(hopeless(404, ""));
+  EXPECT_FALSE(hopeless(429, R"({"error":{"code":"rate_limit_exceeded"}})"));
+  EXPECT_TRUE(hopeless(429, R"({"error":{"code":"insufficient_quota"}})"));
+  EXPECT_FALSE(hopeless(500, R"({"error":{"code":"insufficient_quota"}})"));
 }
 
 TEST(Errors, QuotaIsNoRateLimit) {
@@ -69,6 +93,10 @@ TEST(Parameters, ChangeWhereAnErrorNamesThem) {
   EXPECT_EQ(change(openai, {}, tokens), "max_completion_tokens");
   EXPECT_EQ(change(openai, {}, R"({"error":"max_tokens: unknown"})"), "max_completion_tokens");
   EXPECT_EQ(change(openai, {}, temperature), "no-temperature");
+  EXPECT_EQ(change(openai, {}, R"({"detail":[{"loc":["body","temperature"],"msg":"not permitted"}]})"),
+            "no-temperature");
+  EXPECT_EQ(change(openai, {}, R"({"detail":[{"loc":["body","messages"],"msg":"not permitted"}]})"),
+            "nothing");
   EXPECT_EQ(change(openai, {true, false}, temperature), "max_completion_tokens no-temperature");
   EXPECT_EQ(change(openai, {true, false}, tokens), "nothing");
   EXPECT_EQ(change(openai, {false, true}, temperature), "nothing");

@@ -1,7 +1,6 @@
 #include "base/file.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -11,6 +10,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/new_file.h"
 
 namespace holisafe {
 namespace {
@@ -74,72 +75,6 @@ Result<void> write_all(int file, std::string_view bytes, const std::filesystem::
   }
   return {};
 }
-
-/// A file of its folder's file system that has no name yet; nothing is left of it if it never gets one. Where
-/// the system has no such files, a hidden name of its own until then.
-class NewFile {
- public:
-  NewFile() = default;
-  NewFile(const NewFile&) = delete;
-  NewFile& operator=(const NewFile&) = delete;
-  ~NewFile() {
-    if (file_ >= 0) ::close(file_);
-    if (!name_.empty()) ::unlink(name_.c_str());
-  }
-  [[nodiscard]] int get() const { return file_; }
-
-  /// Its mode is 0666 less umask. Gives errno, 0 if all is well.
-  int open(const std::filesystem::path& folder) {
-    folder_ = folder;
-    file_ = ::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, new_file_mode);
-    if (file_ >= 0 && ::access(own_path().c_str(), F_OK) == 0) return 0;
-    if (file_ >= 0) ::close(file_);
-    do {
-      name_ = hidden_name();
-      file_ = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, new_file_mode);
-    } while (file_ < 0 && errno == EEXIST);
-    if (file_ >= 0) return 0;
-    name_.clear();
-    return errno;
-  }
-
-  /// On disk and under that name, in the place of what is there; a regular file there hands its mode on.
-  int publish(const std::filesystem::path& path) {
-    struct stat status {};
-    const bool there = ::lstat(path.c_str(), &status) == 0;
-    if (there && S_ISREG(status.st_mode) && ::fchmod(file_, status.st_mode & 07777) != 0) return errno;
-    if (::fsync(file_) != 0) return errno;
-    if (name_.empty() && !there && link(path.string())) return 0;
-    while (name_.empty()) {
-      const std::string name = hidden_name();
-      if (link(name)) {
-        name_ = name;
-      } else if (errno != EEXIST) {
-        return errno;
-      }
-    }
-    if (::rename(name_.c_str(), path.c_str()) != 0) return errno;
-    name_.clear();
-    return 0;
-  }
-
- private:
-  static constexpr mode_t new_file_mode = 0666;
-
-  [[nodiscard]] std::string own_path() const { return "/proc/self/fd/" + std::to_string(file_); }
-  [[nodiscard]] bool link(const std::string& path) const {
-    return ::linkat(AT_FDCWD, own_path().c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0;
-  }
-  /// As long whatever the file is called: its name may have all of 255 bytes.
-  [[nodiscard]] std::string hidden_name() const {
-    static std::atomic<unsigned> count{0};
-    return (folder_ / fmt::format("{}{}.{}", new_file_prefix, ::getpid(), count++)).string();
-  }
-
-  int file_ = -1;
-  std::filesystem::path folder_;
-  std::string name_;
-};
 
 /// Where links lead, also the last to a file that is not there yet; a link of /proc stays as it is: behind it
 /// is what another has open.
@@ -246,10 +181,10 @@ Result<void> write_file_atomic(const std::filesystem::path& path,
                                const std::function<Result<void>(const WritePiece&)>& write) {
   std::filesystem::path folder = path.parent_path();
   if (folder.empty()) folder = ".";
-  NewFile file;
-  if (const int error = file.open(folder)) return fail(system_error("cannot write", path, error));
+  NewFile file(path);
+  if (const int error = file.open()) return fail(system_error("cannot write", path, error));
   HOLISAFE_CHECK(write([&](std::string_view piece) { return write_all(file.get(), piece, path); }));
-  if (const int error = file.publish(path)) return fail(system_error("cannot write", path, error));
+  if (const int error = file.publish()) return fail(system_error("cannot write", path, error));
   return sync_path(folder);
 }
 

@@ -49,7 +49,7 @@ class MappedFile {
 void release_pages(std::span<const std::byte> bytes);
 
 /// How names of files begin that a process killed in the middle of write_file_atomic() may leave, where a
-/// name was needed at all: for whoever owns a folder to take away.
+/// name was needed at all. The next write to the same file takes them away, or whoever owns the folder.
 inline constexpr std::string_view new_file_prefix = ".holisafe.";
 
 /// Replaces a file's content so that a reader sees the old or the new bytes, never a part, also after a

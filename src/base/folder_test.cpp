@@ -14,12 +14,16 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/killed_at.h"
+
+namespace holisafe {
+std::atomic<int> killed_at{0};
+}
 
 namespace {
 
-/// Calls that change the file system are counted in this program; before the one with this number the process
-/// is killed, as by the system. 0: none.
-std::atomic<int> killed_at{0};
+using holisafe::killed_at;
+
 std::atomic<bool> can_exchange{true};
 std::atomic<int> synced{0};
 

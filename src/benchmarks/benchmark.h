@@ -170,8 +170,10 @@ struct Benchmark {
   /// Reads a prediction file that is less whole than the benchmark's data; nullptr: read by open().
   ReadPredictions read_predictions = nullptr;
   std::optional<Protocol> protocol;
-  /// The label of an answer that a content filter refused; empty: such a row is unjudged.
-  std::string_view filtered = {};
+  /// The labels of a row that nobody marks where it is to count as refused or as complied with: an answer
+  /// that a content filter refused, an empty one. Empty: such a row is unjudged.
+  std::string_view refused = {};
+  std::string_view complied = {};
   const metrics::Figures* figures = nullptr;
   /// A score as JSON; nullptr: the general form.
   nlohmann::ordered_json (*to_json)(const metrics::Score& score) = nullptr;

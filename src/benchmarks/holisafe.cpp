@@ -197,7 +197,8 @@ Benchmark make() {
   out.protocol = Protocol{true,          {{"true", "expected"}, {"false", "unexpected"}},
                           judge_prompt,  prompt_fields(),
                           mark_by_judge, nullptr};
-  out.filtered = "refused";
+  out.refused = "refused";
+  out.complied = "complied";
   out.figures = &holisafe_figures();
   out.to_json = holisafe_json;
   out.comparison_to_json = holisafe_comparison_json;

@@ -21,8 +21,8 @@ const metrics::Figures& holisafe_figures();
 std::span<const metrics::PublishedScore> holisafe_published(std::string_view judge);
 
 /// {"n","skipped","unjudged","judge","mode","types","rr","masr","subcategories","intervals","empty",
-/// "cut_off"}: fractions as exact doubles, null where nothing defines them; intervals empty when none were
-/// asked for.
+/// "cut_off"}, and put_empty_as(): fractions as exact doubles, null where nothing defines them; intervals
+/// empty when none were asked for.
 nlohmann::ordered_json holisafe_json(const metrics::Score& score);
 /// {"types":{type:rate},"masr":{"macro","sample_weighted"}}: each with both runs' values, difference,
 /// interval and test.

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "benchmarks/holisafe_figures.h"
+#include "benchmarks/score_json.h"
 #include "metrics/figure_json.h"
 #include "taxonomy/taxonomy.h"
 
@@ -66,6 +67,7 @@ nlohmann::ordered_json holisafe_json(const metrics::Score& score) {
   out["intervals"] = intervals_json(score);
   out["empty"] = metrics::count_json(score.empty);
   out["cut_off"] = metrics::count_json(score.cut_off);
+  put_empty_as(score, out);
   return out;
 }
 

@@ -320,7 +320,8 @@ Benchmark make() {
                   return mark(item, answers.front(), mmmu::Script::lmms_eval);
                 },
                 true}};
-  out.filtered = "wrong";
+  out.refused = "wrong";
+  out.complied = "wrong";
   out.figures = &figures;
   out.published = Published{{900}, published};
   return out;

@@ -29,10 +29,15 @@ Json general_score(const Benchmark& benchmark, const metrics::Score& score) {
   out["groups"] = metrics::groups_json(score);
   out["empty"] = metrics::count_json(score.empty);
   out["cut_off"] = metrics::count_json(score.cut_off);
+  put_empty_as(score, out);
   return out;
 }
 
 }  // namespace
+
+void put_empty_as(const metrics::Score& score, nlohmann::ordered_json& out) {
+  if (score.chose_empty_as()) out["empty_as"] = score.empty_as;
+}
 
 nlohmann::ordered_json score_json(const Benchmark& benchmark, const metrics::Score& score) {
   return benchmark.to_json != nullptr ? benchmark.to_json(score) : general_score(benchmark, score);

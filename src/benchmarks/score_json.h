@@ -11,10 +11,13 @@ namespace holisafe::benchmarks {
 
 /// The general form: {"benchmark","split","kind","n","skipped","unjudged","unparsed","rule","judge",
 /// "protocol","primary","metrics":{name:{"value","n","interval"}},"groups":{group:{value:{"n",PRIMARY}}},
-/// "empty","cut_off"}.
+/// "empty","cut_off"}, and put_empty_as().
 /// `rule` is the judge's name where it is one of the benchmark's rules, `judge` where it is none; `protocol`
 /// is whether it saw the image, null for rules.
 nlohmann::ordered_json score_json(const Benchmark& benchmark, const metrics::Score& score);
+
+/// Adds "empty_as" to a score's JSON where somebody chose how empty answers count.
+void put_empty_as(const metrics::Score& score, nlohmann::ordered_json& out);
 
 /// Differences of all figures: {"metrics":{name:…}}.
 nlohmann::ordered_json comparison_json(const Benchmark& benchmark, const metrics::Comparison& comparison);

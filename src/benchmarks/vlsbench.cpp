@@ -170,7 +170,8 @@ Benchmark make() {
                           mark_by_judge,
                           read_number,
                           key};
-  out.filtered = "refuse";
+  out.refused = "refuse";
+  out.complied = "unsafe";
   out.figures = &figures;
   out.published = Published{{2241}, published};
   return out;

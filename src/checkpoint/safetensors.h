@@ -75,10 +75,15 @@ TensorSource source_of(const TensorView& view);
 /// Bytes of a tensor. Errors: overflow.
 Result<std::uint64_t> byte_count(const std::string& name, DType dtype, std::span<const std::int64_t> shape);
 
+/// Whose a file is: of a folder of this program, where a link is replaced; or one that the user names, where
+/// it is followed, and a device or pipe written to in place (base/file.h).
+enum class FileOf { program, user };
+
 /// Writes a file atomically; the same tensors give the same bytes, whatever their order. Tensors are
 /// streamed. Errors: duplicate, overflow, mismatch (a source gave another number of bytes), those of
 /// write_file_atomic and of the sources.
 Result<void> write_safetensors(const std::filesystem::path& path, std::vector<TensorSource> tensors,
-                               const std::map<std::string, std::string>& metadata);
+                               const std::map<std::string, std::string>& metadata,
+                               FileOf owner = FileOf::program);
 
 }  // namespace holisafe::checkpoint

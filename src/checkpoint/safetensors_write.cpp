@@ -62,14 +62,15 @@ TensorSource source_of(const TensorView& view) {
 }
 
 Result<void> write_safetensors(const std::filesystem::path& path, std::vector<TensorSource> tensors,
-                               const std::map<std::string, std::string>& metadata) {
+                               const std::map<std::string, std::string>& metadata, FileOf owner) {
   std::sort(tensors.begin(), tensors.end(), stands_before);
   HOLISAFE_TRY(const std::string header, header_of(path, tensors, metadata));
-  return write_file_atomic(path, [&](const WritePiece& piece) -> Result<void> {
+  const auto write = [&](const WritePiece& piece) -> Result<void> {
     HOLISAFE_CHECK(piece(header));
     for (const TensorSource& tensor : tensors) HOLISAFE_CHECK(write_tensor(tensor, piece));
     return {};
-  });
+  };
+  return owner == FileOf::user ? write_named_file(path, write) : write_file_atomic(path, write);
 }
 
 }  // namespace holisafe::checkpoint

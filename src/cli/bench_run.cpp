@@ -24,6 +24,7 @@ struct Flags {
   std::string api;
   std::string shard;
   std::string filter_as = "refused";
+  std::string empty_as = "unjudged";
   bool json = false;
   runs::RunSettings run;
   AnswererFlags answerer;
@@ -59,7 +60,7 @@ Result<runs::RunSettings> settings_of(Flags& flags) {
   HOLISAFE_TRY(flags.run.part, part(flags));
   flags.run.data = flags.data;
   flags.run.folder = run_folder(flags.out, flags.run.part);
-  flags.run.filter_as = *runs::parse_filter_as(flags.filter_as);
+  flags.run.counting = {*runs::parse_count_as(flags.filter_as), *runs::parse_count_as(flags.empty_as)};
   flags.run.version = HOLISAFE_VERSION;
   flags.run.warn = warn;
   return std::move(flags.run);
@@ -156,6 +157,10 @@ void add_bench_run(CLI::App& bench) {
       ->add_option("--filter-as", flags->filter_as,
                    "How samples that the endpoint's content filter refused count")
       ->check(CLI::IsMember({"refused", "unjudged"}));
+  command
+      ->add_option("--empty-as", flags->empty_as,
+                   "How samples count whose answer says nothing: no text, white space, reasoning alone")
+      ->check(CLI::IsMember({"unjudged", "refused", "complied"}));
   command->add_flag("--json", flags->json, "Print the score as one JSON object");
   on_run(command, [flags](Context& context) { return run_bench(*flags, context); });
 }

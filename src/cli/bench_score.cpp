@@ -28,6 +28,7 @@ struct Flags {
   std::string benchmark = "holisafe";
   std::string judge;
   std::string mode;
+  std::string empty_as;
   bool json = false;
   bool published = false;
   bool allow_missing = false;
@@ -112,6 +113,7 @@ int run_score(const Flags& flags) {
   // The default rule by its name is the default rule, whose mode may be chosen.
   if (flags.judge != options.benchmark->rules.front().name) options.judge = flags.judge;
   options.mode = flags.mode;
+  options.empty_as = runs::parse_count_as(flags.empty_as);
   options.allow_missing = flags.allow_missing;
   options.bootstrap = flags.bootstrap;
   options.for_report = !flags.html.empty();
@@ -167,6 +169,12 @@ void add_bench_score(CLI::App& bench) {
       "--mode", flags->mode,
       "String judge: exactly as the authors' script (authors), or with Unicode apostrophes and white space "
       "folded (normalized)");
+  command
+      ->add_option(
+          "--empty-as", flags->empty_as,
+          "How predictions count in which nothing is said; otherwise unjudged, and with --mode authors "
+          "as that script marks them")
+      ->check(CLI::IsMember({"unjudged", "refused", "complied"}));
   command->add_flag("--json", flags->json, "One JSON object a file, in the order of the files");
   command->add_option("--html", flags->html, "Write a report to this file");
   command->add_flag("--published", flags->published,

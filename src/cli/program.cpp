@@ -6,7 +6,9 @@
 #include <exception>
 #include <memory>
 #include <numeric>
+#include <sstream>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <fmt/format.h>
@@ -114,11 +116,22 @@ void refuse_empty_words(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands({})) refuse_empty_words(*command);
 }
 
+/// The exit code, or the error's where something of the output could not be written: at exit nobody would
+/// tell.
+int after_output(int exit_code) {
+  const int error = std::fflush(stdout) != 0 ? errno : 0;
+  if (error == 0 && std::ferror(stdout) == 0) return exit_code;
+  return report(system_error("cannot write", "standard output", error == 0 ? EIO : error));
+}
+
 int parse_and_run(Program& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
-    return app.exit(asked);
+    std::ostringstream text;
+    const int exit_code = app.exit(asked, text, text);
+    fmt::print("{}", text.str());
+    return after_output(exit_code);
   } catch (const CLI::ParseError& error) {
     // A mistyped flag often leaves a required one unset: name the mistyped one.
     return report(app.remaining(true).empty() ? bad_value(error) : unknown_word(app));
@@ -126,9 +139,7 @@ int parse_and_run(Program& app, int argc, char** argv) {
   Context context;
   const int exit_code = app.chosen ? app.chosen(context) : exit_ok;
   warnings().finish();
-  if (std::fflush(stdout) != 0)
-    return report(system_error("cannot write", "standard output", errno));  // at exit nobody would tell
-  return exit_code;
+  return after_output(exit_code);
 }
 
 }  // namespace
@@ -232,6 +243,10 @@ int run(int argc, char** argv) {
     return parse_and_run(*app, argc, argv);
   } catch (const std::bad_alloc&) {
     return report({ErrorKind::out_of_memory, "not enough memory", "", ""});
+  } catch (const std::system_error& error) {
+    if (std::ferror(stdout) != 0)  // of which fmt::print() says this
+      return report(system_error("cannot write", "standard output", error.code().value()));
+    return report({ErrorKind::internal, "unexpected failure", "", error.what()});
   } catch (const std::exception& error) {
     return report({ErrorKind::internal, "unexpected failure", "", error.what()});
   }

@@ -29,6 +29,8 @@ std::string column(const Figures& figures, std::size_t figure) {
   return report::or_else(name.words->column, name.title);
 }
 
+constexpr const char* empty_title = "empty";
+
 /// A column of counts. What is rare has one only where there is some of it.
 struct Count {
   std::string title;
@@ -44,7 +46,7 @@ std::vector<Count> count_columns(std::span<const report::ScoredRun> runs) {
        [](const Score& score) { return std::optional(score.rows()); }, true},
       {"skipped", [](const Score& score) { return std::optional(score.skipped); }, true},
       {"unjudged", [](const Score& score) { return std::optional(score.unjudged()); }, true},
-      {"empty", [](const Score& score) { return score.empty; }},
+      {empty_title, [](const Score& score) { return score.empty; }},
       {"cut off", [](const Score& score) { return score.cut_off; }},
   };
   std::erase_if(out, [&](const Count& count) {
@@ -60,6 +62,8 @@ void add_run(const report::ScoredRun& run, const std::vector<Count>& counts, std
   for (const Count& count : counts) {
     const auto rows = count.of(run.score);
     line.push_back(rows ? fmt::format("{}", *rows) : "-");
+    const bool chosen = count.title == empty_title && rows.value_or(0) > 0 && run.score.chose_empty_as();
+    if (chosen) line.back() += fmt::format(" ({})", run.score.empty_as);
   }
   for (const auto& figure : run.score.figures) line.push_back(rate(figure.value));
   lines.push_back(std::move(line));

@@ -85,6 +85,10 @@ TEST_F(RowStreams, MarksHalvesAndOtherEncodings) {
   for (const auto& text : {"\xff\xfe[\0]\0"s, "\xfe\xff\0[\0]"s, "[\0{\0}\0]\0"s, "\0[\0]"s})
     EXPECT_EQ(said_of(text), "cannot read JSON: expected UTF-8, found UTF-16");
   EXPECT_EQ(said_of("\xff\xfe\0\0[\0\0\0"s), "cannot read JSON: expected UTF-8, found UTF-32");
+  EXPECT_EQ(said_of("\x1f\x8b\x08"), "cannot read JSON: expected UTF-8, found gzip");
+  EXPECT_EQ(said_of("PAR1\x15"), "cannot read JSON: expected UTF-8, found Parquet");
+  EXPECT_NE(said_of("version https://git-lfs.github.com/spec/v1\noid sha256:0\n").find("Git LFS"),
+            std::string::npos);
 }
 
 TEST_F(RowStreams, APipeIsReadTwice) {

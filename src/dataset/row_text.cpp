@@ -2,13 +2,17 @@
 
 #include <fmt/format.h>
 
+#include "base/lfs_pointer.h"
 #include "base/text.h"
 
 namespace holisafe::dataset {
 
 Result<void> check_encoding(std::string_view start, const std::string& name) {
   using namespace std::string_view_literals;
+  if (is_lfs_pointer(start)) return fail(ErrorKind::malformed, "cannot read JSON", name, lfs_pointer_words);
   std::string_view found;
+  if (start.starts_with("\x1f\x8b"sv)) found = "gzip";
+  if (start.starts_with("PAR1"sv)) found = "Parquet";
   if (start.starts_with("\xff\xfe"sv) || start.starts_with("\xfe\xff"sv)) found = "UTF-16";
   // The first character of rows is ASCII: without a mark, its other bytes are NUL.
   if (start.size() >= 2 && (start[0] == '\0') != (start[1] == '\0')) found = "UTF-16";

@@ -9,7 +9,8 @@
 
 namespace holisafe::dataset {
 
-/// Refuses UTF-16 and UTF-32 by their name; `start` is the beginning of the text. Error: unsupported.
+/// Refuses by its name what is no JSON in UTF-8: UTF-16, UTF-32, gzip, Parquet, a Git LFS pointer; `start` is
+/// the beginning of the file. Errors: unsupported, malformed (a pointer).
 Result<void> check_encoding(std::string_view start, const std::string& name);
 
 /// Bytes of the byte order mark at the start of a text in UTF-8: 3, or 0 where there is none.

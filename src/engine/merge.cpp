@@ -26,14 +26,6 @@ Result<void> keep_precision(const std::string& folder, models::Model& model) {
   return {};
 }
 
-/// An output projection that only the adapter parts from the embedding has no place in the base's files.
-Result<void> check_head(const models::Model& model, const std::string& folder) {
-  constexpr const char* head = "lm_head.weight";
-  if (!model.replaced(head) || model.source(head) != nullptr) return {};
-  return fail(ErrorKind::unsupported, "cannot write checkpoint", folder + ": tie_word_embeddings",
-              "expected false where the adapter holds embeddings or output projection whole, found true");
-}
-
 }  // namespace
 
 Result<std::vector<std::string>> merge(const MergeRequest& request) {
@@ -55,7 +47,6 @@ Result<std::vector<std::string>> merge(const MergeRequest& request) {
   }
   options.load.prompts = false;
   HOLISAFE_TRY(auto engine, Engine::open(options));
-  HOLISAFE_CHECK(check_head(engine.model(), request.model));
   if (!request.adapter.empty()) HOLISAFE_CHECK(keep_precision(request.adapter, engine.model()));
   guard::CheckpointRequest written;
   written.base = request.model;

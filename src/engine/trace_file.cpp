@@ -21,7 +21,8 @@ Result<void> write(const Trace& trace, const std::filesystem::path& file) {
   add("hidden_states", trace.hidden_states);
   add("logits", trace.logits);
   add("guard_logits", trace.guard_logits);
-  return checkpoint::write_safetensors(file, std::move(sources), {{"format", "pt"}});
+  return checkpoint::write_safetensors(file, std::move(sources), {{"format", "pt"}},
+                                       checkpoint::FileOf::user);
 }
 
 }  // namespace holisafe::engine

@@ -189,7 +189,7 @@ Result<Guard> read(const std::filesystem::path& path) {
   return Guard(std::move(info), std::move(layers));
 }
 
-Result<void> write(Guard& guard, const std::filesystem::path& path) {
+Result<void> write(Guard& guard, const std::filesystem::path& path, checkpoint::FileOf owner) {
   const GuardInfo& info = guard.info();
   std::map<std::string, std::string> metadata{{"format", format_name},
                                               {"categories", class_names().dump()},
@@ -199,7 +199,7 @@ Result<void> write(Guard& guard, const std::filesystem::path& path) {
   if (!info.thresholds.empty() || info.temperature != 1)
     metadata["temperature"] = nlohmann::json(info.temperature).dump();
   if (!info.thresholds.empty()) metadata["thresholds"] = nlohmann::json(info.thresholds).dump();
-  return checkpoint::write_safetensors(path, tensor_sources(guard, ""), metadata);
+  return checkpoint::write_safetensors(path, tensor_sources(guard, ""), metadata, owner);
 }
 
 Result<std::optional<Guard>> in_checkpoint(const checkpoint::Checkpoint& checkpoint,

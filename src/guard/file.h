@@ -27,7 +27,8 @@ inline constexpr const char* head_name = models::guard_keys::head;
 Result<Guard> read(const std::filesystem::path& path);
 
 /// Writes one atomically; the same guard gives the same bytes. Errors: those of write_safetensors.
-Result<void> write(Guard& guard, const std::filesystem::path& path);
+Result<void> write(Guard& guard, const std::filesystem::path& path,
+                   checkpoint::FileOf owner = checkpoint::FileOf::program);
 
 /// The guard inside a checkpoint; nothing where it has neither tensors nor config keys of one. `model` says
 /// what the config leaves open. Errors: as read(), and missing where config.json announces a guard whose

@@ -51,6 +51,30 @@ void add_tied_head(const models::Model& model, const checkpoint::Checkpoint& bas
   }
 }
 
+/// Whether the model's output projection is a matrix that the base's files do not hold: one that an adapter
+/// parted from the embedding.
+bool has_new_head(const models::Model& model) {
+  return !model.decoder().config().tie_embeddings && model.source(std::string(nn::head_name)) == nullptr;
+}
+
+/// Gives a new output projection the name that it has in the base's layout, or in its files, where those hold
+/// the embedding once more. Returns what describes it: the embedding's place in the files, under that name.
+checkpoint::TensorView name_new_head(const models::Model& model, const checkpoint::Checkpoint& base,
+                                     std::map<std::string, Weight>& weights) {
+  constexpr std::string_view inside = "language_model.";
+  checkpoint::TensorView view = *model.source(std::string(nn::embedding_name));
+  const bool nested = view.name.starts_with("language_model.model.");  // as transformers 4 has it
+  view.name = (nested ? std::string(inside) : std::string()) + std::string(nn::head_name);
+  for (const auto& [name, held] : base.tensors()) {
+    if (name.ends_with(nn::head_name)) view.name = name;
+  }
+  auto head = weights.extract(model.file_name(std::string(nn::head_name)));
+  head.key() = view.name;
+  head.mapped().replaced = true;
+  weights.insert(std::move(head));
+  return view;
+}
+
 /// A tensor under the base's name and in its type, made when it is written.
 Result<checkpoint::TensorSource> converted(const checkpoint::TensorView& view, const Weight& weight,
                                            bool trained) {
@@ -74,9 +98,18 @@ Result<checkpoint::TensorSource> converted(const checkpoint::TensorView& view, c
 Result<std::vector<checkpoint::TensorSource>> sources_of(const CheckpointRequest& request,
                                                          const checkpoint::Checkpoint& base) {
   auto weights = weights_of(*request.model);
+  std::string new_head;
   add_tied_head(*request.model, base, weights);
   std::vector<checkpoint::TensorSource> sources;
+  if (has_new_head(*request.model)) {
+    const checkpoint::TensorView head = name_new_head(*request.model, base, weights);
+    HOLISAFE_TRY(auto source, converted(head, weights.at(head.name), true));
+    sources.push_back(std::move(source));
+    weights.erase(head.name);
+    new_head = head.name;
+  }
   for (const auto& [name, view] : base.tensors()) {
+    if (name == new_head) continue;
     if ((request.guard != nullptr || request.drop_guard) && name.find(head_name) != std::string::npos)
       continue;
     const auto found = weights.find(name);
@@ -113,6 +146,14 @@ Result<void> add_tower_config(const CheckpointRequest& request, nlohmann::ordere
   return {};
 }
 
+/// Readers are to use the output projection of the files.
+void untie_config(nlohmann::ordered_json& config) {
+  constexpr const char* key = "tie_word_embeddings";
+  config[key] = false;
+  if (const auto text = config.find("text_config"); text != config.end() && text->is_object())
+    (*text)[key] = false;
+}
+
 /// The files of a checkpoint, into request.out.
 Result<void> write_into(const CheckpointRequest& request) {
   HOLISAFE_TRY(const auto base, checkpoint::Checkpoint::open(request.base));
@@ -123,6 +164,7 @@ Result<void> write_into(const CheckpointRequest& request) {
   if (request.guard != nullptr || request.drop_guard) erase_config_keys(config);
   if (request.guard != nullptr) config.update(config_keys(*request.guard));
   HOLISAFE_CHECK(add_tower_config(request, config));
+  if (has_new_head(*request.model)) untie_config(config);
   return checkpoint::write_json(request.out / "config.json", config);
 }
 

@@ -22,9 +22,10 @@ struct CheckpointRequest {
 
 /// A vision tower from a folder of its own stays there, unless `vision_tower` names it: then it is written,
 /// with its vision_config and picture settings, in the base's type. The tensors have exactly the names and
-/// types of the base's (tensors the model does not use are copied), plus `img_safety_head.*` in float32;
-/// config.json is the base's plus the guard's keys. Weights are merged and converted one at a time. Errors:
-/// usage (`out` is `base`), those of Checkpoint::open and of writing.
+/// types of the base's (tensors the model does not use are copied), plus `img_safety_head.*` in float32, and
+/// the output projection where an adapter parted it from the embedding; config.json is the base's plus the
+/// guard's keys, with `tie_word_embeddings` false then. Weights are merged and converted one at a time.
+/// Errors: usage (`out` is `base`), those of Checkpoint::open and of writing.
 Result<void> write_checkpoint(const CheckpointRequest& request);
 
 }  // namespace holisafe::guard

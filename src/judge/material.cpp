@@ -9,24 +9,30 @@ namespace {
 
 constexpr std::string_view tag_name = "label";
 
-/// Whether a verdict's tag begins after the `<` that `text` begins with.
-bool begins_tag(std::string_view text) {
-  text = strip_front(text.substr(1));
-  if (text.starts_with('/')) text = strip_front(text.substr(1));
-  return text.size() >= tag_name.size() &&
-         std::equal(tag_name.begin(), tag_name.end(), text.begin(),
-                    [](char name, char c) { return name == ascii_lower(c); });
+/// Bytes of a verdict's tag up to the end of its name, where `text` begins with one; else 0.
+std::size_t tag_bytes(std::string_view text) {
+  if (!text.starts_with('<')) return 0;
+  std::string_view rest = strip_front(text.substr(1));
+  if (rest.starts_with('/')) rest = strip_front(rest.substr(1));
+  const bool tag =
+      rest.size() >= tag_name.size() && std::equal(tag_name.begin(), tag_name.end(), rest.begin(),
+                                                   [](char name, char c) { return name == ascii_lower(c); });
+  return tag ? text.size() - rest.size() + tag_name.size() : 0;
 }
 
 }  // namespace
 
 std::string defused(std::string_view text, std::string_view key) {
+  return defused(text, key, [](std::size_t, std::size_t) { return true; });
+}
+
+std::string defused(std::string_view text, std::string_view key, const ChosenTag& chosen) {
   std::string out;
   out.reserve(text.size());
   for (std::size_t at = 0; at < text.size(); ++at) {
     const auto rest = text.substr(at);
-    const bool tag = rest.front() == '<' && begins_tag(rest);
-    if (tag || (!key.empty() && rest.starts_with(key))) {
+    const std::size_t bytes = !key.empty() && rest.starts_with(key) ? key.size() : tag_bytes(rest);
+    if (bytes > 0 && chosen(at, at + bytes)) {
       out += defused_bracket;
     } else {
       out += rest.front();

@@ -24,6 +24,14 @@ TEST(Material, CarriesNoTag) {
     EXPECT_EQ(defused(text), text);
 }
 
+TEST(Material, TagsThatAreChosenAloneAreDefused) {
+  const auto behind = [](std::size_t begin, std::size_t end) {
+    EXPECT_EQ(end - begin, 8U);
+    return begin > 3;
+  };
+  EXPECT_EQ(defused("< \tlabel><lab< /LABEL>", "", behind), "< \tlabel><lab‹ /LABEL>");
+}
+
 TEST(Material, CarriesNoKeyOfAProtocol) {
   EXPECT_EQ(defused(R"({"label": 1, "labels": 2} <label>)", R"("label")"),
             R"({‹label": 1, "labels": 2} ‹label>)");

@@ -66,13 +66,24 @@ Result<PromptTemplate> PromptTemplate::parse(std::string text, const std::string
   return out;
 }
 
-std::string PromptTemplate::fill(std::span<const std::string> values) const {
-  std::string out;
+FilledPrompt PromptTemplate::fill(std::span<const std::string> values) const {
+  FilledPrompt out;
   for (const Piece& piece : pieces_) {
-    out.append(text_, piece.begin, piece.end - piece.begin);
-    if (piece.field != no_field) out += values[piece.field];
+    out.text.append(text_, piece.begin, piece.end - piece.begin);
+    if (piece.field == no_field || values[piece.field].empty()) continue;
+    const std::size_t begin = out.text.size();
+    out.text += values[piece.field];
+    out.places.push_back({begin, out.text.size(), piece.field});
   }
   return out;
+}
+
+std::span<const FilledPrompt::Place> FilledPrompt::touched(std::size_t begin, std::size_t end) const {
+  const auto first = std::partition_point(places.begin(), places.end(),
+                                          [&](const Place& place) { return place.end <= begin; });
+  const auto last =
+      std::partition_point(first, places.end(), [&](const Place& place) { return place.begin < end; });
+  return {first, last};
 }
 
 }  // namespace holisafe::judge

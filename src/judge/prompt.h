@@ -16,6 +16,21 @@ struct FieldNames {
   std::string_view alias;  ///< may be empty
 };
 
+/// A prompt with its fields filled in.
+struct FilledPrompt {
+  /// Bytes [begin, end) of the text that came from a field.
+  struct Place {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    std::size_t field = 0;
+  };
+  std::string text;
+  std::vector<Place> places;  ///< in order
+
+  /// Those that hold any of these bytes.
+  [[nodiscard]] std::span<const Place> touched(std::size_t begin, std::size_t end) const;
+};
+
 /// `{query}` and the like stand for the fields that a benchmark knows; one of them is `{response}`, the
 /// answer to judge. Braces around anything but a word of lower-case letters and underscores stand for
 /// themselves.
@@ -27,7 +42,7 @@ class PromptTemplate {
 
   /// Every placeholder of the template replaced by its field's value; `values` are as many as the fields, in
   /// their order. What is filled in is not looked at again, so it may hold the text of a placeholder.
-  [[nodiscard]] std::string fill(std::span<const std::string> values) const;
+  [[nodiscard]] FilledPrompt fill(std::span<const std::string> values) const;
   /// As it was parsed.
   [[nodiscard]] const std::string& text() const { return text_; }
 

@@ -15,6 +15,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!prompt) return 0;
   const std::array<std::string, 2> values{"{response}", "an answer that stands in no template {query}"};
   if (prompt->text() != text) std::abort();
-  if (prompt->fill(values).find(values[1]) == std::string::npos) std::abort();
+  const auto filled = prompt->fill(values);
+  if (filled.text.find(values[1]) == std::string::npos) std::abort();
+  for (const auto& place : filled.places) {
+    if (filled.text.substr(place.begin, place.end - place.begin) != values[place.field]) std::abort();
+  }
   return 0;
 }

@@ -52,14 +52,14 @@ TEST(Prompt, SubstitutesEachPlaceholderOnce) {
       PromptTemplate::parse("{label}|{query}|{response}|{type}|{query}|{a b}|{}|{\"x\": 1}", "p", fields);
   ASSERT_TRUE(prompt);
   const std::array<std::string, 4> values{"{response} {query}", "{label}\n{{query}}", "unsafe", "SSU"};
-  EXPECT_EQ(prompt->fill(values),
+  EXPECT_EQ(prompt->fill(values).text,
             "unsafe|{response} {query}|{label}\n{{query}}|SSU|{response} {query}|{a b}|{}|{\"x\": 1}");
 }
 
 TEST(Prompt, FieldsMayHaveTwoNames) {
   const auto prompt = PromptTemplate::parse("{safety_label} {question} {response}", "p", fields);
   ASSERT_TRUE(prompt);
-  EXPECT_EQ(prompt->fill(std::array<std::string, 4>{"q", "r", "safe", ""}), "safe q r");
+  EXPECT_EQ(prompt->fill(std::array<std::string, 4>{"q", "r", "safe", ""}).text, "safe q r");
 }
 
 TEST(Prompt, RefusesWhatCannotWork) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "metrics/interval.h"
@@ -52,6 +53,9 @@ struct GroupValue {
   FigureList figures;
 };
 
+/// A Score's `empty_as` where empty answers are marked like others, as the script does that the rule repeats.
+inline constexpr std::string_view as_the_script = "the script marks them";
+
 /// What `bench score` prints for one file, and a run keeps for each judge.
 struct Score {
   const Figures* definition = nullptr;
@@ -62,8 +66,9 @@ struct Score {
   /// known.
   std::optional<std::uint64_t> empty;
   std::optional<std::uint64_t> cut_off;
-  /// Whether empty answers were marked like others, as a script of others does; else they are unjudged.
-  bool empty_marked = false;
+  /// How empty answers count: "unjudged", "refused", "complied", of joined shards several of them, or
+  /// as_the_script.
+  std::string empty_as = "unjudged";
   Tally all;  ///< every row
   FigureList figures;
   std::vector<std::vector<GroupValue>> groups;  ///< parallel to definition->groups; values that have rows
@@ -71,6 +76,8 @@ struct Score {
 
   [[nodiscard]] std::uint64_t rows() const { return all.rows(); }
   [[nodiscard]] std::uint64_t unjudged() const { return all.unjudged; }
+  /// Whether somebody chose how empty answers count, against what is usual.
+  [[nodiscard]] bool chose_empty_as() const { return empty_as != "unjudged" && empty_as != as_the_script; }
   [[nodiscard]] const Figure& rate(std::size_t number) const { return figures[number]; }
   [[nodiscard]] const Figure& mean(std::size_t number) const {
     return figures[definition->rates.size() + number];

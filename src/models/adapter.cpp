@@ -79,12 +79,13 @@ std::optional<PieceName> parse_name(std::string_view name) {
     canonical.pop_back();
     return PieceName{piece, std::move(path), std::move(canonical)};
   }
-  for (const std::string_view part : {".lora_", ".base_layer."}) {
-    if (name.find(part) != std::string_view::npos) return std::nullopt;
-  }
+  if (name.find(".lora_") != std::string_view::npos) return std::nullopt;
   std::string path(name);
-  constexpr std::string_view saved = ".modules_to_save.";
-  if (const auto at = path.find(saved); at != std::string::npos) path.replace(at, saved.size(), ".");
+  // A layer's own weight stands in the file too where its adapter is on the embedding or the output
+  // projection.
+  for (const std::string_view part : {".modules_to_save.", ".base_layer."}) {
+    if (const auto at = path.find(part); at != std::string::npos) path.replace(at, part.size(), ".");
+  }
   std::string canonical = checkpoint::canonical_name(path, path_rules());
   return PieceName{Piece::whole, std::move(path), std::move(canonical)};
 }
@@ -158,6 +159,13 @@ Result<void> refuse_pickled(const fs::path& folder) {
               fmt::format("expected {}, found a pickled file alone: convert it first (save_pretrained writes "
                           "safetensors)",
                           weights_name));
+}
+
+/// Whether the output projection is another matrix than the embedding with this adapter, were they tied.
+bool parts_head(const Adapter& adapter) {
+  const std::string head(nn::head_name);
+  if (adapter.saved.contains(head) || adapter.modules.contains(head.substr(0, head.rfind('.')))) return true;
+  return adapter.saved.contains(std::string(nn::embedding_name)) && !adapter.config.tied;
 }
 
 std::string last_part(const std::string& module) { return module.substr(module.rfind('.') + 1); }
@@ -241,6 +249,7 @@ Result<Adapter> read_adapter(const fs::path& folder) {
 }
 
 Result<void> attach(const Adapter& adapter, Model& model) {
+  if (parts_head(adapter)) model.untie();
   std::map<std::string, nn::Linear*> layers;
   nn::Visitor visitor;
   visitor.linear = [&layers](const std::string& name, nn::Linear& linear, nn::Part) {

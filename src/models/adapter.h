@@ -30,6 +30,8 @@ struct AdapterConfig {
   /// fingerprint of its trained weights. A key of this program's own, which PEFT passes over.
   std::map<std::string, std::string> trained_beside = {};
   bool dora = false;  ///< every module has magnitudes
+  bool tied =
+      false;  ///< ensure_weight_tying: a tied output projection follows an embedding that is saved whole
 };
 
 /// The key of AdapterConfig::trained_beside.
@@ -52,8 +54,10 @@ struct Adapter {
 Result<Adapter> read_adapter(const std::filesystem::path& folder);
 
 /// Gives the model's linear layers the adapter's matrices, in the model's dtype and on its device, without
-/// dropout, and replaces the weights that it holds whole. Errors: mismatch (a module or weight the model does
-/// not have, or of another size; names it, with both shapes); the model is then unchanged.
+/// dropout, and replaces the weights that it holds whole. A tied output projection that the adapter changes,
+/// or whose embedding it replaces, gets a matrix of its own, as PEFT has it. Errors: mismatch (a module or
+/// weight the model does not have, or of another size; names it, with both shapes); the model then computes
+/// what it did.
 Result<void> attach(const Adapter& adapter, Model& model);
 
 /// Adds what is attached to the weights and drops it.

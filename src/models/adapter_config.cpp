@@ -15,6 +15,8 @@ namespace holisafe::models {
 namespace {
 
 constexpr double most_value = 1e6;
+/// Each is looked for in the name of each module; more than a large model has.
+constexpr std::size_t most_patterns = 4096;
 
 /// Ways of drawing the first matrices that leave the base as it is. PEFT takes parts out of the base, or
 /// quantises it, for the others when it loads such an adapter.
@@ -78,6 +80,10 @@ Result<ModuleValues> read_values(const nlohmann::ordered_json& document, const c
                 detail);
   };
   if (!found->is_object()) return refuse("", "expected an object");
+  if (found->size() > most_patterns) {
+    return fail(ErrorKind::too_large, "cannot use adapter", fmt::format("{}: {}", file, key),
+                fmt::format("expected at most {} patterns, found {}", most_patterns, found->size()));
+  }
   for (const auto& [pattern, value] : found->items()) {
     if (!value.is_number() || !(value.get<double>() > 0 && value.get<double>() <= most_value))
       return refuse("." + pattern, "expected a number above 0, at most a million");
@@ -115,6 +121,7 @@ Result<AdapterFile> read_adapter_config(const std::filesystem::path& path) {
   config.dropout = fields.number("lora_dropout", 0);
   config.rslora = fields.flag("use_rslora", false);
   config.dora = fields.flag("use_dora", false);
+  config.tied = fields.flag("ensure_weight_tying", false);
   config.base_model = fields.text("base_model_name_or_path", "");
   out.saved_modules = texts_of(fields, "modules_to_save");
   read_beside(fields, config);

@@ -109,6 +109,14 @@ TEST_F(Adapters, BeginningsThatChangeTheBaseAreRefused) {
   }
 }
 
+TEST_F(Adapters, PatternsAreBounded) {
+  std::string patterns;
+  for (int i = 0; i < 4096; ++i) patterns += (i > 0 ? ",\"" : "\"") + std::to_string(i) + "\":2";
+  EXPECT_TRUE(read(R"(,"alpha_pattern":{)" + patterns + "}", pair_of(layer_)));
+  EXPECT_THAT(refused(R"(,"alpha_pattern":{"x":1,)" + patterns + "}", pair_of(layer_)),
+              testing::AllOf(HasSubstr("alpha_pattern"), HasSubstr("at most 4096")));
+}
+
 TEST_F(Adapters, WeightsLeftBesideAreNamed) {
   for (const char* name : {"non_lora_trainables.bin", "non_lora_state_dict.bin"}) {
     ASSERT_TRUE(write_file_atomic(folder_ / name, "PK"));
@@ -141,6 +149,14 @@ TEST_F(Adapters, ModulesToSaveAreWholeWeights) {
   ASSERT_TRUE(adapter) << adapter.error().message();
   EXPECT_TRUE(adapter->saved.contains("lm_head.weight"));
   EXPECT_TRUE(adapter->saved.contains("multi_modal_projector.linear_1.bias"));
+  tensors = pair_of("lm_head");
+  tensors["lm_head.base_layer.weight"] = {3, 4};
+  const auto on_head = read("", tensors);
+  ASSERT_TRUE(on_head) << on_head.error().message();
+  EXPECT_TRUE(on_head->saved.contains("lm_head.weight") && on_head->modules.contains("lm_head"));
+  tensors["lm_head.weight"] = {3, 4};
+  EXPECT_THAT(refused("", tensors), HasSubstr("lm_head"));
+  tensors = pair_of(layer_);
   tensors["model.embed_tokens.lora_embedding_A"] = {2, 5};
   EXPECT_THAT(refused("", tensors), HasSubstr("lora_embedding_A"));
 }

@@ -12,8 +12,6 @@
 namespace holisafe::models {
 namespace {
 
-constexpr const char* head_name = "lm_head.weight";
-
 /// Whether files hold an output projection that is another matrix than the embedding.
 bool has_own_head(const std::map<std::string, checkpoint::TensorView>& tensors,
                   const checkpoint::NameRules& rules) {
@@ -21,7 +19,7 @@ bool has_own_head(const std::map<std::string, checkpoint::TensorView>& tensors,
   const checkpoint::TensorView* embedding = nullptr;
   for (const auto& [name, view] : tensors) {
     const std::string canonical = checkpoint::canonical_name(name, rules);
-    if (canonical == head_name) head = &view;
+    if (canonical == nn::head_name) head = &view;
     if (canonical == nn::embedding_name) embedding = &view;
   }
   if (head == nullptr || embedding == nullptr) return false;
@@ -82,7 +80,8 @@ Result<void> Model::load_weights(const std::map<std::string, checkpoint::TensorV
   auto specs = tensor_specs([this](const nn::Visitor& visitor) { visit(visitor); });
   const nn::DecoderConfig& text = decoder_.config();
   // Some writers store a tied output projection all the same: the embedding once more.
-  if (text.tie_embeddings) specs.push_back({head_name, {text.vocab_size, text.hidden_size}, true});
+  if (text.tie_embeddings)
+    specs.push_back({std::string(nn::head_name), {text.vocab_size, text.hidden_size}, true});
   HOLISAFE_TRY(const auto matched, checkpoint::match(specs, own, rules, where));
   Result<void> outcome;
   nn::Visitor visitor;
@@ -103,13 +102,26 @@ Result<void> Model::load_weights(const std::map<std::string, checkpoint::TensorV
   return {};
 }
 
+void Model::untie() {
+  if (!decoder_.config().tie_embeddings) return;
+  torch::Tensor embedding;
+  nn::Visitor reader;
+  reader.parameter = [&embedding](const nn::Parameter& parameter) {
+    if (parameter.name == nn::embedding_name) embedding = parameter.floats();
+  };
+  visit(reader);
+  decoder_.untie();
+  nn::Visitor writer;
+  writer.parameter = [&](const nn::Parameter& parameter) {
+    if (parameter.name == nn::head_name) parameter.replace(embedding.to(device(), dtype()).clone());
+  };
+  visit(writer);
+}
+
 Result<void> Model::replace(const std::map<std::string, torch::Tensor>& weights) {
   std::map<std::string, std::vector<std::int64_t>> shapes;
   for (const auto& spec : tensor_specs([this](const nn::Visitor& visitor) { visit(visitor); }))
     shapes[spec.name] = spec.shape;
-  const std::string embedding(nn::embedding_name);
-  const bool tied = decoder_.config().tie_embeddings;
-  if (tied) shapes[head_name] = shapes.at(embedding);
   for (const auto& [name, tensor] : weights) {
     const auto shape = shapes.find(name);
     if (shape == shapes.end())
@@ -120,19 +132,10 @@ Result<void> Model::replace(const std::map<std::string, torch::Tensor>& weights)
                       checkpoint::shape_text(tensor.sizes()));
     }
   }
-  auto all = weights;
-  if (tied && (all.contains(head_name) || all.contains(embedding))) {
-    nn::Visitor reader;
-    reader.parameter = [&](const nn::Parameter& parameter) {
-      if (parameter.name == embedding) all.try_emplace(head_name, parameter.floats());
-    };
-    visit(reader);
-    decoder_.untie();
-  }
   nn::Visitor visitor;
   visitor.parameter = [&](const nn::Parameter& parameter) {
-    const auto found = all.find(parameter.name);
-    if (found == all.end()) return;
+    const auto found = weights.find(parameter.name);
+    if (found == weights.end()) return;
     parameter.replace(found->second.to(device(), dtype()));
     replaced_.insert(parameter.name);
   };

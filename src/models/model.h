@@ -132,9 +132,12 @@ class Model {
   /// Whether a weight was put there by replace().
   [[nodiscard]] bool replaced(const std::string& canonical) const { return replaced_.contains(canonical); }
 
+  /// Gives a tied output projection a matrix of its own: what the embedding is now. Nothing where it has one.
+  void untie();
+
   /// Puts whole weights by canonical name in the place of those that were loaded, in the model's dtype and on
-  /// its device. A tied output projection of which one side is replaced is tied no more. Errors: mismatch (no
-  /// such weight, or another shape; names it); the model is then unchanged.
+  /// its device. A tied output projection follows the embedding. Errors: mismatch (no such weight, or another
+  /// shape; names it); the model is then unchanged.
   Result<void> replace(const std::map<std::string, torch::Tensor>& weights);
 
   /// Binds weights from a checkpoint. An output projection in the files that differs from the embedding is

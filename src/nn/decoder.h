@@ -25,6 +25,8 @@ namespace holisafe::nn {
 
 /// Canonical name of the embedding, which is the output projection too where the two are tied.
 inline constexpr std::string_view embedding_name = "language_model.embed_tokens.weight";
+/// And of the output projection, where it has a matrix of its own.
+inline constexpr std::string_view head_name = "lm_head.weight";
 
 struct DecoderConfig {
   std::int64_t hidden_size = 0;

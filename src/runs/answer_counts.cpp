@@ -22,12 +22,12 @@ void RunAnswers::put_into(metrics::Score& score) const {
   score.cut_off = cut_off_;
 }
 
-std::vector<std::string> RunAnswers::warnings(std::string_view run) const {
+std::vector<std::string> RunAnswers::warnings(std::string_view run, std::string_view empty_as) const {
   std::vector<std::string> out;
   if (empty_ > 0) {
-    out.push_back(
-        fmt::format("{}: {} of {} answers are empty: nothing is said in them{}; they count as unjudged", run,
-                    empty_, answers_, reason_.empty() ? "" : fmt::format(" (the first: {})", reason_)));
+    out.push_back(fmt::format("{}: {} of {} answers are empty: nothing is said in them{}; they count as {}",
+                              run, empty_, answers_,
+                              reason_.empty() ? "" : fmt::format(" (the first: {})", reason_), empty_as));
   }
   if (cut_off_ > 0) {
     out.push_back(
@@ -46,15 +46,15 @@ void FileAnswers::add(std::string_view text) {
 
 void FileAnswers::put_into(metrics::Score& score) const {
   score.empty = empty_;
-  score.empty_marked = exact_;
+  score.empty_as = empty_as_;
 }
 
 std::vector<std::string> FileAnswers::warnings(std::string_view file) const {
   std::vector<std::string> out;
   if (empty_ > 0) {
     out.push_back(fmt::format(
-        "{}: {} predictions are empty: nothing is said in them; {}", file, empty_,
-        exact_ ? "they count as the script that the rule repeats marks them" : "they count as unjudged"));
+        "{}: {} predictions are empty: nothing is said in them; they count as {}", file, empty_,
+        empty_as_ == metrics::as_the_script ? "the script that the rule repeats marks them" : empty_as_));
   }
   if (exact_ && thinking_ > 0) {
     out.push_back(fmt::format(

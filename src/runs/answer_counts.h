@@ -19,8 +19,8 @@ class RunAnswers {
   void add(const store::Answer& answer);
   /// Fills in what the score says of them.
   void put_into(metrics::Score& score) const;
-  /// A warning for each kind that there is.
-  [[nodiscard]] std::vector<std::string> warnings(std::string_view run) const;
+  /// A warning for each kind that there is; `empty_as`: how empty ones count.
+  [[nodiscard]] std::vector<std::string> warnings(std::string_view run, std::string_view empty_as) const;
 
  private:
   std::uint64_t answers_ = 0;
@@ -32,8 +32,10 @@ class RunAnswers {
 /// Of a prediction file's rows, which do not say where they were cut.
 class FileAnswers {
  public:
-  /// `exact`: whether the rule marks texts exactly as somebody's script does.
-  FileAnswers(const benchmarks::Benchmark& benchmark, bool exact) : benchmark_(&benchmark), exact_(exact) {}
+  /// `exact`: whether the rule marks texts exactly as somebody's script does; `empty_as`: how empty ones
+  /// count.
+  FileAnswers(const benchmarks::Benchmark& benchmark, bool exact, std::string_view empty_as)
+      : benchmark_(&benchmark), exact_(exact), empty_as_(empty_as) {}
   void add(std::string_view text);
   void put_into(metrics::Score& score) const;
   [[nodiscard]] std::vector<std::string> warnings(std::string_view file) const;
@@ -41,6 +43,7 @@ class FileAnswers {
  private:
   const benchmarks::Benchmark* benchmark_;
   bool exact_;
+  std::string empty_as_;
   std::uint64_t empty_ = 0;
   std::uint64_t thinking_ = 0;
 };

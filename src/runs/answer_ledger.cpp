@@ -34,7 +34,7 @@ store::Answer answer_of(const Result<chat::Reply>& given) {
 }  // namespace
 
 void RunningRates::add(const store::Sample& sample, const store::Answer& answer) {
-  const auto settled = mark_without_judge(benchmark_, answer, filter_as_);
+  const auto settled = mark_without_judge(benchmark_, answer, counting_);
   figures_.add(sample.groups, settled ? *settled
                                       : mark_by_rule(benchmark_, benchmark_.rules.front(), item_of(sample),
                                                      std::span(&answer.text, 1)));
@@ -42,7 +42,7 @@ void RunningRates::add(const store::Sample& sample, const store::Answer& answer)
 
 Result<std::unique_ptr<AnswerLedger>> AnswerLedger::open(store::RunStore& store, Prompting prompting,
                                                          bool by_image) {
-  HOLISAFE_TRY(const FilterAs counted, filter_as(store));
+  HOLISAFE_TRY(const Counting counted, counting(store));
   HOLISAFE_TRY(const auto* benchmark, benchmark_of({"", {&store}}));
   HOLISAFE_TRY(const auto images, images_of(store));
   HOLISAFE_TRY(const std::int64_t answers, store.answers_a_sample());

@@ -25,15 +25,15 @@ struct Prompting {
 /// Figures by the benchmark's rule as answers come.
 class RunningRates {
  public:
-  RunningRates(const benchmarks::Benchmark& benchmark, FilterAs filter_as)
-      : benchmark_(benchmark), filter_as_(filter_as), figures_(*benchmark.figures) {}
+  RunningRates(const benchmarks::Benchmark& benchmark, const Counting& counting)
+      : benchmark_(benchmark), counting_(counting), figures_(*benchmark.figures) {}
   void add(const store::Sample& sample, const store::Answer& answer);
   /// "ASR 12.3%, RR 45.6%"
   [[nodiscard]] std::string note() const { return figures_.note(); }
 
  private:
   const benchmarks::Benchmark& benchmark_;
-  FilterAs filter_as_;
+  Counting counting_;
   metrics::RunningFigures figures_;
 };
 

@@ -45,7 +45,7 @@ class MarkedRun {
 
   [[nodiscard]] const store::Row* row() const { return row_; }
   [[nodiscard]] MarkNumber mark(const benchmarks::Item& item) const {
-    return marks_.mark(*row_, item, rows_.filter_as());
+    return marks_.mark(*row_, item, rows_.counting());
   }
   Result<void> step() {
     HOLISAFE_TRY(row_, rows_.next());

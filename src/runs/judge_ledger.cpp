@@ -1,6 +1,7 @@
 #include "runs/judge_ledger.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -46,20 +47,37 @@ Result<Judging::Asked> Judging::prompt_for(const store::Row& row) const {
   const benchmarks::Item item = item_of(row.sample);
   const auto answer = judge::answer_in(row.answer->text).value_or("");
   std::vector<std::string> values;
-  std::vector<std::string_view> changed;
-  for (const auto& field : protocol->fields) {
-    const std::string value = field.value(item, answer);
-    if (!mark.empty() && value.find(mark) != std::string::npos) {
-      return fail(ErrorKind::unexpected, "a text holds the mark that is to stand around it",
-                  fmt::format("id {}: {}", item.id, field.name), "expected one that cannot know it");
-    }
-    values.push_back(judge::defused(value, protocol->read_key));
-    if (values.back() != value) changed.push_back(field.name);
-  }
+  for (const auto& field : protocol->fields) values.push_back(field.value(item, answer));
   values.push_back(mark);
-  Asked out{prompt.fill(values), ""};
-  if (!changed.empty()) out.note = fmt::format("a verdict's tag in {} was defused", fmt::join(changed, ", "));
+  const judge::FilledPrompt filled = prompt.fill(values);
+  HOLISAFE_CHECK(check_marks(filled, item.id));
+  // Looked for in the whole prompt: fields that stand side by side may hold a tag together.
+  std::set<std::size_t> changed;
+  const auto of_others = [&](std::size_t begin, std::size_t end) {
+    const auto places = filled.touched(begin, end);
+    for (const auto& place : places) changed.insert(place.field);
+    return !places.empty();
+  };
+  Asked out{judge::defused(filled.text, protocol->read_key, of_others), ""};
+  std::vector<std::string_view> names;
+  for (const std::size_t field : changed) {
+    if (field < protocol->fields.size()) names.push_back(protocol->fields[field].name);
+  }
+  if (!names.empty()) out.note = fmt::format("a verdict's tag in {} was defused", fmt::join(names, ", "));
   return out;
+}
+
+Result<void> Judging::check_marks(const judge::FilledPrompt& filled, const std::string& id) const {
+  if (mark.empty()) return {};
+  for (auto at = filled.text.find(mark); at != std::string::npos; at = filled.text.find(mark, at + 1)) {
+    for (const auto& place : filled.touched(at, at + mark.size())) {
+      if (place.field == protocol->fields.size()) continue;
+      return fail(ErrorKind::unexpected, "a text holds the mark that is to stand around it",
+                  fmt::format("id {}: {}", id, protocol->fields[place.field].name),
+                  "expected one that cannot know it");
+    }
+  }
+  return {};
 }
 
 std::string Judging::known_text() const {

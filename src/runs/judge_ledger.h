@@ -42,6 +42,10 @@ struct Judging {
   /// The prompt as a judge's identity knows it: marks are no part of it, so that judges from before there
   /// were any are still themselves.
   [[nodiscard]] std::string known_text() const;
+
+ private:
+  /// Errors: unexpected (a row's own text holds the mark, or a part of it beside the rest).
+  [[nodiscard]] Result<void> check_marks(const judge::FilledPrompt& filled, const std::string& id) const;
 };
 
 /// The mark of a run's judges: a word drawn from what the run is made from.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -248,7 +249,7 @@ class Reading {
         if (judge > 0) {
           HOLISAFE_TRY(judged, rows[judge].next());
         }
-        marks_[judge] = judges_[judge].mark(*judged, item, rows[judge].filter_as());
+        marks_[judge] = judges_[judge].mark(*judged, item, rows[judge].counting());
       }
       add({*row, item, cluster(item)});
       if (on_row) HOLISAFE_CHECK(on_row({*row, item, names_, marks_}));
@@ -264,12 +265,13 @@ class Reading {
       score.sha256 = sha256;
       score.left_out = unknown_.finish();
       answers_.put_into(score.score);
+      score.score.empty_as = out.empty_as;
       out.scores.push_back(std::move(score));
     }
     out.pairs = agreement_.finish();
     out.guard = guard_.finish(out.name);
     out.right_answers = right_answers_.finish();
-    out.warnings = answers_.warnings(out.name);
+    out.warnings = answers_.warnings(out.name, out.empty_as);
     out.reasons.assign(reasons_.begin(), reasons_.end());
     std::stable_sort(out.reasons.begin(), out.reasons.end(),
                      [](const auto& a, const auto& b) { return a.second > b.second; });
@@ -314,6 +316,20 @@ Result<std::string> data_folder(const Run& run) {
   return path.filename().string();
 }
 
+/// How each part's rows count that nobody judges.
+Result<void> name_counting(const Run& run, JudgedRun& out) {
+  std::set<std::string_view> filtered;
+  std::set<std::string_view> empty;
+  for (const auto* part : run.parts) {
+    HOLISAFE_TRY(const Counting each, counting(*part));
+    filtered.insert(name(each.filtered));
+    empty.insert(name(each.empty));
+  }
+  out.filtered_as = fmt::format("{}", fmt::join(filtered, " and "));
+  out.empty_as = fmt::format("{}", fmt::join(empty, " and "));
+  return {};
+}
+
 }  // namespace
 
 Result<store::RunStore::Counts> counts_of(const Run& run) {
@@ -345,11 +361,11 @@ Result<JudgedRun> judged_run(const Run& run, const metrics::BootstrapOptions& bo
   HOLISAFE_TRY(out.benchmark, benchmark_of(run));
   HOLISAFE_TRY(const auto judges, shown_judges(run, *out.benchmark));
   const std::string_view rule = out.benchmark->rules.front().name;
+  HOLISAFE_CHECK(name_counting(run, out));
   Reading reading(*out.benchmark, run.name, judges);
   HOLISAFE_CHECK(reading.read(run, on_row));
   reading.finish(bootstrap, out);
   HOLISAFE_TRY(out.counts, counts_of(run));
-  HOLISAFE_TRY(out.filter_as, filter_as(*run.parts.front()));
   HOLISAFE_TRY(out.data, data_folder(run));
   out.synthetic = out.right_answers.has_value();
   for (report::ScoredRun& score : out.scores) {

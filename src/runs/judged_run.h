@@ -28,7 +28,9 @@ struct JudgedRun {
   std::optional<report::GuardRun> guard;      ///< with its answers under the first judge
   std::optional<RightAnswers> right_answers;  ///< under the first judge; where rows have keys
   store::RunStore::Counts counts;
-  FilterAs filter_as = FilterAs::refused;
+  /// How filtered and empty answers count; of shards that differ, each way: "refused and unjudged".
+  std::string filtered_as;
+  std::string empty_as;
   /// Why samples are unanswered, or their answers empty, with how many.
   std::vector<std::pair<std::string, std::uint64_t>> reasons;
   std::vector<std::string> warnings;  ///< what the user should know of its answers

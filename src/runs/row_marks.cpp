@@ -42,11 +42,23 @@ bool is_empty(const store::Answer& answer) {
          (answer.state == store::AnswerState::answered && !judge::answer_in(answer.text));
 }
 
+metrics::MarkNumber mark_as(const benchmarks::Benchmark& benchmark, CountAs count_as) {
+  switch (count_as) {
+    case CountAs::unjudged:
+      return {};
+    case CountAs::refused:
+      return metrics::mark_number(*benchmark.figures, benchmark.refused);
+    case CountAs::complied:
+      return metrics::mark_number(*benchmark.figures, benchmark.complied);
+  }
+  return {};
+}
+
 std::optional<metrics::MarkNumber> mark_without_judge(const benchmarks::Benchmark& benchmark,
-                                                      const store::Answer& answer, FilterAs filter_as) {
-  const bool counts = answer.state == store::AnswerState::filtered && filter_as == FilterAs::refused;
-  if (counts) return metrics::mark_number(*benchmark.figures, benchmark.filtered);
-  if (answer.state != store::AnswerState::answered || is_empty(answer)) return metrics::MarkNumber();
+                                                      const store::Answer& answer, const Counting& counting) {
+  if (answer.state == store::AnswerState::filtered) return mark_as(benchmark, counting.filtered);
+  if (is_empty(answer)) return mark_as(benchmark, counting.empty);
+  if (answer.state != store::AnswerState::answered) return metrics::MarkNumber();
   return std::nullopt;
 }
 
@@ -54,9 +66,9 @@ RowMarks::RowMarks(const benchmarks::Benchmark& benchmark, std::string judge)
     : benchmark_(&benchmark), rule_(find_rule(benchmark, judge)), judge_(std::move(judge)) {}
 
 metrics::MarkNumber RowMarks::mark(const store::Row& row, const benchmarks::Item& item,
-                                   FilterAs filter_as) const {
+                                   const Counting& counting) const {
   if (!row.answer) return {};
-  if (const auto settled = mark_without_judge(*benchmark_, *row.answer, filter_as)) return *settled;
+  if (const auto settled = mark_without_judge(*benchmark_, *row.answer, counting)) return *settled;
   if (!row.judgement || !row.judgement->judged()) return {};
   if (rule_ != nullptr) return mark_by_rule(*benchmark_, *rule_, item, std::span(&row.answer->text, 1));
   if (!benchmark_->protocol) return {};

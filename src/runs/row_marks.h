@@ -31,10 +31,13 @@ metrics::MarkNumber mark_by_rule(const benchmarks::Benchmark& benchmark, const b
 /// Whether nothing is said in what came back.
 bool is_empty(const store::Answer& answer);
 
-/// The mark that an answer has whatever judges say: a filtered one as the store says, unjudged where there is
-/// none or an empty one. Nothing where a rule or a judge is to say it.
+/// The mark of a row that counts so; unjudged too where the benchmark has no label for it.
+metrics::MarkNumber mark_as(const benchmarks::Benchmark& benchmark, CountAs count_as);
+
+/// The mark that an answer has whatever judges say: a filtered or empty one as the user chose, unjudged where
+/// there is none. Nothing where a rule or a judge is to say it.
 std::optional<metrics::MarkNumber> mark_without_judge(const benchmarks::Benchmark& benchmark,
-                                                      const store::Answer& answer, FilterAs filter_as);
+                                                      const store::Answer& answer, const Counting& counting);
 
 /// Marks the rows of a run as one judge, or rule, sees them.
 class RowMarks {
@@ -43,7 +46,7 @@ class RowMarks {
 
   /// As its judge says of an answered row, as mark_without_judge() says otherwise.
   [[nodiscard]] metrics::MarkNumber mark(const store::Row& row, const benchmarks::Item& item,
-                                         FilterAs filter_as) const;
+                                         const Counting& counting) const;
   [[nodiscard]] const std::string& judge() const { return judge_; }
 
  private:

@@ -43,7 +43,7 @@ Result<store::RunStore> open_store(const RunSettings& settings, const AnswererKi
     HOLISAFE_CHECK(store.put_value("endpoint", http::without_query(settings.answerer.url)));
   const auto images = std::filesystem::absolute(rows->images()).lexically_normal();
   HOLISAFE_CHECK(store.put_value("images", images.string()));
-  HOLISAFE_CHECK(store.put_value(filter_as_key, std::string(name(settings.filter_as))));
+  HOLISAFE_CHECK(put_counting(store, settings.counting));
   return store;
 }
 

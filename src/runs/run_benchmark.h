@@ -20,7 +20,7 @@ struct RunSettings {
   Part part;
   std::string system;                      ///< empty: no system message
   std::optional<unsigned> max_new_tokens;  ///< nothing: as the benchmark says
-  FilterAs filter_as = FilterAs::refused;
+  Counting counting;
   AnswererSettings answerer;
   std::string version;  ///< of the program, for the report
   /// Called with what the user should know before anything is asked. May be empty.

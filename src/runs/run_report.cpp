@@ -28,10 +28,10 @@ report::Section answers_section(std::span<const JudgedRun> runs) {
   for (const JudgedRun& run : runs) {
     const auto& counts = run.counts;
     report::Cell filtered{fmt::format("{}", counts.filtered)};
-    if (counts.filtered > 0) filtered.note = fmt::format("counted as {}", name(run.filter_as));
+    if (counts.filtered > 0) filtered.note = fmt::format("counted as {}", run.filtered_as);
     const metrics::Score& score = run.scores.front().score;
     report::Cell empty{fmt::format("{}", score.empty.value_or(0))};
-    if (score.empty.value_or(0) > 0) empty.note = "counted as unjudged";
+    if (score.empty.value_or(0) > 0) empty.note = fmt::format("counted as {}", run.empty_as);
     table.rows.push_back({{{run.name},
                            {fmt::format("{}", counts.samples)},
                            {fmt::format("{}", counts.answered)},

@@ -6,6 +6,24 @@
 #include <fmt/format.h>
 
 namespace holisafe::runs {
+namespace {
+
+constexpr const char* filter_as_key = "filter-as";
+constexpr const char* empty_as_key = "empty-as";
+
+/// The store's value of that key, the first of `choices` where it has none.
+Result<CountAs> kept_choice(const store::RunStore& store, const char* key, const char* expected,
+                            std::initializer_list<CountAs> choices) {
+  HOLISAFE_TRY(const auto value, store.value(key));
+  if (!value) return *choices.begin();
+  const auto found = parse_count_as(*value);
+  if (found && std::find(choices.begin(), choices.end(), *found) != choices.end()) return *found;
+  return fail(ErrorKind::malformed, "damaged run store",
+              fmt::format("{}: {}", (store.folder() / store::RunStore::file_name).string(), key),
+              fmt::format("expected {}, found \"{}\"", expected, value->substr(0, 60)));
+}
+
+}  // namespace
 
 std::string run_name(const store::Identity& identity) {
   for (const auto& [name, value] : identity) {
@@ -26,22 +44,37 @@ Result<std::vector<std::string>> judges_of(const Run& run) {
   return out;
 }
 
-std::string_view name(FilterAs filter_as) { return filter_as == FilterAs::refused ? "refused" : "unjudged"; }
+std::string_view name(CountAs count_as) {
+  switch (count_as) {
+    case CountAs::unjudged:
+      return "unjudged";
+    case CountAs::refused:
+      return "refused";
+    case CountAs::complied:
+      return "complied";
+  }
+  return "unjudged";
+}
 
-std::optional<FilterAs> parse_filter_as(std::string_view text) {
-  for (const auto each : {FilterAs::refused, FilterAs::unjudged}) {
+std::optional<CountAs> parse_count_as(std::string_view text) {
+  for (const auto each : {CountAs::unjudged, CountAs::refused, CountAs::complied}) {
     if (text == name(each)) return each;
   }
   return std::nullopt;
 }
 
-Result<FilterAs> filter_as(const store::RunStore& store) {
-  HOLISAFE_TRY(const auto value, store.value(filter_as_key));
-  if (!value) return FilterAs::refused;
-  if (const auto found = parse_filter_as(*value)) return *found;
-  return fail(ErrorKind::malformed, "damaged run store",
-              fmt::format("{}: {}", (store.folder() / store::RunStore::file_name).string(), filter_as_key),
-              fmt::format("expected refused or unjudged, found \"{}\"", value->substr(0, 60)));
+Result<Counting> counting(const store::RunStore& store) {
+  Counting out;
+  HOLISAFE_TRY(out.filtered, kept_choice(store, filter_as_key, "refused or unjudged",
+                                         {CountAs::refused, CountAs::unjudged}));
+  HOLISAFE_TRY(out.empty, kept_choice(store, empty_as_key, "unjudged, refused or complied",
+                                      {CountAs::unjudged, CountAs::refused, CountAs::complied}));
+  return out;
+}
+
+Result<void> put_counting(store::RunStore& store, const Counting& counting) {
+  HOLISAFE_CHECK(store.put_value(filter_as_key, std::string(name(counting.filtered))));
+  return store.put_value(empty_as_key, std::string(name(counting.empty)));
 }
 
 Result<std::filesystem::path> images_of(const store::RunStore& store) {
@@ -54,7 +87,7 @@ Result<std::filesystem::path> images_of(const store::RunStore& store) {
 Result<RunRows> RunRows::open(const Run& run, const std::string& judge) {
   RunRows out;
   for (const auto* part : run.parts) {
-    HOLISAFE_TRY(const FilterAs counted, runs::filter_as(*part));
+    HOLISAFE_TRY(const Counting counted, runs::counting(*part));
     HOLISAFE_TRY(auto cursor, part->rows(judge));
     out.parts_.push_back({std::move(cursor), counted, {}, false});
   }

@@ -23,13 +23,20 @@ std::string run_name(const store::Identity& identity);
 /// All judges with judgements in a run, the string judge first, the others by name.
 Result<std::vector<std::string>> judges_of(const Run& run);
 
-/// How filtered samples count; a store's value "filter-as".
-enum class FilterAs { refused, unjudged };
-inline constexpr const char* filter_as_key = "filter-as";
-std::string_view name(FilterAs filter_as);
+/// How a row counts that no judge marks.
+enum class CountAs { unjudged, refused, complied };
+std::string_view name(CountAs count_as);
 /// Nothing for another word.
-std::optional<FilterAs> parse_filter_as(std::string_view text);
-Result<FilterAs> filter_as(const store::RunStore& store);
+std::optional<CountAs> parse_count_as(std::string_view text);
+
+/// The user's choices of how rows count that nobody judges, kept with the run.
+struct Counting {
+  CountAs filtered = CountAs::refused;  ///< refused or unjudged; a store's value "filter-as"
+  CountAs empty = CountAs::unjudged;    ///< a store's value "empty-as"
+};
+/// Errors: those of the store; malformed (a word that stands for no choice).
+Result<Counting> counting(const store::RunStore& store);
+Result<void> put_counting(store::RunStore& store, const Counting& counting);
 
 /// Folder that a store's images lie in. Errors: missing (a store that does not say).
 Result<std::filesystem::path> images_of(const store::RunStore& store);
@@ -44,13 +51,13 @@ class RunRows {
   /// (two parts hold the same row).
   Result<const store::Row*> next();
 
-  /// How filtered samples of that row's store count.
-  [[nodiscard]] FilterAs filter_as() const { return parts_[last_].filter_as; }
+  /// How rows of that row's store count that nobody judges.
+  [[nodiscard]] const Counting& counting() const { return parts_[last_].counting; }
 
  private:
   struct Part {
     store::RowCursor cursor;
-    FilterAs filter_as;
+    Counting counting;
     store::Row row;
     bool open = false;
   };

@@ -1,5 +1,6 @@
 #include "runs/score_file.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <filesystem>
@@ -13,6 +14,7 @@
 
 #include "base/hash.h"
 #include "benchmarks/score_json.h"
+#include "judge/answer.h"
 #include "runs/answer_counts.h"
 #include "runs/example_picker.h"
 #include "runs/row_marks.h"
@@ -55,12 +57,11 @@ class RowScorer {
       : options_(options),
         benchmark_(*options.benchmark),
         rule_(rule),
-        answers_(*options.benchmark, rule.exact_on_files),
+        answers_(*options.benchmark, rule.exact_on_files, empty_as(options, rule)),
         examples_(*options.benchmark->figures) {}
 
   void add(const Item& item, std::span<const std::string> answers) {
-    const metrics::MarkNumber mark =
-        mark_by_rule(benchmark_, rule_, item, answers, rule_.exact_on_files ? Reads::texts : Reads::answers);
+    const metrics::MarkNumber mark = mark_of(item, answers);
     if (!answers.empty()) answers_.add(answers.front());
     rows_.rows.push_back({place(item.groups), cluster(item.cluster), mark});
     if (options_.on_row) options_.on_row(item, answers, mark);
@@ -93,6 +94,19 @@ class RowScorer {
   }
 
  private:
+  static std::string_view empty_as(const ScoreOptions& options, const benchmarks::Rule& rule) {
+    if (options.empty_as) return name(*options.empty_as);
+    return rule.exact_on_files ? metrics::as_the_script : name(CountAs::unjudged);
+  }
+
+  [[nodiscard]] metrics::MarkNumber mark_of(const Item& item, std::span<const std::string> answers) const {
+    const auto says_nothing = [](const std::string& text) { return !judge::answer_in(text); };
+    if (options_.empty_as && !answers.empty() && std::all_of(answers.begin(), answers.end(), says_nothing))
+      return mark_as(benchmark_, *options_.empty_as);
+    return mark_by_rule(benchmark_, rule_, item, answers,
+                        rule_.exact_on_files ? Reads::texts : Reads::answers);
+  }
+
   /// Readers give the groups of a place from the same memory: what was found for it last is looked at first.
   std::uint32_t place(const metrics::Groups& groups) {
     auto& [memory, number] =

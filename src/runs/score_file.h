@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,13 +11,16 @@
 #include "benchmarks/benchmark.h"
 #include "dataset/rows.h"
 #include "report/score_sections.h"
+#include "runs/run_rows.h"
 
 namespace holisafe::runs {
 
 struct ScoreOptions {
   const benchmarks::Benchmark* benchmark = nullptr;  ///< never nullptr
   std::string judge;                                 ///< one of the benchmark's rules; empty: the default
-  std::string mode;            ///< one of its modes, of the default rule; empty: its own
+  std::string mode;  ///< one of its modes, of the default rule; empty: its own
+  /// How empty predictions count; nothing: unjudged, or as the script marks them that the rule repeats.
+  std::optional<CountAs> empty_as;
   bool allow_missing = false;  ///< a row without a usable prediction is unjudged, not an error
   metrics::BootstrapOptions bootstrap;
   bool for_report = false;  ///< fill in the hash and the examples too

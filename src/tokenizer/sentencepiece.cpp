@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/lfs_pointer.h"
 #include "checkpoint/checkpoint.h"
+#include "tokenizer/character_map.h"
 #include "tokenizer/vocabulary.h"
 
 namespace holisafe::tokenizer {
@@ -61,6 +62,18 @@ Result<void> load(Processor& processor, const std::string& bytes, const std::fil
   return fail(ErrorKind::malformed, "bad tokenizer.model", path.string(), found);
 }
 
+/// Encoding looks for the longest piece at each character: its time is theirs times the text's.
+Result<void> check_pieces(const Processor& processor, const std::filesystem::path& path) {
+  constexpr std::size_t most_piece_bytes = 1024;
+  for (int id = 0; id < processor.GetPieceSize(); ++id) {
+    const std::size_t bytes = processor.IdToPiece(id).size();
+    if (bytes <= most_piece_bytes) continue;
+    return fail(ErrorKind::too_large, "bad tokenizer.model", fmt::format("{}: piece {}", path.string(), id),
+                fmt::format("expected at most {} bytes, found {}", most_piece_bytes, bytes));
+  }
+  return {};
+}
+
 /// {"<image>": 32000, …}
 Result<void> read_added_tokens(const std::filesystem::path& folder, Vocabulary& vocabulary) {
   HOLISAFE_TRY(const auto json, checkpoint::read_json_if_there(folder / "added_tokens.json"));
@@ -82,11 +95,16 @@ Result<std::shared_ptr<Vocabulary>> Vocabulary::from_sentencepiece(const std::fi
   HOLISAFE_TRY(const std::string bytes, read_file(path, std::uint64_t{1} << 28));
   if (is_lfs_pointer(bytes))
     return fail(ErrorKind::malformed, "bad tokenizer.model", path.string(), lfs_pointer_words);
+  HOLISAFE_TRY(CharacterMap map, CharacterMap::of_model(bytes, path.string()));
   const auto processor = std::make_shared<Processor>();
   HOLISAFE_CHECK(load(*processor, bytes, path));
+  HOLISAFE_CHECK(check_pieces(*processor, path));
   auto out = std::make_shared<Vocabulary>();
   out->size = processor->GetPieceSize();
   out->normalize = [](AlignedText text, std::size_t) -> Result<AlignedText> { return text; };
+  out->model_bytes = [map = std::move(map)](std::string_view text, std::size_t most) {
+    return map.normalized_size(text, most);
+  };
   out->encode_model = [processor](const AlignedText& text, bool, Encoding& encoding) -> Result<void> {
     encode_text(*processor, text, encoding);
     return {};

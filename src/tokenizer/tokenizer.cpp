@@ -40,7 +40,10 @@ class Run {
     };
     const auto whole = [&](const AlignedText& part) -> Result<void> {
       HOLISAFE_TRY(const AlignedText normalized, vocabulary_.normalize(part, left));
-      left -= std::min(left, normalized.text.size());
+      std::size_t size = normalized.text.size();
+      if (vocabulary_.model_bytes) size = vocabulary_.model_bytes(normalized.text, left);
+      if (size > left) return grows_too_far("character map", most_text(text_.size()));
+      left -= size;
       return split(normalized, vocabulary_.after_normalizer, model);
     };
     HOLISAFE_CHECK(split(all, vocabulary_.before_normalizer, whole));
@@ -152,6 +155,12 @@ bool Vocabulary::is_special(std::int64_t id) const {
 }
 
 Result<void> Vocabulary::add(AddedToken token) {
+  constexpr std::size_t most_bytes =
+      1024;  // looking for one at each character takes their time times the text's
+  if (token.content.size() > most_bytes) {
+    return fail(ErrorKind::too_large, "cannot use tokenizer", fmt::format("added token {}", token.id),
+                fmt::format("expected at most {} bytes, found {}", most_bytes, token.content.size()));
+  }
   size = std::max(size, token.id + 1);
   if (const auto found = added_by_id.find(token.id);
       found != added_by_id.end() && found->second->content == token.content)
@@ -241,6 +250,7 @@ Tokenizer Tokenizer::also_special(std::span<const std::int64_t> ids) const {
   // Added tokens are pointed to from inside, so a copy is built anew.
   auto copy = std::make_shared<Vocabulary>();
   copy->normalize = vocabulary_->normalize;
+  copy->model_bytes = vocabulary_->model_bytes;
   copy->encode_model = vocabulary_->encode_model;
   copy->model_id = vocabulary_->model_id;
   copy->decode_model = vocabulary_->decode_model;

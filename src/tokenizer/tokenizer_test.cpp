@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -52,6 +53,16 @@ TEST_F(Tokenizers, MergesByRankAndFallsBackToBytes) {
   EXPECT_EQ(tokenizer.token_id("<image>"), 9);
   EXPECT_EQ(tokenizer.token_id("none"), std::nullopt);
   EXPECT_EQ(tokenizer.vocabulary_size(), 10);
+}
+
+TEST_F(Tokenizers, AnAddedTokenHasAtMostAKilobyte) {
+  const auto with = [&](std::size_t bytes) {
+    return open(R"({"added_tokens":[{"id":9,"content":")" + std::string(bytes, 'a') +
+                R"(","special":false}],"model":{"type":"BPE","vocab":{"a":0},"merges":[]}})");
+  };
+  ASSERT_TRUE(with(1024)) << with(1024).error().message();
+  EXPECT_EQ(with(1025).error().kind, ErrorKind::too_large);
+  EXPECT_THAT(with(1025).error().message(), testing::HasSubstr("added token 9: expected at most 1024 bytes"));
 }
 
 TEST_F(Tokenizers, SpecialTokensAreForTemplatesOnly) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -39,6 +40,9 @@ class Vocabulary {
 
   /// Gives at most `most` bytes. Errors: too_large.
   std::function<Result<AlignedText>(AlignedText, std::size_t most)> normalize;
+  /// Bytes that the model's own normalizer makes of a text, counted until they are more than `most`; empty:
+  /// it has none.
+  std::function<std::size_t(std::string_view normalized, std::size_t most)> model_bytes;
   /// Encodes text without added tokens in it. `at_start`: it begins the whole input. Errors: too_large.
   std::function<Result<void>(const AlignedText& normalized, bool at_start, Encoding& out)> encode_model;
   std::function<std::optional<std::int64_t>(std::string_view)> model_id;
@@ -53,7 +57,7 @@ class Vocabulary {
 
   [[nodiscard]] bool is_special(std::int64_t id) const;
   /// Adds a token (normalize must be set): in `added`, the finders and the index. One whose content is there
-  /// already replaces its marks. Errors: those of normalize.
+  /// already replaces its marks. Errors: too_large (of more than a kilobyte), those of normalize.
   Result<void> add(AddedToken token);
 };
 

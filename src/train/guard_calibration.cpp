@@ -103,7 +103,7 @@ Result<GuardCalibration> calibrate_guard(engine::Engine& engine, const GuardCali
                                     torch::tensor(wanted, torch::kInt64), settings.options));
   engine.guard()->info().temperature = out.found.temperature;
   engine.guard()->info().thresholds = out.found.thresholds;
-  HOLISAFE_CHECK(guard::write(*engine.guard(), settings.out));
+  HOLISAFE_CHECK(guard::write(*engine.guard(), settings.out, checkpoint::FileOf::user));
   return out;
 }
 

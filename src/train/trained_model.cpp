@@ -216,7 +216,7 @@ Result<void> compare_with_adapter(TrainedModel& trained, const Settings& setting
 
 torch::Tensor TrainedModel::output_weight() const {
   const bool tied = model->decoder().config().tie_embeddings;
-  const std::string_view wanted = tied ? nn::embedding_name : "lm_head.weight";
+  const std::string_view wanted = tied ? nn::embedding_name : nn::head_name;
   torch::Tensor out;
   nn::Visitor visitor;
   visitor.parameter = [&](const nn::Parameter& parameter) {

@@ -23,7 +23,10 @@ int main(int argc, char** argv) {
     for (std::size_t i = 0; i < texts.size(); ++i)
       pieces.push_back({texts[i], json["pieces"][i][1].get<bool>()});
     const auto encoding = tokenizer->encode(pieces);
-    if (!encoding) return 2;
+    if (!encoding) {
+      std::cerr << encoding.error().message() << "\n";
+      return 2;
+    }
     nlohmann::json offsets = nlohmann::json::array();
     for (const auto& range : encoding->offsets) offsets.push_back({range.begin, range.end});
     holisafe::tokenizer::StreamDecoder stream(*tokenizer, false);
