@@ -180,6 +180,10 @@ Benchmark make() {
   out.kind = Kind::safety;
   out.rows_are = "pairs";
   out.open = [](const std::filesystem::path& data) { return open_json_rows(holisafe_format, data); };
+  out.open_file = [](InputFile rows) { return open_json_rows(holisafe_format, std::move(rows)); };
+  out.columns = {{"id", TypedColumn::Kind::integer},
+                 {"image_safe", TypedColumn::Kind::boolean},
+                 {"image_safety_label", TypedColumn::Kind::integer}};
   out.read_all = [](const std::filesystem::path& data, const OnItem& on_item) {
     return read_json_rows(holisafe_format, data, on_item);
   };
