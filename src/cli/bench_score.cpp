@@ -32,6 +32,7 @@ struct Flags {
   bool json = false;
   bool published = false;
   bool allow_missing = false;
+  std::string data;
   std::string html;
   metrics::BootstrapOptions bootstrap;
 };
@@ -122,6 +123,7 @@ int run_score(const Flags& flags) {
   if (flags.judge != options.benchmark->rules.front().name) options.judge = flags.judge;
   options.mode = flags.mode;
   options.allow_missing = flags.allow_missing;
+  options.data = flags.data;
   options.bootstrap = flags.bootstrap;
   options.for_report = !flags.html.empty();
 
@@ -132,6 +134,8 @@ int run_score(const Flags& flags) {
       exit_code = report(scored.error());
       continue;
     }
+    if (!scored->note.empty())
+      say(fmt::format("holisafe: {}: {}\n", one_line(scored->run.source), one_line(scored->note)));
     for (const auto& warning : scored->warnings) warn(warning);
     runs.push_back(std::move(scored->run));
   }
@@ -140,6 +144,7 @@ int run_score(const Flags& flags) {
       auto line = benchmarks::score_json(*options.benchmark, run.score);
       if (flags.published)
         line["published"] = benchmarks::published_json(*options.benchmark, run.score.judge);
+      line["file"] = run.source;
       fmt::print("{}", json_line(line));
     }
   } else if (!runs.empty()) {
@@ -161,11 +166,17 @@ void add_bench_score(CLI::App& bench) {
       declare(bench, "score", "Score prediction files: refusal rate, attack success rates, both mASR",
               {"holisafe bench score predictions.json",
                "holisafe bench score base.json safe.json --published --html report.html",
-               "holisafe bench score predictions.json --json | jq .masr"});
+               "holisafe bench score predictions.json --json | jq .masr",
+               "holisafe bench score ids_and_answers.csv --data HoliSafe-Bench"});
   command
-      ->add_option("PRED.json", flags->files,
-                   "Prediction files: the benchmark's rows with `prediction`; - is standard input")
+      ->add_option(
+          "PRED.json", flags->files,
+          "Prediction files: the benchmark's rows with `prediction`, as a JSON array, JSON lines or CSV "
+          "with a head; - is standard input")
       ->required();
+  command->add_option("--data", flags->data,
+                      "Benchmark folder, or its file of rows: the files' rows join it by id and need hold no "
+                      "more than that and the answer (prediction, response, answer or output)");
   command->add_option("--benchmark", flags->benchmark, "Which benchmark's rows the files hold")
       ->check(CLI::IsMember(benchmarks::names()));
   command->add_option(

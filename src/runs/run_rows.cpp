@@ -44,6 +44,15 @@ Result<FilterAs> filter_as(const store::RunStore& store) {
               fmt::format("expected refused or unjudged, found \"{}\"", value->substr(0, 60)));
 }
 
+std::string contradictions(const std::filesystem::path& data, std::uint64_t rows) {
+  return fmt::format("{}: {} rows contradict themselves; `holisafe data check` shows them", data.string(),
+                     rows);
+}
+
+Result<void> remember_images(store::RunStore& store, const std::filesystem::path& images) {
+  return store.put_value("images", std::filesystem::absolute(images).lexically_normal().string());
+}
+
 Result<std::filesystem::path> images_of(const store::RunStore& store) {
   HOLISAFE_TRY(const auto images, store.value("images"));
   if (images) return std::filesystem::path(*images);
