@@ -11,12 +11,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import import_data  # noqa: E402
 from bench_run_test import environment  # noqa: E402
-from bench_soak import PROGRAM, SOURCE, command  # noqa: E402
+from bench_soak import PROGRAM, SOURCE, command, stored  # noqa: E402
 from fake_endpoint import FakeEndpoint, completion  # noqa: E402
 
 OUTPUTS = ["predictions.json", "summary.json"]
@@ -32,6 +33,11 @@ def table(rows, fields, **how):
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue().encode()
+
+
+def answered(pairs):
+    """How many of the answers say something."""
+    return sum(pair["prediction"].strip() not in ("", "<think>Is it safe?") for pair in pairs)
 
 
 def number_of(request):
@@ -263,9 +269,27 @@ class Runs(Case):
             self.assertEqual(summary[0], json.loads(self.expected["summary.json"])[0])
             self.assertEqual((self.folder / "imported/predictions.json").read_bytes(), self.expected["predictions.json"])
             self.holisafe(*how)
-        answers = sum(row["prediction"].strip() not in ("", "<think>Is it safe?") for row in self.pairs)
-        kept = sum(row["prediction"].strip() not in ("", "<think>Is it safe?") for row in self.pairs[:30])
-        self.assertEqual((half, len(asked) - half), (kept + 1, answers - kept))  # of the same answers the judgements stay
+        kept = answered(self.pairs[:30])
+        self.assertEqual((half, len(asked) - half), (kept + 1, answered(self.pairs) - kept))  # of the same answers the judgements stay
+
+    def test_killed_at_any_moment(self):
+        """What is left takes the same files, or others, as if nothing had been."""
+        half, whole = self.file(self.pairs[:30], "half.jsonl"), self.file(self.pairs, "whole.jsonl")
+        how = [PROGRAM, "bench", "import", "--data", str(self.data), "--allow-missing", "--out", str(self.folder / "imported")]
+        begin = time.monotonic()
+        self.load(whole, out="straight")
+        took = time.monotonic() - begin
+        rng = random.Random(5)
+        for kill in range(12):
+            process = subprocess.Popen([*how, str(rng.choice([half, whole]))], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(rng.random() * took)
+            process.kill()
+            process.wait()
+            if kill % 4 == 3 and (self.folder / "imported/run.db").exists():
+                answers = len(stored(self.folder / "imported"))
+                self.assertIn(answers, (0, answered(self.pairs[:30]), answered(self.pairs)))
+        self.load(whole)
+        self.check_same()
 
     def test_another_run_is_refused(self):
         self.load(self.file(self.pairs), more=["--name", "first"])
@@ -281,6 +305,18 @@ class Runs(Case):
         done = self.holisafe("bench", "import", self.file(self.pairs), "--data", self.data, "--out", self.root / "run", code=2)
         self.assertIn('responder: expected "endpoint", found "imported"', done.stderr)
         self.assertEqual(before, (self.root / "run" / "run.db").read_bytes())
+
+    def test_names_that_are_no_text(self):
+        path = os.fsencode(self.folder) + b"/an\xffswers\x1b.csv"
+        pathlib.Path(os.fsdecode(path)).write_bytes(table(self.pairs[1:], ["id", "prediction"]))
+        done = subprocess.run([PROGRAM, "bench", "import", path, "--data", self.data, "--out", self.folder / "run"], capture_output=True, env=environment())
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("id 7: not in ", done.stderr.decode())
+        self.assertNotIn(b"\x1b", done.stderr + done.stdout)
+        line = json.loads(self.holisafe("bench", "report", self.folder / "run", "--json").stdout)
+        self.assertEqual(line["run"], "an\ufffdswers\x1b")
+        scored = subprocess.run([PROGRAM, "bench", "score", path, "--data", self.data, "--json", "--allow-missing"], capture_output=True, env=environment())
+        self.assertEqual(pathlib.Path(json.loads(scored.stdout)["file"]).name, "an\ufffdswers\x1b.csv")
 
     def test_report_and_compare(self):
         self.load(self.file(self.pairs), more=["--name", "student"])

@@ -11,6 +11,7 @@
 
 #include "base/ahead.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "benchmarks/score_json.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
@@ -144,7 +145,7 @@ int run_score(const Flags& flags) {
       auto line = benchmarks::score_json(*options.benchmark, run.score);
       if (flags.published)
         line["published"] = benchmarks::published_json(*options.benchmark, run.score.judge);
-      line["file"] = run.source;
+      line["file"] = as_utf8(run.source);
       fmt::print("{}", json_line(line));
     }
   } else if (!runs.empty()) {

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "runs/add_samples.h"
 #include "runs/reply_state.h"
 #include "runs/rule_judge.h"
@@ -34,7 +35,7 @@ Result<store::Identity> identity_of(const ImportSettings& settings, const Answer
   HOLISAFE_TRY(auto hashes, files.sha256());
   std::sort(hashes.begin(), hashes.end());
   const std::string& file = settings.files.front();
-  const std::string first = file == "-" ? responder : std::filesystem::path(file).stem().string();
+  const std::string first = file == "-" ? responder : as_utf8(std::filesystem::path(file).stem().string());
   return store::Identity{{"benchmark", settings.benchmark},
                          {"data", hex(data)},
                          {"responder", responder},

@@ -80,7 +80,7 @@ class Head {
   static std::string value(const Column& column, std::string_view cell) {
     if (column.kind == TypedColumn::Kind::integer && is_integer(cell)) return std::string(cell);
     if (column.kind == TypedColumn::Kind::boolean) {
-      const std::string word = ascii_lower(cell);
+      std::string word = ascii_lower(cell);
       if (word == "true" || word == "false") return word;
     }
     return nlohmann::json(std::string(cell)).dump();
