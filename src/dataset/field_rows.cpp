@@ -153,7 +153,7 @@ class FieldRows::TableReader : public Reader {
 
   Result<void> read_head() {
     HOLISAFE_TRY(const bool found, table_.next());
-    if (!found)
+    if (!found || (table_.cells() == 1 && strip(table_.cell(0)).empty()))
       return fail(ErrorKind::missing, "empty file", file().path().string(), "expected rows, found nothing");
     columns_ = table_.cells();
     places_.assign(names_.size(), std::nullopt);
