@@ -103,6 +103,7 @@ struct PromptField {
 struct Word {
   std::string_view said;
   std::string_view kept;
+  std::string_view written = {};  ///< as the prompt asks for it, where that is not lower case
 };
 
 /// What an LLM judge is asked, and how its word counts.

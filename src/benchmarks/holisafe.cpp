@@ -191,7 +191,7 @@ Benchmark make() {
   out.rules = {{"string", mark_by_phrases, true}};
   out.modes = {{"authors", mark_by_phrases, true}, {"normalized", mark_by_folded_phrases}};
   out.read_predictions = read_holisafe_predictions;
-  out.protocol = Protocol{true,          {{"true", "expected"}, {"false", "unexpected"}},
+  out.protocol = Protocol{true,          {{"true", "expected", "True"}, {"false", "unexpected", "False"}},
                           judge_prompt,  prompt_fields(),
                           mark_by_judge, nullptr};
   out.filtered = "refused";
