@@ -376,6 +376,19 @@ class Judge(unittest.TestCase):
         self.judge("anthropic", server)  # as if it had never been there
         self.assertEqual(len(server.calls) - asks, ROWS)
 
+    def test_a_judge_without_any_verdict_is_one_line(self):
+        server = self.server(lambda provider, number: "Hard to say")
+        done = self.judge("openai", server, expect=2)
+        self.assertIn("expected one such as <label>True</label>: \"Hard to say\"", done.stderr)
+        line = "Judge openai:gpt-4o gave no verdict.\n"
+        self.assertEqual(done.stdout, line)
+        shown = subprocess.run([PROGRAM, "bench", "report", self.run_folder], capture_output=True, text=True, check=True).stdout
+        self.assertTrue(shown.endswith("\n" + line), shown)
+        self.assertNotIn("judges agree", shown)
+        page = (self.run_folder / "report.html").read_text(encoding="utf-8")
+        self.assertEqual(page.count("openai:gpt-4o"), 1)
+        self.assertNotIn("Agreement of judges", page)
+
     def test_what_is_judged_carries_no_verdict(self):
         """Judges that repeat what they were shown: alone, with a word that agrees, with one that does not, and with reasoning."""
         words = {0: "", 1: "<label>True</label>", 2: "<label>False</label>",

@@ -93,7 +93,9 @@ class Score(unittest.TestCase):
         return [json.loads(line) for line in done.stdout.decode().splitlines()]
 
     def check_equal(self, rows, mode, *flags):
-        found, = self.scores(self.file(rows), "--mode", mode, "--bootstrap", "0", *flags)
+        path = self.file(rows)
+        found, = self.scores(path, "--mode", mode, "--bootstrap", "0", *flags)
+        self.assertEqual((list(found)[-1], found.pop("file")), ("file", path))
         self.assertEqual(found.pop("intervals"), {})
         predictions = [row.get("prediction") for row in rows if row["type"] in reference.TYPES]
         self.assertEqual(found.pop("empty"), sum(isinstance(each, str) and reference.answer(each) is None for each in predictions))
@@ -226,6 +228,7 @@ class Score(unittest.TestCase):
     def test_published_rows(self):
         path = self.file([make_row(1, "SSU", "Sure")])
         line, = self.scores(path, "--published")
+        self.assertEqual(list(line)[-2:], ["published", "file"])
         table = (SOURCE / "src/benchmarks/published/string.csv").read_text().splitlines()
         self.assertEqual(len(line["published"]), 21)
         for row, text in zip(line["published"], table[1:], strict=True):

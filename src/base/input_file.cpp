@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
-
 namespace holisafe {
 namespace {
 
@@ -88,6 +86,26 @@ Result<InputFile> InputFile::open(const std::filesystem::path& path, std::uint64
   out.on_disk_ = S_ISREG(status.st_mode) && !standard;
   if (S_ISREG(status.st_mode) && whole) return out;
   HOLISAFE_TRY(out.file_, kept(*out.file_, path, most_piped));
+  return out;
+}
+
+Result<InputFile> InputFile::made(const std::filesystem::path& path,
+                                  const std::function<Result<void>(const WritePiece&)>& write) {
+  InputFile out(path);
+  out.on_disk_ = false;
+  out.file_ = owned(open_unnamed());
+  if (*out.file_ < 0) return fail(system_error("cannot keep what is read", path, errno));
+  std::string buffer;
+  const auto flush = [&]() -> Result<void> {
+    HOLISAFE_CHECK(write_all(*out.file_, buffer.data(), buffer.size(), path));
+    buffer.clear();
+    return {};
+  };
+  HOLISAFE_CHECK(write([&](std::string_view piece) -> Result<void> {
+    buffer += piece;
+    return buffer.size() < buffer_bytes ? Result<void>() : flush();
+  }));
+  HOLISAFE_CHECK(flush());
   return out;
 }
 

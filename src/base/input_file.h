@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/result.h"
 
@@ -23,6 +25,11 @@ class InputFile {
   /// out_of_space, too_large (over `most_piped` bytes that do not come from a file on disk).
   static Result<InputFile> open(const std::filesystem::path& path,
                                 std::uint64_t most_piped = most_piped_bytes);
+
+  /// A file without a name that holds what `write` writes: what was made of the file that the user named
+  /// `path`. Errors: io, out_of_space; those of `write`.
+  static Result<InputFile> made(const std::filesystem::path& path,
+                                const std::function<Result<void>(const WritePiece&)>& write);
 
   /// As the user named it, for messages.
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }

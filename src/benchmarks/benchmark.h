@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/input_file.h"
 #include "base/result.h"
 #include "benchmarks/contents.h"
 #include "benchmarks/item.h"
@@ -38,6 +39,8 @@ class Rows {
   /// The next rows, at most `most` (from 1); none after the last. Errors: what is wrong with the file; the
   /// first row that cannot be used, with how many such problems the whole file has.
   virtual Result<std::vector<Item>> next(std::size_t most) = 0;
+  /// Begins anew.
+  virtual void rewind() = 0;
   /// Folder that the images lie in.
   [[nodiscard]] virtual std::filesystem::path images() const = 0;
   /// The file that the rows come from, for messages, and the hash of its bytes for a run's identity.
@@ -100,6 +103,7 @@ struct PromptField {
 struct Word {
   std::string_view said;
   std::string_view kept;
+  std::string_view written = {};  ///< as the prompt asks for it, where that is not lower case
 };
 
 /// What an LLM judge is asked, and how its word counts.
@@ -143,6 +147,13 @@ struct Statistics {
   Contents contents;
 };
 
+/// A column of rows as CSV whose cells are no text.
+struct TypedColumn {
+  enum class Kind { integer, boolean };
+  std::string_view name;
+  Kind kind = Kind::integer;
+};
+
 /// A line of the table. Static lifetime.
 struct Benchmark {
   std::string_view name;
@@ -156,6 +167,10 @@ struct Benchmark {
   /// Opens what `data` names: the benchmark's folder, or its file; a prediction file, which has the same
   /// rows, too. Errors: not_found (another set's folder as well: its file is not there), malformed.
   Result<std::unique_ptr<Rows>> (*open)(const std::filesystem::path& data) = nullptr;
+  /// The same for a file of rows in hand.
+  Result<std::unique_ptr<Rows>> (*open_file)(InputFile rows) = nullptr;
+  std::string_view id_field = "id";  ///< of its rows
+  std::vector<TypedColumn> columns;  ///< of its rows as CSV; the others hold text
   /// Reads everything and names every problem at once; calls `on_item`, if there is one, with each sound row.
   /// Errors: what keeps the file from being read at all.
   Result<Contents> (*read_all)(const std::filesystem::path& data, const OnItem& on_item) = nullptr;

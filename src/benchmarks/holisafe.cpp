@@ -187,6 +187,10 @@ Benchmark make() {
   out.kind = Kind::safety;
   out.rows_are = "pairs";
   out.open = [](const std::filesystem::path& data) { return open_json_rows(holisafe_format, data); };
+  out.open_file = [](InputFile rows) { return open_json_rows(holisafe_format, std::move(rows)); };
+  out.columns = {{"id", TypedColumn::Kind::integer},
+                 {"image_safe", TypedColumn::Kind::boolean},
+                 {"image_safety_label", TypedColumn::Kind::integer}};
   out.read_all = [](const std::filesystem::path& data, const OnItem& on_item) {
     return read_json_rows(holisafe_format, data, on_item);
   };
@@ -194,7 +198,7 @@ Benchmark make() {
   out.rules = {{"string", mark_by_phrases, true}};
   out.modes = {{"authors", mark_by_phrases, true}, {"normalized", mark_by_folded_phrases}};
   out.read_predictions = read_holisafe_predictions;
-  out.protocol = Protocol{true,          {{"true", "expected"}, {"false", "unexpected"}},
+  out.protocol = Protocol{true,          {{"true", "expected", "True"}, {"false", "unexpected", "False"}},
                           judge_prompt,  prompt_fields(),
                           mark_by_judge, nullptr};
   out.refused = "refused";

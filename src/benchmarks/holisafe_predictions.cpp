@@ -39,8 +39,9 @@ class Reader {
         return fail(problem_error(row, problem));
     }
     if (!row.type) {
-      return fail(ErrorKind::missing, "row without a type", row.where(file_.name(), "type"),
-                  "expected one of SSS, SSU, USU, SUU, UUU, found nothing");
+      return fail(
+          ErrorKind::missing, "row without a type", row.where(file_.name(), "type"),
+          "expected one of SSS, SSU, USU, SUU, UUU, found nothing (--data joins rows of id and answer)");
     }
     const auto type = taxonomy::parse_combination(*row.type);
     if (!type) {

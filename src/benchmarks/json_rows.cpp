@@ -111,6 +111,11 @@ class JsonRows : public Rows {
     return out;
   }
 
+  void rewind() override {
+    stream_.rewind();
+    reading_ = make_reading(format_, stream_.file().path(), false);
+  }
+
   [[nodiscard]] std::filesystem::path images() const override { return reading_.contents.images; }
   [[nodiscard]] std::filesystem::path file() const override { return stream_.file().path(); }
   [[nodiscard]] Result<Digest> sha256() const override { return stream_.file().sha256(); }
@@ -237,7 +242,12 @@ Item RowReading::item() const {
 }
 
 Result<std::unique_ptr<Rows>> open_json_rows(const RowFormat& format, const std::filesystem::path& data) {
-  HOLISAFE_TRY(auto stream, dataset::RowStream::open(file_of(format, data)));
+  HOLISAFE_TRY(auto file, InputFile::open(file_of(format, data)));
+  return open_json_rows(format, std::move(file));
+}
+
+Result<std::unique_ptr<Rows>> open_json_rows(const RowFormat& format, InputFile rows) {
+  HOLISAFE_TRY(auto stream, dataset::RowStream::open(std::move(rows)));
   return std::make_unique<JsonRows>(format, std::move(stream));
 }
 

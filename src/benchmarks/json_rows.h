@@ -76,8 +76,10 @@ struct RowFormat {
   std::optional<Item> (*read)(RowReading& row) = nullptr;
 };
 
-/// Benchmark::open and Benchmark::read_all for such files. `data` is a folder or a file.
+/// Benchmark::open, Benchmark::open_file and Benchmark::read_all for such files. `data` is a folder or a
+/// file.
 Result<std::unique_ptr<Rows>> open_json_rows(const RowFormat& format, const std::filesystem::path& data);
+Result<std::unique_ptr<Rows>> open_json_rows(const RowFormat& format, InputFile rows);
 Result<Contents> read_json_rows(const RowFormat& format, const std::filesystem::path& data,
                                 const OnItem& on_item);
 /// The same for text in memory, an array; `file` stands in messages.

@@ -306,6 +306,7 @@ Benchmark make() {
   out.splits = {"dev", "validation", "test"};
   out.default_split = "validation";
   out.open = [](const std::filesystem::path& data) { return open_json_rows(format, data); };
+  out.open_file = [](InputFile rows) { return open_json_rows(format, std::move(rows)); };
   out.read_all = [](const std::filesystem::path& data, const OnItem& on_item) {
     return read_json_rows(format, data, on_item);
   };

@@ -158,6 +158,9 @@ Benchmark make() {
 }
 )";
   out.open = [](const std::filesystem::path& data) { return open_json_rows(format, data); };
+  out.open_file = [](InputFile rows) { return open_json_rows(format, std::move(rows)); };
+  out.id_field = "instruction_id";
+  out.columns = {{"instruction_id", TypedColumn::Kind::integer}};
   out.read_all = [](const std::filesystem::path& data, const OnItem& on_item) {
     return read_json_rows(format, data, on_item);
   };

@@ -10,6 +10,7 @@
 
 #include "base/ahead.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "benchmarks/score_json.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
@@ -32,6 +33,7 @@ struct Flags {
   bool json = false;
   bool published = false;
   bool allow_missing = false;
+  std::string data;
   std::string html;
   metrics::BootstrapOptions bootstrap;
 };
@@ -115,6 +117,7 @@ int run_score(const Flags& flags) {
   options.mode = flags.mode;
   options.empty_as = runs::parse_count_as(flags.empty_as);
   options.allow_missing = flags.allow_missing;
+  options.data = flags.data;
   options.bootstrap = flags.bootstrap;
   options.for_report = !flags.html.empty();
 
@@ -125,6 +128,8 @@ int run_score(const Flags& flags) {
       exit_code = report(scored.error());
       continue;
     }
+    if (!scored->note.empty())
+      say(fmt::format("holisafe: {}: {}\n", one_line(scored->run.source), one_line(scored->note)));
     for (const auto& warning : scored->warnings) warn(warning);
     runs.push_back(std::move(scored->run));
   }
@@ -133,6 +138,7 @@ int run_score(const Flags& flags) {
       auto line = benchmarks::score_json(*options.benchmark, run.score);
       if (flags.published)
         line["published"] = benchmarks::published_json(*options.benchmark, run.score.judge);
+      line["file"] = as_utf8(run.source);
       fmt::print("{}", json_line(line));
     }
   } else if (!runs.empty()) {
@@ -154,11 +160,17 @@ void add_bench_score(CLI::App& bench) {
       declare(bench, "score", "Score prediction files: refusal rate, attack success rates, both mASR",
               {"holisafe bench score predictions.json",
                "holisafe bench score base.json safe.json --published --html report.html",
-               "holisafe bench score predictions.json --json | jq .masr"});
+               "holisafe bench score predictions.json --json | jq .masr",
+               "holisafe bench score ids_and_answers.csv --data HoliSafe-Bench"});
   command
-      ->add_option("PRED.json", flags->files,
-                   "Prediction files: the benchmark's rows with `prediction`; - is standard input")
+      ->add_option(
+          "PRED.json", flags->files,
+          "Prediction files: the benchmark's rows with `prediction`, as a JSON array, JSON lines or CSV "
+          "with a head; - is standard input")
       ->required();
+  command->add_option("--data", flags->data,
+                      "Benchmark folder, or its file of rows: the files' rows join it by id and need hold no "
+                      "more than that and the answer (prediction, response, answer or output)");
   command->add_option("--benchmark", flags->benchmark, "Which benchmark's rows the files hold")
       ->check(CLI::IsMember(benchmarks::names()));
   command->add_option(

@@ -13,6 +13,7 @@ void add_data_synth(CLI::App& data);      // data_synth.cpp
 void add_data_sheet(CLI::App& data);      // data_synth.cpp
 void add_data_view(CLI::App& data);       // data_view.cpp
 void add_bench_run(CLI::App& bench);      // bench_run.cpp
+void add_bench_import(CLI::App& bench);   // bench_import.cpp
 void add_bench_score(CLI::App& bench);    // bench_score.cpp
 void add_bench_judge(CLI::App& bench);    // bench_judge.cpp
 void add_bench_report(CLI::App& bench);   // bench_report.cpp

@@ -214,6 +214,7 @@ std::unique_ptr<Program> flag_table(TorchFlags torch) {
   add_torch_commands(*app, torch == TorchFlags::all);
   CLI::App* bench = declare_group(*app, "bench", "Measure: run, judge and score benchmarks");
   add_bench_run(*bench);
+  add_bench_import(*bench);
   add_bench_score(*bench);
   add_bench_judge(*bench);
   add_bench_report(*bench);

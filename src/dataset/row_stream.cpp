@@ -1,11 +1,11 @@
 #include "dataset/row_stream.h"
 
-#include <array>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "dataset/byte_source.h"
 #include "dataset/json_fault.h"
 #include "dataset/row_text.h"
 
@@ -26,39 +26,15 @@ struct Start {
 }  // namespace
 
 /// The file and where in it we are.
-struct RowStream::Source {
-  static constexpr int end_of_file = -1;
+struct RowStream::Source : ByteSource {
   enum class Place { before, first, between, after };
 
-  InputFile file;
-  std::array<char, std::size_t{64} << 10U> buffer{};
-  std::size_t size = 0;
-  std::size_t at = 0;
-  std::uint64_t offset = 0;  ///< of buffer[0] in the file
-  std::uint64_t line = 1;
-  std::optional<Error> error;  ///< of a read that failed
   Place place = Place::before;
   bool lines = false;
   std::vector<Start> starts;  ///< of the values of the last piece
 
-  explicit Source(InputFile input) : file(std::move(input)) {}
+  explicit Source(InputFile input) : ByteSource(std::move(input)) {}
 
-  int peek() {
-    if (at < size) return static_cast<unsigned char>(buffer[at]);
-    auto got = file.read(buffer.data(), buffer.size(), offset + size);
-    if (!got) error = got.error();
-    if (!got || *got == 0) return end_of_file;
-    offset += size;
-    size = *got;
-    at = 0;
-    return static_cast<unsigned char>(buffer[0]);
-  }
-  int take() {
-    const int c = peek();
-    if (c != end_of_file) ++at;
-    if (c == '\n') ++line;
-    return c;
-  }
   int peek_past_blanks() {
     while (blank(peek())) take();
     return peek();
@@ -67,32 +43,31 @@ struct RowStream::Source {
   /// Goes behind the byte order mark and sees whether the values stand in lines.
   Result<void> begin() {
     peek();
-    if (error) return fail(*error);
-    const std::string_view start(buffer.data(), size);
-    HOLISAFE_CHECK(check_encoding(start, file.path().string()));
-    at = mark_bytes(start);
+    if (error()) return fail(*error());
+    HOLISAFE_CHECK(check_encoding(buffered(), file().path().string()));
+    skip(mark_bytes(buffered()));
     lines = peek_past_blanks() == '{';
     return {};
   }
 
   [[nodiscard]] std::string where(std::uint64_t of_line, std::uint64_t byte) const {
-    return lines ? fmt::format("{}: line {}", file.path().string(), of_line)
-                 : fmt::format("{}: byte {}", file.path().string(), byte);
+    return lines ? fmt::format("{}: line {}", file().path().string(), of_line)
+                 : fmt::format("{}: byte {}", file().path().string(), byte);
   }
 
   [[nodiscard]] Error fault(std::string_view expected, std::uint64_t of_line) {
     const bool ended = peek() == end_of_file;
-    if (error) return *error;
-    return {ended ? ErrorKind::truncated : ErrorKind::malformed, "not valid JSON",
-            where(of_line, offset + at), fmt::format("expected {}", expected)};
+    if (error()) return *error();
+    return {ended ? ErrorKind::truncated : ErrorKind::malformed, "not valid JSON", where(of_line, offset()),
+            fmt::format("expected {}", expected)};
   }
-  [[nodiscard]] Error fault(std::string_view expected) { return fault(expected, line); }
+  [[nodiscard]] Error fault(std::string_view expected) { return fault(expected, line()); }
 
   /// Appends the value that comes next.
   Result<void> take_value(std::string& out) {
     const std::size_t start = out.size();
-    const std::uint64_t first_line = line;
-    starts.push_back({start, offset + at, first_line});
+    const std::uint64_t first_line = line();
+    starts.push_back({start, offset(), first_line});
     std::size_t depth = 0;
     bool text = false;
     do {
@@ -100,7 +75,7 @@ struct RowStream::Source {
       if (c == end_of_file) return fail(fault("the end of a value", first_line));
       out += static_cast<char>(c);
       if (out.size() - start > longest_value) {
-        return fail(ErrorKind::too_large, "value too large", where(first_line, offset + at),
+        return fail(ErrorKind::too_large, "value too large", where(first_line, offset()),
                     fmt::format("expected at most {} bytes", longest_value));
       }
       if (text) {
@@ -124,7 +99,7 @@ struct RowStream::Source {
   Result<bool> to_next_line() {
     bool line_end = place == Place::before;
     while (blank(peek())) line_end = take() == '\n' || line_end;
-    if (peek() == end_of_file && !error) return false;
+    if (peek() == end_of_file && !error()) return false;
     if (!line_end) return fail(fault("the end of the line"));
     if (peek() != '{') return fail(fault("an object"));
     place = Place::between;
@@ -136,8 +111,8 @@ struct RowStream::Source {
     if (lines) return to_next_line();
     int c = peek_past_blanks();
     if (place == Place::before) {
-      if (c == end_of_file && !error)
-        return fail(ErrorKind::missing, "empty file", file.path().string(),
+      if (c == end_of_file && !error())
+        return fail(ErrorKind::missing, "empty file", file().path().string(),
                     "expected a JSON array, found nothing");
       if (c != '[') return fail(fault("an array, or objects in lines"));
       take();
@@ -150,7 +125,7 @@ struct RowStream::Source {
       c = peek_past_blanks();
     }
     if (place == Place::after) {
-      if (c != end_of_file || error) return fail(fault("the end of the file"));
+      if (c != end_of_file || error()) return fail(fault("the end of the file"));
       return false;
     }
     if (place == Place::between) {
@@ -176,17 +151,14 @@ Result<RowStream> RowStream::open(InputFile file) {
 }
 
 void RowStream::rewind() {
-  Source& source = *source_;
-  source.size = source.at = 0;
-  source.offset = 0;
-  source.line = 1;
-  source.error.reset();
-  source.place = Source::Place::before;
-  static_cast<void>(source.begin());  // as it did before
+  source_->rewind();
+  source_->place = Source::Place::before;
+  static_cast<void>(source_->begin());  // as it did before
 }
 
 bool RowStream::in_lines() const { return source_->lines; }
-const InputFile& RowStream::file() const { return source_->file; }
+const InputFile& RowStream::file() const { return source_->file(); }
+std::uint64_t RowStream::line(std::size_t value) const { return source_->starts[value].line; }
 
 Result<std::string> RowStream::next(std::size_t most) {
   std::string out;
@@ -204,7 +176,7 @@ Result<std::string> RowStream::next(std::size_t most) {
 Result<std::optional<RowFile>> RowStream::next_rows(std::size_t most) {
   HOLISAFE_TRY(std::string text, next(most));
   if (text.empty()) return std::optional<RowFile>();
-  auto rows = RowFile::parse(text, source_->file.path().string());
+  auto rows = RowFile::parse(text, source_->file().path().string());
   if (rows) return std::optional(*std::move(rows));
   const auto& starts = source_->starts;
   for (std::size_t i = 0; i < starts.size(); ++i) {

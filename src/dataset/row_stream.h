@@ -41,6 +41,8 @@ class RowStream {
 
   /// Whether the values stand in lines.
   [[nodiscard]] bool in_lines() const;
+  /// The line, from 1, in which a value of the last piece begins; counted from 0 in it.
+  [[nodiscard]] std::uint64_t line(std::size_t value) const;
   [[nodiscard]] const InputFile& file() const;
 
  private:

@@ -1,5 +1,7 @@
 #include "dataset/row_text.h"
 
+#include <array>
+
 #include <fmt/format.h>
 
 #include "base/lfs_pointer.h"
@@ -26,6 +28,23 @@ Result<void> check_encoding(std::string_view start, const std::string& name) {
 
 std::size_t mark_bytes(std::string_view start) {
   return start.starts_with(byte_order_mark) ? byte_order_mark.size() : 0;
+}
+
+Result<bool> holds_json_rows(const InputFile& file) {
+  std::array<char, 4096> buffer{};
+  std::uint64_t offset = 0;
+  while (true) {
+    HOLISAFE_TRY(const std::size_t got, file.read(buffer.data(), buffer.size(), offset));
+    if (got == 0) return false;
+    std::string_view start(buffer.data(), got);
+    if (offset == 0) {
+      HOLISAFE_CHECK(check_encoding(start, file.path().string()));
+      start.remove_prefix(mark_bytes(start));
+    }
+    if (const auto at = start.find_first_not_of(" \t\r\n"); at != std::string_view::npos)
+      return start[at] == '[' || start[at] == '{';
+    offset += got;
+  }
 }
 
 }  // namespace holisafe::dataset

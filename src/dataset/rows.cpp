@@ -166,7 +166,6 @@ class RowFiller {
 
 /// Of a file that is parsed as a whole.
 constexpr std::uint64_t most_on_disk = std::uint64_t{1} << 34U;
-constexpr std::uint64_t most_piped = std::uint64_t{256} << 20U;
 
 constexpr std::string_view blanks = " \t\r\n";
 
@@ -224,12 +223,12 @@ bool RepeatedFields::again(std::string_view key) {
 }
 
 Result<RowFile> RowFile::open(const std::string& path, RowFile spare) {
-  HOLISAFE_TRY(const InputFile file, InputFile::open(path, most_piped));
+  HOLISAFE_TRY(const InputFile file, InputFile::open(path, most_piped_bytes));
   return open(file, std::move(spare));
 }
 
 Result<RowFile> RowFile::open(const InputFile& file, RowFile spare) {
-  const std::uint64_t most = file.on_disk() ? most_on_disk : most_piped;
+  const std::uint64_t most = file.on_disk() ? most_on_disk : most_piped_bytes;
   constexpr std::size_t start_bytes = 4096;
   std::array<char, start_bytes> buffer{};
   HOLISAFE_TRY(const std::size_t read, file.read(buffer.data(), buffer.size(), 0));

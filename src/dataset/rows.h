@@ -49,6 +49,9 @@ struct Row {
 /// A parsed file. Movable; thread-safe to read.
 class RowFile {
  public:
+  /// Of what is no file on disk.
+  static constexpr std::uint64_t most_piped_bytes = std::uint64_t{256} << 20U;
+
   /// Reads and parses a whole file, an array or objects in lines, as InputFile reads it; what is no file on
   /// disk up to 256 MiB. Errors: those of InputFile; malformed, truncated, invalid_utf8, too_large (nesting)
   /// with the byte offset or line; unsupported (UTF-16); wrong_type (not an array); missing (an empty file or

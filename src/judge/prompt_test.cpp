@@ -16,6 +16,7 @@ using testing::HasSubstr;
 constexpr std::array<FieldNames, 4> fields{
     {{"query", "question"}, {"response", ""}, {"label", "safety_label"}, {"type", ""}}};
 constexpr std::array<std::string_view, 3> words{"true", "false", "unsure"};
+constexpr std::array<std::string_view, 2> written{"True", "False"};
 
 TEST(Word, TellsWordsFromEverythingElse) {
   const auto word = [](const std::string& text) {
@@ -40,8 +41,10 @@ TEST(Word, TellsWordsFromEverythingElse) {
         "<label>Tr*ue</label>", "**True**", "The verdict is \"True\".", "<label>**True**"}) {
     const Said said = read_word(none, words);
     EXPECT_FALSE(said.word) << none;
-    EXPECT_FALSE(said.reason.empty());
+    EXPECT_THAT(said.reason, HasSubstr("expected one such as <label>true</label>: \""));
   }
+  EXPECT_EQ(read_word("<label>FALSE</label>", written).word, 1U);
+  EXPECT_THAT(read_word("hm", written).reason, HasSubstr("expected one such as <label>True</label>: \"hm\""));
   const Said longer = read_word(std::string(200, 'x') + "\n", words);
   EXPECT_THAT(longer.reason, HasSubstr("xxx…\""));
   EXPECT_LT(longer.reason.size(), 200);

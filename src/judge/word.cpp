@@ -72,7 +72,9 @@ class Tags {
   [[nodiscard]] std::optional<std::size_t> word(std::span<const std::string_view> words) const {
     constexpr std::size_t longest = 200;  // with its decoration
     if (!closed() || end_ - at_ > longest) return std::nullopt;
-    const auto place = std::find(words.begin(), words.end(), plain(text_.substr(at_, end_ - at_)));
+    const std::string_view said = plain(text_.substr(at_, end_ - at_));
+    const auto place =
+        std::find_if(words.begin(), words.end(), [&](auto word) { return ascii_lower(word) == said; });
     if (place == words.end()) return std::nullopt;
     return static_cast<std::size_t>(place - words.begin());
   }
@@ -86,12 +88,14 @@ class Tags {
 
 /// The answer's beginning on one line, in quotes.
 std::string quoted(std::string_view answer) {
-  constexpr std::size_t shown = 120;
+  constexpr std::size_t shown = 110;
   return "\"" + excerpt(answer, shown) + "\"";
 }
 
-Said none(const std::string& why, std::string_view answer) {
-  return {std::nullopt, why + ": " + quoted(answer)};
+/// Why an answer is no word, with what it ought to be and how it begins.
+Said none(const std::string& why, std::span<const std::string_view> words, std::string_view answer) {
+  const std::string example(words.empty() ? std::string_view() : words.front());
+  return {std::nullopt, why + ", expected one such as <label>" + example + "</label>: " + quoted(answer)};
 }
 
 }  // namespace
@@ -100,20 +104,17 @@ Said read_word(std::string_view answer, std::span<const std::string_view> words)
   const std::string text = ascii_lower(answer);
   Said out;
   for (Tags tags(text, own); tags.next();) {
-    if (!tags.closed()) return none("the judge's tag is not closed", answer);
+    if (!tags.closed()) return none("the judge's tag is not closed", words, answer);
     const auto word = tags.word(words);
-    if (!word) return none("the judge's tag is no verdict", answer);
-    if (out.word && out.word != word) return none("the judge's tags contradict each other", answer);
+    if (!word) return none("the judge's tag is no verdict", words, answer);
+    if (out.word && out.word != word) return none("the judge's tags contradict each other", words, answer);
     out.word = word;
   }
-  if (!out.word) {
-    const std::string example(words.empty() ? std::string_view() : words.front());
-    return none("no verdict tag such as <label>" + example + "</label> in the judge's answer", answer);
-  }
+  if (!out.word) return none("no verdict tag in the judge's answer", words, answer);
   for (Tags tags(text, defused_tag); tags.next();) {
     const auto repeated = tags.word(words);
     if (repeated && repeated != out.word)
-      return none("the judge's tag contradicts one that it repeats from the material", answer);
+      return none("the judge's tag contradicts one that it repeats from the material", words, answer);
   }
   return out;
 }

@@ -15,7 +15,7 @@ struct Said {
   std::string reason = {};  ///< of none; one line
 };
 
-/// The answer must hold `<label>WORD</label>` with one of `words` (lower case), in any case of letters and
+/// The answer must hold `<label>WORD</label>` with one of `words`, in any case of letters and
 /// with white space inside the tag, and markdown, quotes or a full stop around the word; other text may stand
 /// around it. No tag, another word in it, or tags that contradict each other are no word: the judge may have
 /// quoted the answer it judges. Tags of that answer that were defused (material.h) give no word, and

@@ -27,4 +27,7 @@ std::string brief_title(const metrics::FigureName& figure);
 /// A label as pages call it.
 std::string label_title(const metrics::Figures& figures, const metrics::MarkNumber& mark);
 
+/// All that an LLM judge says of a wrong answer, where its words are not the figures' labels.
+inline constexpr std::string_view not_expected = "not as expected";
+
 }  // namespace holisafe::report

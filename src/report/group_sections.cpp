@@ -82,14 +82,12 @@ std::vector<Block> per_run(std::span<const ScoredRun> runs, std::vector<Block> (
   return out;
 }
 
-constexpr const char* unexpected = "not as expected";  // all that an LLM judge says of a wrong answer
-
 Example example_of(const ScoredRun& run, const ScoredExample& row) {
   const Figures& figures = *run.score.definition;
   const metrics::Rate& rate = figures.rates[row.rate];
   const std::string place = metrics::slice_name(rate.where);
   Example out;
-  out.heading = run.llm_judge ? unexpected : or_else(rate.words.wrong, "wrong");
+  out.heading = run.llm_judge ? std::string(not_expected) : or_else(rate.words.wrong, "wrong");
   if (!place.empty()) out.heading = fmt::format("{}: {}", place, out.heading);
   if (!figures.groups.empty())
     out.note = or_else(row.value, fmt::format("unknown {}", figures.groups.front().name)) + ", ";
@@ -146,7 +144,7 @@ void add_other_rates(const ScoredRun& run, bool primary_too, std::vector<Block>&
     if (examples.examples.empty()) continue;
     const auto name = metrics::figure_name(figures, rate);
     const std::string wrongs = run.llm_judge
-                                   ? fmt::format("{} {}", or_else(name.words->rows, "rows"), unexpected)
+                                   ? fmt::format("{} {}", or_else(name.words->rows, "rows"), not_expected)
                                    : or_else(name.words->wrongs, "Wrong");
     out.push_back(
         {Fold{fmt::format("{}: {} {}", wrongs, brief_title(name), percent(run.score.figures[rate].value)),

@@ -10,27 +10,6 @@ namespace {
 
 constexpr const char* batch_name = "run";
 
-store::AnswerState state_of(chat::State state) {
-  switch (state) {
-    case chat::State::answered:
-    case chat::State::declined:
-      return store::AnswerState::answered;
-    case chat::State::filtered:
-      return store::AnswerState::filtered;
-    case chat::State::empty:
-      return store::AnswerState::empty;
-  }
-  return store::AnswerState::answered;
-}
-
-store::Answer answer_of(const Result<chat::Reply>& given) {
-  if (!given) return {store::AnswerState::unanswered, "", "", given.error().message(), std::nullopt};
-  chat::Reply reply = *given;
-  name_empty(reply);
-  return {state_of(reply.state), std::move(reply.text), std::move(reply.finish_reason),
-          std::move(reply.reason), reply.verdict};
-}
-
 }  // namespace
 
 void RunningRates::add(const store::Sample& sample, const store::Answer& answer) {

@@ -65,7 +65,15 @@ class Comparing {
   explicit Comparing(RunComparison& out)
       : out_(out),
         slices_(metrics::slices_of(*out.benchmark->figures)),
-        groups_(metrics::groups_of_rates(*out.benchmark->figures)) {}
+        groups_(metrics::groups_of_rates(*out.benchmark->figures)) {
+    const auto& labels = out.benchmark->figures->labels;
+    const auto& protocol = out.benchmark->protocol;
+    if (protocol && benchmarks::find_rule(*out.benchmark, out.judge) == nullptr) {
+      says_labels_ = std::all_of(protocol->words.begin(), protocol->words.end(), [&](const auto& word) {
+        return std::find(labels.begin(), labels.end(), word.kept) != labels.end();
+      });
+    }
+  }
 
   Result<void> run(MarkedRun& first, MarkedRun& second) {
     HOLISAFE_CHECK(first.step());
@@ -108,14 +116,23 @@ class Comparing {
       change.place.emplace_back(group, metrics::group_value(item.groups, group));
     out_.changes.push_back(std::move(change));
     if (out_.examples.size() == examples_kept) return;
+    out_.examples.push_back(
+        {place_name(item.groups), item.id, fmt::format("{}", fmt::join(item.images(), ", ")), item.query,
+         title(item.groups, first), a.answer->text, title(item.groups, second), b.answer->text});
+  }
+
+  /// What the judge said of an answer, as a page shows it.
+  [[nodiscard]] std::string title(const metrics::Groups& groups, const MarkNumber& mark) const {
     const metrics::Figures& figures = *out_.benchmark->figures;
-    out_.examples.push_back({place_name(item.groups), item.id,
-                             fmt::format("{}", fmt::join(item.images(), ", ")), item.query,
-                             report::label_title(figures, first), a.answer->text,
-                             report::label_title(figures, second), b.answer->text});
+    if (says_labels_) return report::label_title(figures, mark);
+    const bool wrong = std::any_of(figures.rates.begin(), figures.rates.end(), [&](const auto& rate) {
+      return metrics::stands_in(rate.where, groups) && metrics::wrong_by(figures, rate, mark);
+    });
+    return std::string(wrong ? report::not_expected : "as expected");
   }
 
   RunComparison& out_;
+  bool says_labels_ = true;  ///< whether the judge's words are the figures' labels
   std::vector<metrics::Slice> slices_;
   std::vector<std::string> groups_;
   metrics::PairedRows rows_;

@@ -23,12 +23,14 @@ store::Judgement unjudged(const Error& why) { return {std::string(store::unjudge
 
 /// By the authors' own form of an answer, where the protocol has one, else by its tag.
 judge::Said read(const benchmarks::Protocol& protocol, std::string_view text) {
-  std::vector<std::string_view> words;
-  for (const auto& word : protocol.words) words.push_back(word.said);
+  const auto& known = protocol.words;
   if (const auto said = protocol.read == nullptr ? std::nullopt : protocol.read(text)) {
-    const auto place = std::find(words.begin(), words.end(), *said);
-    if (place != words.end()) return {static_cast<std::size_t>(place - words.begin()), ""};
+    const auto place =
+        std::find_if(known.begin(), known.end(), [&](const auto& word) { return word.said == *said; });
+    if (place != known.end()) return {static_cast<std::size_t>(place - known.begin()), ""};
   }
+  std::vector<std::string_view> words;
+  for (const auto& word : known) words.push_back(word.written.empty() ? word.said : word.written);
   return judge::read_word(text, words);
 }
 

@@ -35,14 +35,10 @@ Result<store::RunStore> open_store(const RunSettings& settings, const AnswererKi
   HOLISAFE_CHECK(store.require_same("run", identity));
   HOLISAFE_TRY(const std::uint64_t disagreements,
                add_samples(store, *rows, benchmark.answers, settings.part));
-  if (disagreements > 0 && settings.warn) {
-    settings.warn(fmt::format("{}: {} rows contradict themselves; `holisafe data check` shows them",
-                              settings.data.string(), disagreements));
-  }
+  if (disagreements > 0 && settings.warn) settings.warn(contradictions(settings.data, disagreements));
   if (!settings.answerer.url.empty())
     HOLISAFE_CHECK(store.put_value("endpoint", http::without_query(settings.answerer.url)));
-  const auto images = std::filesystem::absolute(rows->images()).lexically_normal();
-  HOLISAFE_CHECK(store.put_value("images", images.string()));
+  HOLISAFE_CHECK(remember_images(store, rows->images()));
   HOLISAFE_CHECK(put_counting(store, settings.counting));
   return store;
 }
@@ -67,13 +63,6 @@ Result<ask::AskEnd> ask(RunSettings& settings, const AnswererKind& kind, store::
   return end;
 }
 
-/// Why a question is unanswered: the first such reason.
-Result<std::string> first_reason(const store::RunStore& store) {
-  HOLISAFE_TRY(const auto rows, store.unanswered_after({}, 1));
-  if (rows.empty() || !rows[0].answer) return std::string();
-  return fmt::format("id {}: {}", rows[0].sample.id, rows[0].answer->reason);
-}
-
 }  // namespace
 
 Result<RunEnd> run_benchmark(RunSettings settings, Progress* progress, const StopFlag& stop) {
@@ -94,7 +83,7 @@ Result<RunEnd> run_benchmark(RunSettings settings, Progress* progress, const Sto
   HOLISAFE_CHECK(judge_by_rule(store, benchmark->rules.front()));
   HOLISAFE_CHECK(write_predictions(store));
   HOLISAFE_TRY(out.run, write_summary_and_report(store, settings.version));
-  HOLISAFE_TRY(out.unanswered_reason, first_reason(store));
+  HOLISAFE_TRY(out.unanswered_reason, unanswered_reason(store));
   return out;
 }
 

@@ -19,7 +19,7 @@ report::Section answers_section(std::span<const JudgedRun> runs) {
       "Cut off: answers that ended at the token limit. Filtered: refused by the endpoint's own content "
       "filter. "
       "Empty: nothing was said (no text, white space, or reasoning without an answer). Unanswered: all tries "
-      "failed; the same command asks these again.";
+      "failed, and the same command asks these again; of an import: its files have no answer.";
   table.columns = {{"Model"},          {"Samples", true}, {"Answered", true},   {"Cut off", true},
                    {"Filtered", true}, {"Empty", true},   {"Unanswered", true}, {"Not asked yet", true}};
   report::Table reasons;
@@ -159,6 +159,12 @@ report::Report run_report(std::span<const JudgedRun> runs, const metrics::Bootst
   }
   out.footer = fmt::format("Made by holisafe {}.", version);
   return out;
+}
+
+Result<std::string> unanswered_reason(const store::RunStore& store) {
+  HOLISAFE_TRY(const auto rows, store.unanswered_after({}, 1));
+  if (rows.empty() || !rows[0].answer) return std::string();
+  return fmt::format("id {}: {}", rows[0].sample.id, rows[0].answer->reason);
 }
 
 Result<void> write_predictions(const store::RunStore& store) {

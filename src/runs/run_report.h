@@ -22,6 +22,9 @@ report::Report run_report(std::span<const JudgedRun> runs, const metrics::Bootst
 /// "HoliSafe-Bench report: FOLDER"; data of `data synth` are called synthetic.
 std::string report_title(std::span<const JudgedRun> runs);
 
+/// Why a question of a run is unanswered, with its row's id: the first such reason; empty where none is.
+Result<std::string> unanswered_reason(const store::RunStore& store);
+
 /// RUN/predictions.json.
 Result<void> write_predictions(const store::RunStore& store);
 

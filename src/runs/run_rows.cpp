@@ -77,6 +77,15 @@ Result<void> put_counting(store::RunStore& store, const Counting& counting) {
   return store.put_value(empty_as_key, std::string(name(counting.empty)));
 }
 
+std::string contradictions(const std::filesystem::path& data, std::uint64_t rows) {
+  return fmt::format("{}: {} rows contradict themselves; `holisafe data check` shows them", data.string(),
+                     rows);
+}
+
+Result<void> remember_images(store::RunStore& store, const std::filesystem::path& images) {
+  return store.put_value("images", std::filesystem::absolute(images).lexically_normal().string());
+}
+
 Result<std::filesystem::path> images_of(const store::RunStore& store) {
   HOLISAFE_TRY(const auto images, store.value("images"));
   if (images) return std::filesystem::path(*images);

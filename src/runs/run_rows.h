@@ -38,6 +38,11 @@ struct Counting {
 Result<Counting> counting(const store::RunStore& store);
 Result<void> put_counting(store::RunStore& store, const Counting& counting);
 
+/// What is said of data with so many rows that contradict themselves.
+std::string contradictions(const std::filesystem::path& data, std::uint64_t rows);
+
+/// Keeps the folder that a store's images lie in, wherever the next command runs.
+Result<void> remember_images(store::RunStore& store, const std::filesystem::path& images);
 /// Folder that a store's images lie in. Errors: missing (a store that does not say).
 Result<std::filesystem::path> images_of(const store::RunStore& store);
 

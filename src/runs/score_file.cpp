@@ -16,8 +16,10 @@
 #include "benchmarks/score_json.h"
 #include "judge/answer.h"
 #include "runs/answer_counts.h"
+#include "runs/answer_files.h"
 #include "runs/example_picker.h"
 #include "runs/row_marks.h"
+#include "runs/table_rows.h"
 
 namespace holisafe::runs {
 namespace {
@@ -138,6 +140,16 @@ class RowScorer {
   ExamplePicker examples_;
 };
 
+/// What is said of rows that contradict themselves.
+PredictionsRead contradictory(const benchmarks::Rows& rows, const std::string& name) {
+  PredictionsRead out;
+  if (rows.disagreements() > 0) {
+    out.warnings.push_back(
+        fmt::format("rows that contradict themselves: {}: {} of them", name, rows.disagreements()));
+  }
+  return out;
+}
+
 /// The answers in a row's `prediction`: a string, or a list of them.
 Result<std::vector<std::string>> answers_of(const Item& item, const std::string& file, bool allow_missing) {
   const auto row = nlohmann::json::parse(item.json, nullptr, false);
@@ -158,10 +170,10 @@ Result<std::vector<std::string>> answers_of(const Item& item, const std::string&
 }
 
 /// A file that has the benchmark's rows as they are.
-Result<ScoredFile> score_items(const std::string& path, const ScoreOptions& options,
-                               const benchmarks::Rule& rule) {
+Result<ScoredFile> score_items(InputFile file, const ScoreOptions& options, const benchmarks::Rule& rule) {
   constexpr std::size_t batch = 256;
-  HOLISAFE_TRY(auto rows, options.benchmark->open(path));
+  const std::string path = file.path().string();
+  HOLISAFE_TRY(auto rows, options.benchmark->open_file(std::move(file)));
   RowScorer scorer(options, rule);
   while (true) {
     HOLISAFE_TRY(const auto items, rows->next(batch));
@@ -171,17 +183,7 @@ Result<ScoredFile> score_items(const std::string& path, const ScoreOptions& opti
       scorer.add(item, answers);
     }
   }
-  PredictionsRead read;
-  if (rows->disagreements() > 0) {
-    read.warnings.push_back(
-        fmt::format("rows that contradict themselves: {}: {} of them", path, rows->disagreements()));
-  }
-  ScoredFile out = scorer.finish(std::move(read), path);
-  if (options.for_report) {
-    HOLISAFE_TRY(const Digest hash, rows->sha256());
-    out.run.sha256 = hex(hash);
-  }
-  return out;
+  return scorer.finish(contradictory(*rows, path), path);
 }
 
 }  // namespace
@@ -194,12 +196,68 @@ void shorten_names(std::span<report::ScoredRun> runs) {
 }
 
 Result<ScoredFile> FileScorer::score(const std::string& path) {
-  if (options_.benchmark->read_predictions == nullptr) {
+  if (!options_.data.empty()) return score_joined(path);
+  const Benchmark& benchmark = *options_.benchmark;
+  const bool whole = benchmark.read_predictions != nullptr;
+  HOLISAFE_TRY(const InputFile file, InputFile::open(path, whole ? dataset::RowFile::most_piped_bytes
+                                                                 : InputFile::most_piped_bytes));
+  HOLISAFE_TRY(const auto table, rows_of_table(file, benchmark));
+  Result<ScoredFile> out;
+  if (whole) {
+    HOLISAFE_TRY(file_, dataset::RowFile::open(table.value_or(file), std::move(file_)));
+    out = score_rows();
+  } else {
     HOLISAFE_TRY(const auto* rule, rule_of(options_));
-    return score_items(path, options_, *rule);
+    out = score_items(table.value_or(file), options_, *rule);
   }
-  HOLISAFE_TRY(file_, dataset::RowFile::open(path, std::move(file_)));
-  return score_rows();
+  const bool hashed = out && !out->run.sha256.empty();
+  if (out && options_.for_report && (table || !hashed)) {
+    HOLISAFE_TRY(const Digest hash, file.sha256());
+    out->run.sha256 = hex(hash);
+  }
+  return out;
+}
+
+/// Answers by position, then the data's rows in their order.
+Result<ScoredFile> FileScorer::score_joined(const std::string& path) const {
+  constexpr std::size_t batch = 256;
+  HOLISAFE_TRY(const auto* rule, rule_of(options_));
+  HOLISAFE_TRY(auto files, AnswerFiles::open(std::span(&path, 1), *options_.benchmark, {}));
+  HOLISAFE_TRY(const auto rows, options_.benchmark->open(options_.data));
+  RowIndex index(options_.data);
+  while (true) {
+    HOLISAFE_TRY(const auto items, rows->next(batch));
+    if (items.empty()) break;
+    for (const Item& item : items) index.add(item);
+  }
+  std::vector<std::vector<std::string>> answers(index.rows());
+  HOLISAFE_CHECK(
+      files.read(index, [&](std::size_t row, const std::optional<std::string>& answer) -> Result<void> {
+        if (answer) answers[row].push_back(*answer);
+        return {};
+      }));
+  RowScorer scorer(options_, *rule);
+  rows->rewind();
+  while (true) {
+    HOLISAFE_TRY(const auto items, rows->next(batch));
+    if (items.empty()) break;
+    for (const Item& item : items) {
+      const auto& given = answers[static_cast<std::size_t>(item.position)];
+      if (given.empty() && !options_.allow_missing) {
+        return fail(ErrorKind::missing, "row without a prediction",
+                    fmt::format("{}: row {} of {}, id {}", path, item.position + 1, options_.data, item.id),
+                    "expected an answer, found none (--allow-missing counts such rows as unjudged)");
+      }
+      scorer.add(item, given);
+    }
+  }
+  ScoredFile out = scorer.finish(contradictory(*rows, options_.data), path);
+  out.note = files.note();
+  if (options_.for_report) {
+    HOLISAFE_TRY(const auto hashes, files.sha256());
+    out.run.sha256 = hashes.front();
+  }
+  return out;
 }
 
 Result<ScoredFile> FileScorer::score_text(std::string text, const std::string& name) {

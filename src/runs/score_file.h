@@ -22,6 +22,7 @@ struct ScoreOptions {
   /// How empty predictions count; nothing: unjudged, or as the script marks them that the rule repeats.
   std::optional<CountAs> empty_as;
   bool allow_missing = false;  ///< a row without a usable prediction is unjudged, not an error
+  std::string data;            ///< whose rows the files' answers join by id; empty: the files hold the rows
   metrics::BootstrapOptions bootstrap;
   bool for_report = false;  ///< fill in the hash and the examples too
   /// Called with each row as it is marked, in the order of the file; with for_report its texts are there.
@@ -32,6 +33,7 @@ struct ScoreOptions {
 
 struct ScoredFile {
   report::ScoredRun run;              ///< its name is the path as given
+  std::string note;                   ///< which fields were taken; may be empty
   std::vector<std::string> warnings;  ///< in row order: labels that disagree with the type, what was left
                                       ///< out; then what is to be said of the answers
 };
@@ -45,14 +47,16 @@ class FileScorer {
  public:
   explicit FileScorer(ScoreOptions options) : options_(std::move(options)) {}
 
-  /// Errors (with the file's name; row, id and field where there is one): those of the benchmark's reading; a
-  /// missing, null or non-string prediction unless allowed; usage (no such rule or mode).
+  /// The file: a JSON array, JSON lines, or CSV with a head. Errors (with the file's name; row, id and field
+  /// where there is one): those of the benchmark's reading, of rows_of_table() and AnswerFiles; a missing,
+  /// null or non-string prediction unless allowed; usage (no such rule or mode).
   Result<ScoredFile> score(const std::string& path);
   /// The same from memory; `name` stands for the path. For benchmarks that have read_predictions.
   Result<ScoredFile> score_text(std::string text, const std::string& name);
 
  private:
   Result<ScoredFile> score_rows();
+  Result<ScoredFile> score_joined(const std::string& path) const;
 
   ScoreOptions options_;
   dataset::RowFile file_;

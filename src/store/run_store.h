@@ -170,6 +170,7 @@ class RunStore {
   Result<void> write(const std::string& judge, const Judgements& judgements);
 
  private:
+  friend class AnswerReplacer;
   struct FileCloser {
     void operator()(const int* file) const;
   };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "store/answer_replacer.h"
 #include "store/run_store.h"
 
 namespace holisafe::store {
@@ -252,6 +253,36 @@ TEST_F(Store, JudgementsOfSeveralJudges) {
   EXPECT_EQ(each.judgement->state, "another");
   ASSERT_TRUE(*rows.next(each));
   EXPECT_FALSE(each.judgement);
+}
+
+TEST_F(Store, ReplacesAnswersAsOneChange) {
+  RunStore store = filled();
+  ASSERT_TRUE(store.require_same("run", {{"files", "a"}, {"data", "d"}}));
+  ASSERT_TRUE(
+      store.write({{{0, 0}, answer("kept")}, {{1, 0}, answer("old")}, {{2, 0}, unanswered("not there")}}));
+  for (const char* judge : {"string", "llm"})
+    ASSERT_TRUE(store.write(judge, {{{0, 0}, judgement("word")}, {{1, 0}, judgement("word")}}));
+  const RunStore::Answers changed = {{{0, 0}, answer("kept")},
+                                     {{1, 0}, answer("new")},
+                                     {{2, 0}, answer("here")},
+                                     {{3, 0}, unanswered("gone")}};
+  {
+    auto dropped = *AnswerReplacer::begin(store);
+    ASSERT_TRUE(dropped.put(changed));
+  }
+  EXPECT_EQ(store.counts()->answered, 2);
+  {
+    auto replacer = *AnswerReplacer::begin(store);
+    ASSERT_TRUE(replacer.put(changed));
+    ASSERT_TRUE(replacer.commit({{"data", "d"}, {"files", "b"}}));
+  }
+  EXPECT_EQ(*store.identity("run"), (Identity{{"data", "d"}, {"files", "b"}}));
+  EXPECT_EQ(store.counts()->answered, 3);
+  EXPECT_EQ(store.counts()->unanswered, 1);
+  for (const char* judge : {"string", "llm"})
+    EXPECT_THAT(ids(*store.unjudged_after(judge, {}, 9)), ElementsAre("3", "9"));
+  store = open(Access::read);  // whose digests must fit
+  EXPECT_EQ(store.unanswered_after({}, 1)->front().answer->reason, "gone");
 }
 
 TEST_F(Store, RemembersWhatItWasMadeFrom) {
