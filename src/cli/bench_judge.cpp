@@ -7,7 +7,7 @@
 #include "cli/answerer_flags.h"
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/json_line.h"
+#include "base/json_line.h"
 #include "cli/model_flags.h"
 #include "cli/program.h"
 #include "cli/score_table.h"

@@ -6,7 +6,7 @@
 
 #include "benchmarks/benchmark.h"
 #include "cli/commands.h"
-#include "cli/json_line.h"
+#include "base/json_line.h"
 #include "cli/program.h"
 #include "cli/text_table.h"
 

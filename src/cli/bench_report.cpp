@@ -9,7 +9,7 @@
 #include "benchmarks/benchmark.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
-#include "cli/json_line.h"
+#include "base/json_line.h"
 #include "cli/named_bounds.h"
 #include "cli/program.h"
 #include "cli/score_table.h"

@@ -6,16 +6,16 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/json_line.h"
 #include "cli/image_flags.h"
 #include "cli/image_paths.h"
-#include "cli/json_line.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/torch/commands.h"
 #include "cli/torch/guard_progress.h"
 #include "cli/torch/model_flags.h"
 #include "engine/file_verdicts.h"
-#include "guard/verdict_json.h"
+#include "verdicts/verdict_json.h"
 
 namespace holisafe::cli {
 namespace {
@@ -34,7 +34,7 @@ struct GuardFlags {
 /// Prints verdicts and errors as they come, and remembers what they make of the exit code.
 class Printer {
  public:
-  Printer(const engine::Engine& engine, guard::Flagging flagging, bool json)
+  Printer(const engine::Engine& engine, verdicts::Flagging flagging, bool json)
       : engine_(engine), flagging_(std::move(flagging)), json_(json) {}
 
   void print(const std::string& path, const Result<taxonomy::Verdict>& verdict) {
@@ -42,10 +42,10 @@ class Printer {
     if (!verdict) ++tally_.errors;
     if (verdict && flagging_.flags(*verdict)) ++tally_.flagged;
     if (json_) {
-      write(json_line(guard::to_json(path, verdict, flagging_)));
+      write(json_line(verdicts::to_json(path, verdict, flagging_)));
     } else if (verdict) {
       if (!std::exchange(hardware_said_, true)) say_hardware(engine_);
-      write(fmt::format("{}: {}\n", one_line(path), guard::verdict_text(*verdict, flagging_)));
+      write(fmt::format("{}: {}\n", one_line(path), verdicts::verdict_text(*verdict, flagging_)));
     } else {
       report(verdict.error());
     }
@@ -64,20 +64,20 @@ class Printer {
   }
 
   const engine::Engine& engine_;
-  guard::Flagging flagging_;
+  verdicts::Flagging flagging_;
   bool json_;
   GuardTally tally_;
   bool hardware_said_ = false;
   bool lost_ = false;
 };
 
-Result<guard::Flagging> flagging_of(const GuardFlags& flags, const engine::Engine& engine) {
+Result<verdicts::Flagging> flagging_of(const GuardFlags& flags, const engine::Engine& engine) {
   if (engine.guard() == nullptr)
     return fail(ErrorKind::missing, "no guard", flags.model.model,
                 "expected img_safety_head in the checkpoint or --guard FILE, found neither");
-  if (!flags.thresholds) return guard::Flagging(flags.threshold);
+  if (!flags.thresholds) return verdicts::Flagging(flags.threshold);
   const std::string& file = flags.model.guard.empty() ? flags.model.model : flags.model.guard;
-  return guard::Flagging::by_class(engine.guard()->info(), file);
+  return verdicts::Flagging::by_class(engine.guard()->info().thresholds, file);
 }
 
 int run_guard(const GuardFlags& flags, Context& context) {

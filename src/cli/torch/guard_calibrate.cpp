@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/json_line.h"
 #include "cli/image_flags.h"
-#include "cli/json_line.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/torch/commands.h"

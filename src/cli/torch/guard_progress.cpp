@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/json_line.h"
+#include "base/json_line.h"
 #include "cli/terminal.h"
 
 namespace holisafe::cli {

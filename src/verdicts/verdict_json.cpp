@@ -1,4 +1,4 @@
-#include "guard/verdict_json.h"
+#include "verdicts/verdict_json.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "taxonomy/taxonomy.h"
 
-namespace holisafe::guard {
+namespace holisafe::verdicts {
 namespace {
 
 std::vector<std::string_view> names_of(const std::vector<std::size_t>& classes) {
@@ -89,4 +89,4 @@ std::string verdict_text(const taxonomy::Verdict& verdict, const Flagging& flagg
   return out;
 }
 
-}  // namespace holisafe::guard
+}  // namespace holisafe::verdicts

@@ -5,10 +5,10 @@
 #include <string>
 
 #include "base/result.h"
-#include "guard/flagging.h"
 #include "taxonomy/verdict.h"
+#include "verdicts/flagging.h"
 
-namespace holisafe::guard {
+namespace holisafe::verdicts {
 
 /// Adds flagged, flagged_classes (names; where flagging goes by class), label, subcategory, category, score,
 /// scores.
@@ -23,4 +23,4 @@ nlohmann::ordered_json to_json(const std::string& path, const Result<taxonomy::V
 /// "weapon_related_violence 99.2%, unsafe 99.8%, flagged"; by class: "…, flagged: gender, race".
 std::string verdict_text(const taxonomy::Verdict& verdict, const Flagging& flagging);
 
-}  // namespace holisafe::guard
+}  // namespace holisafe::verdicts
