@@ -13,6 +13,8 @@ namespace holisafe::verdicts {
 /// Either one threshold on the probability of not being safe, or one a harm, as calibration found them.
 class Flagging {
  public:
+  static constexpr double usual_threshold = 0.5;
+
   /// Flagged from this probability of not being safe on.
   explicit Flagging(double threshold) : threshold_(threshold) {}
   /// Flagged where a harm's score reaches its class's threshold, one a class. Errors: missing (a guard

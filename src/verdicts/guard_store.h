@@ -108,10 +108,11 @@ class PooledCursor {
 };
 
 struct GuardCounts {
-  std::uint64_t paths = 0;     ///< in the run, gone ones among them
-  std::uint64_t gone = 0;      ///< of these
-  std::uint64_t pending = 0;   ///< still to be read, or read in vain so far
-  std::uint64_t contents = 0;  ///< that were read, by SHA-256
+  std::uint64_t paths = 0;       ///< in the run, gone ones among them
+  std::uint64_t gone = 0;        ///< of these
+  std::uint64_t pending = 0;     ///< still to be read, or read in vain so far
+  std::uint64_t contents = 0;    ///< different ones, by SHA-256, that paths hold which are not gone
+  std::uint64_t duplicates = 0;  ///< paths beyond the first of each of these
 };
 
 /// Movable; one thread at a time. While one is open with write access no other process gets write access to
@@ -131,6 +132,8 @@ class GuardStore {
   /// What the run is made from: model, guard, adapter, how pictures are decoded. Empty before the first
   /// command is over its beginning.
   Result<store::Identity> identity() const;
+  /// Remembers it, or compares. Error: mismatch, with the names that differ and both values.
+  Result<void> require_same(const store::Identity& identity) const;
 
   /// The folders that the run's commands were given, as they were named, in the order of their bytes. A file
   /// that was named itself, or by a list, belongs to none.
@@ -157,6 +160,7 @@ class GuardStore {
   GuardStore(std::filesystem::path folder, store::Database database)
       : folder_(std::move(folder)), database_(std::move(database)) {}
   Result<void> prepare(store::Access access);
+  Result<std::vector<std::string>> places(bool start) const;
 
   std::filesystem::path folder_;
   std::optional<store::FolderLock> lock_;  ///< let go after the database
