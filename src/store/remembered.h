@@ -23,9 +23,13 @@ class Remembered {
 
   /// What is remembered under a scope; empty where nothing is.
   Result<Identity> identity(const std::string& scope) const;
-  /// Remembers what a scope is made from, or compares with what is remembered; names that are new are added
-  /// if `may_add`. Error: mismatch, with the names that differ and both values.
-  Result<void> require_same(const std::string& scope, const Identity& identity, bool may_add = false) const;
+  /// Remembers what a scope is made from, or compares with what is remembered. Error: mismatch, with the
+  /// names that differ and both values.
+  Result<void> require_same(const std::string& scope, const Identity& identity) const;
+  /// The comparison alone, which nothing known passes; names that are new are let through if `may_add`.
+  Result<void> check_same(const Identity& known, const Identity& identity, bool may_add) const;
+  /// Adds those names of `identity` that `known`, which the scope has, lacks. Within a transaction.
+  Result<void> add(const std::string& scope, const Identity& known, const Identity& identity) const;
 
   /// Nothing where none was put.
   Result<std::optional<std::string>> value(const std::string& key) const;

@@ -110,7 +110,7 @@ class PooledCursor {
 struct GuardCounts {
   std::uint64_t paths = 0;       ///< in the run, gone ones among them
   std::uint64_t gone = 0;        ///< of these
-  std::uint64_t pending = 0;     ///< still to be read, or read in vain so far
+  std::uint64_t pending = 0;     ///< still to be read by the command under way
   std::uint64_t contents = 0;    ///< different ones, by SHA-256, that paths hold which are not gone
   std::uint64_t duplicates = 0;  ///< paths beyond the first of each of these
 };
@@ -143,9 +143,11 @@ class GuardStore {
 
   /// When the last command flagged a picture. Errors: malformed.
   Result<Flagging> flagging() const;
-  /// What the guard's own file says a class's score must reach; empty: never calibrated, or nothing was
-  /// judged.
-  Result<std::vector<double>> guard_thresholds() const;
+  Result<void> put_flagging(const Flagging& flagging) const;
+  /// What the guard's own file says a class's score must reach, one a class; empty: never calibrated. Nothing
+  /// before a guard was opened.
+  Result<std::optional<std::vector<double>>> guard_thresholds() const;
+  Result<void> put_guard_thresholds(const std::vector<double>& thresholds) const;
 
   Result<GuardCounts> counts() const;
   Result<LineCursor> lines() const;

@@ -106,7 +106,7 @@ Result<void> read_error(store::Columns& columns, std::optional<Error>& out) {
 
 Result<void> read_content(store::Columns& columns, ContentRow& out) {
   std::optional<std::string_view> sum;
-  HOLISAFE_CHECK(columns.bytes_or_null("sha256", out.sha256 ? out.sha256->size() : Digest().size(), sum));
+  HOLISAFE_CHECK(columns.bytes_or_null("sha256", Digest().size(), sum));
   out.sha256.reset();
   if (sum) std::memcpy(out.sha256.emplace().data(), sum->data(), sum->size());
   HOLISAFE_CHECK(read_size(columns, "width", out.width));
