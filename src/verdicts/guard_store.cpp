@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "store/run_store.h"
 #include "store/soundness.h"
 #include "verdicts/guard_tables.h"
@@ -17,19 +18,29 @@ namespace {
 
 constexpr const char* scope = "run";
 constexpr const char* flagging_key = "flagging";
-constexpr const char* thresholds_key = "guard-thresholds";
+constexpr const char* facts_key = "judge";
 
-/// A number, or one for each class, under a key; nothing where there is neither.
-Result<nlohmann::json> kept_numbers(const store::Database& database, const std::string& key) {
+Error damaged(const store::Database& database, const char* key, const char* expected) {
+  return {ErrorKind::malformed, "damaged run store", fmt::format("{}: {}", database.where(), key),
+          fmt::format("expected {}, found something else", expected)};
+}
+
+/// The JSON under a key; null where there is none.
+Result<nlohmann::json> kept_json(const store::Database& database, const char* key, const char* expected) {
   HOLISAFE_TRY(const auto text, store::Remembered(database).value(key));
   if (!text) return nlohmann::json();
+  if (nests_deeper(*text, 2)) return fail(damaged(database, key, expected));
   auto out = nlohmann::json::parse(*text, nullptr, false);
-  const auto good = [](const nlohmann::json& one) { return one.is_number() && one >= 0 && one <= 1; };
-  const bool numbers = out.is_array() && (out.empty() || out.size() == taxonomy::class_count) &&
-                       std::all_of(out.begin(), out.end(), good);
-  if (numbers || good(out)) return out;
-  return fail(ErrorKind::malformed, "damaged run store", fmt::format("{}: {}", database.where(), key),
-              "expected a number from 0 to 1, or one for each class");
+  if (out.is_discarded()) return fail(damaged(database, key, expected));
+  return out;
+}
+
+bool is_threshold(const nlohmann::json& one) { return one.is_number() && one >= 0 && one <= 1; }
+
+/// One for each class, or none.
+bool are_thresholds(const nlohmann::json& list) {
+  return list.is_array() && (list.empty() || list.size() == taxonomy::class_count) &&
+         std::all_of(list.begin(), list.end(), is_threshold);
 }
 
 }  // namespace
@@ -94,9 +105,12 @@ Result<std::string> GuardStore::start() const {
 }
 
 Result<Flagging> GuardStore::flagging() const {
-  HOLISAFE_TRY(const nlohmann::json kept, kept_numbers(database_, flagging_key));
-  if (kept.is_array()) return Flagging::by_class(kept.get<std::vector<double>>(), database_.where());
-  return Flagging(kept.is_null() ? Flagging::usual_threshold : kept.get<double>());
+  constexpr const char* expected = "a number from 0 to 1, or one for each class";
+  HOLISAFE_TRY(const nlohmann::json kept, kept_json(database_, flagging_key, expected));
+  if (kept.is_null()) return Flagging(Flagging::usual_threshold);
+  if (is_threshold(kept)) return Flagging(kept.get<double>());
+  if (!are_thresholds(kept)) return fail(damaged(database_, flagging_key, expected));
+  return Flagging::by_class(kept.get<std::vector<double>>(), database_.where());
 }
 
 Result<void> GuardStore::put_flagging(const Flagging& flagging) const {
@@ -105,14 +119,33 @@ Result<void> GuardStore::put_flagging(const Flagging& flagging) const {
   return remembered().put_value(flagging_key, json.dump());
 }
 
-Result<std::optional<std::vector<double>>> GuardStore::guard_thresholds() const {
-  HOLISAFE_TRY(const nlohmann::json kept, kept_numbers(database_, thresholds_key));
-  if (!kept.is_array()) return std::optional<std::vector<double>>();
-  return std::optional(kept.get<std::vector<double>>());
+Result<std::optional<JudgeFacts>> GuardStore::facts() const {
+  constexpr const char* expected = "what tells guard and model";
+  HOLISAFE_TRY(const nlohmann::json kept, kept_json(database_, facts_key, expected));
+  std::optional<JudgeFacts> out;
+  if (kept.is_null()) return out;
+  JudgeFacts& facts = out.emplace();
+  for (const auto& [name, text] : {std::pair<const char*, std::string&>{"base", facts.base},
+                                   {"family", facts.family},
+                                   {"model_type", facts.model_type},
+                                   {"pooling", facts.pooling}}) {
+    if (!kept.contains(name) || !kept[name].is_string()) return fail(damaged(database_, facts_key, expected));
+    text = kept[name].get<std::string>();
+  }
+  const bool numbers = kept.contains("hidden_size") && kept["hidden_size"].is_number_unsigned() &&
+                       kept["hidden_size"] < std::int64_t{1} << 31U && kept.contains("thresholds") &&
+                       are_thresholds(kept["thresholds"]);
+  if (!numbers) return fail(damaged(database_, facts_key, expected));
+  facts.hidden_size = kept["hidden_size"].get<std::int64_t>();
+  facts.thresholds = kept["thresholds"].get<std::vector<double>>();
+  return out;
 }
 
-Result<void> GuardStore::put_guard_thresholds(const std::vector<double>& thresholds) const {
-  return remembered().put_value(thresholds_key, nlohmann::json(thresholds).dump());
+Result<void> GuardStore::put_facts(const JudgeFacts& facts) const {
+  const nlohmann::ordered_json json{
+      {"base", facts.base},       {"family", facts.family},           {"model_type", facts.model_type},
+      {"pooling", facts.pooling}, {"hidden_size", facts.hidden_size}, {"thresholds", facts.thresholds}};
+  return remembered().put_value(facts_key, json.dump());
 }
 
 Result<GuardCounts> GuardStore::counts() const {
@@ -212,16 +245,22 @@ Result<bool> ContentCursor::next(Content& content) {
 
 Result<PooledCursor> GuardStore::pooled() const {
   HOLISAFE_TRY(store::Statement statement,
-               database_.prepare("SELECT content, vector FROM pooled ORDER BY content"));
+               database_.prepare(fmt::format("SELECT {}, pooled.vector FROM contents LEFT JOIN pooled "
+                                             "ON pooled.content = contents.number ORDER BY contents.number",
+                                             content_columns())));
   return PooledCursor(std::move(statement));
 }
 
-Result<bool> PooledCursor::next(Pooled& pooled) {
+Result<bool> PooledCursor::next(PooledContent& pooled) {
   HOLISAFE_TRY(const bool found, statement_.step());
   if (!found) return false;
-  store::Columns columns(statement_, "pooled", std::nullopt);
-  HOLISAFE_CHECK(columns.integer("content", 1, store::largest_integer, pooled.content));
+  store::Columns columns(statement_, "contents", std::nullopt);
+  HOLISAFE_CHECK(read_content(columns, pooled.row));
+  if (!pooled.row.sha256) return fail(columns.damaged("sha256", "a SHA-256"));
+  pooled.vector.clear();
   std::string_view bytes;
+  const int last = statement_.columns() - 1;
+  if (statement_.is_null(last)) return true;
   HOLISAFE_CHECK(columns.bytes("vector", bytes));
   if (bytes.empty() || bytes.size() % sizeof(float) != 0)
     return fail(columns.damaged("vector", "numbers in float32"));

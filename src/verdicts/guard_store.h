@@ -28,6 +28,7 @@
 #include "store/remembered.h"
 #include "taxonomy/verdict.h"
 #include "verdicts/flagging.h"
+#include "verdicts/picture_judge.h"
 
 namespace holisafe::verdicts {
 
@@ -89,17 +90,25 @@ class ContentCursor {
   store::Statement statement_;
 };
 
-/// A picture's pooled vector, as the guard's MLP takes it.
-struct Pooled {
-  std::int64_t content = -1;
-  std::vector<float> vector;
+/// What is known of a content, whatever paths hold it.
+struct ContentRow {
+  std::optional<Digest> sha256;  ///< nothing: of no content
+  int width = 0;                 ///< 0: it could not be decoded
+  int height = 0;
+  Result<taxonomy::Verdict> verdict;  ///< an error's `where` is what follows a path
 };
 
-/// All pooled vectors in the order of the contents' numbers; none where the run keeps none.
+/// A content with the vector that the guard's MLP took of it.
+struct PooledContent {
+  ContentRow row;
+  std::vector<float> vector;  ///< [hidden size]; empty: none was kept, or there was none
+};
+
+/// All contents, in the order in which they were judged.
 class PooledCursor {
  public:
   /// As LineCursor::next().
-  Result<bool> next(Pooled& pooled);
+  Result<bool> next(PooledContent& pooled);
 
  private:
   friend class GuardStore;
@@ -144,10 +153,9 @@ class GuardStore {
   /// When the last command flagged a picture. Errors: malformed.
   Result<Flagging> flagging() const;
   Result<void> put_flagging(const Flagging& flagging) const;
-  /// What the guard's own file says a class's score must reach, one a class; empty: never calibrated. Nothing
-  /// before a guard was opened.
-  Result<std::optional<std::vector<double>>> guard_thresholds() const;
-  Result<void> put_guard_thresholds(const std::vector<double>& thresholds) const;
+  /// Who judged; nothing before a judge was opened. Errors: malformed.
+  Result<std::optional<JudgeFacts>> facts() const;
+  Result<void> put_facts(const JudgeFacts& facts) const;
 
   Result<GuardCounts> counts() const;
   Result<LineCursor> lines() const;

@@ -33,13 +33,7 @@ std::string error_columns(const std::string& table);
 /// Of error_columns(); nothing where there is none. `where` is what follows the path.
 Result<void> read_error(store::Columns& columns, std::optional<Error>& out);
 
-/// What a content is, read from content_columns() of it.
-struct ContentRow {
-  std::optional<Digest> sha256;  ///< nothing: no content
-  int width = 0;
-  int height = 0;
-  Result<taxonomy::Verdict> verdict;  ///< an error's `where` is what follows the path
-};
+/// Of content_columns().
 Result<void> read_content(store::Columns& columns, ContentRow& out);
 
 /// Binds content_columns().

@@ -85,7 +85,8 @@ Result<GuardWriter> GuardWriter::begin(const GuardStore& guard_store) {
   HOLISAFE_TRY(auto list, database.prepare(list_sql()));
   HOLISAFE_TRY(auto list_missing, database.prepare(list_missing_sql));
   HOLISAFE_TRY(auto list_error, database.prepare(list_error_sql()));
-  HOLISAFE_TRY(auto known, database.prepare("SELECT number FROM contents WHERE sha256 = ?"));
+  HOLISAFE_TRY(auto known, database.prepare(fmt::format("SELECT number, {} FROM contents WHERE sha256 = ?",
+                                                        content_columns())));
   HOLISAFE_TRY(auto add, database.prepare(add_sql()));
   HOLISAFE_TRY(auto pooled, database.prepare("INSERT INTO pooled (content, vector) VALUES (?, ?)"));
   HOLISAFE_TRY(auto read, database.prepare(read_sql()));
@@ -196,11 +197,16 @@ Result<std::vector<std::string>> GuardWriter::pending_after(const std::string& p
   }
 }
 
-Result<std::optional<std::int64_t>> GuardWriter::known(const Digest& sha256) {
+Result<std::optional<GuardWriter::Known>> GuardWriter::known(const Digest& sha256) {
   store::Statement& statement = statements_->known;
   statement.bind_bytes({reinterpret_cast<const char*>(sha256.data()), sha256.size()});
   HOLISAFE_TRY(const bool found, statement.step());
-  const auto out = found ? std::optional(statement.integer(0)) : std::nullopt;
+  std::optional<Known> out;
+  if (found) {
+    store::Columns columns(statement, "contents", std::nullopt);
+    HOLISAFE_CHECK(columns.integer("number", 1, store::largest_integer, out.emplace().number));
+    HOLISAFE_CHECK(read_content(columns, out->row));
+  }
   HOLISAFE_CHECK(statement.run());  // to its end, so that it can be bound again
   return out;
 }

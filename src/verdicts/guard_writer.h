@@ -6,9 +6,10 @@
 //   HOLISAFE_CHECK(writer.end_listing(is_gone));
 //   HOLISAFE_TRY(const auto paths, writer.pending_after("", 64));
 //   …
-//   HOLISAFE_TRY(auto content, writer.known(sha256));
-//   if (!content) HOLISAFE_TRY(content, writer.add(row, pooled));
-//   HOLISAFE_CHECK(writer.read(path, stamp, *content));
+//   HOLISAFE_TRY(const auto known, writer.known(sha256));
+//   std::int64_t content = known ? known->number : -1;
+//   if (!known) HOLISAFE_TRY(content, writer.add(row, pooled));
+//   HOLISAFE_CHECK(writer.read(path, stamp, content));
 //   HOLISAFE_CHECK(writer.commit());                        // on disk when it returns
 #pragma once
 
@@ -48,8 +49,12 @@ class GuardWriter {
   /// The next paths to be read after `path`, in the order of their bytes, at most so many.
   Result<std::vector<std::string>> pending_after(const std::string& path, std::size_t most);
 
-  /// The number of a content that is in the store, or was added.
-  Result<std::optional<std::int64_t>> known(const Digest& sha256);
+  /// A content that is in the store, or was added.
+  struct Known {
+    std::int64_t number = -1;
+    ContentRow row;
+  };
+  Result<std::optional<Known>> known(const Digest& sha256);
   /// A new one, with its pooled vector or an empty one. Gives its number.
   Result<std::int64_t> add(const ContentRow& content, std::span<const float> pooled);
   /// A path was read and holds this.

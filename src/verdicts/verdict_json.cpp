@@ -38,10 +38,8 @@ std::string readable(std::string_view path) {
   return out;
 }
 
-/// The most probable of the harms: what a flagged picture shows, whose most probable class can be `safe`.
 nlohmann::ordered_json harm_of(const taxonomy::Verdict& verdict) {
-  const auto most = std::max_element(verdict.scores.begin() + 1, verdict.scores.end());
-  const auto harm = static_cast<std::size_t>(most - verdict.scores.begin());
+  const std::size_t harm = most_probable_harm(verdict);
   const auto& found = taxonomy::classes()[harm];
   return {{"label", harm},
           {"subcategory", found.name},
@@ -50,6 +48,11 @@ nlohmann::ordered_json harm_of(const taxonomy::Verdict& verdict) {
 }
 
 }  // namespace
+
+std::size_t most_probable_harm(const taxonomy::Verdict& verdict) {
+  const auto most = std::max_element(verdict.scores.begin() + 1, verdict.scores.end());
+  return static_cast<std::size_t>(most - verdict.scores.begin());
+}
 
 void add_verdict(nlohmann::ordered_json& out, const taxonomy::Verdict& verdict, const Flagging& flagging) {
   const auto& found = taxonomy::classes()[verdict.label];

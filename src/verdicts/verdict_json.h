@@ -1,6 +1,7 @@
 // A guard's verdict as JSON and in words.
 #pragma once
 
+#include <cstddef>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
@@ -9,6 +10,9 @@
 #include "verdicts/flagging.h"
 
 namespace holisafe::verdicts {
+
+/// The most probable of the 19 harms: what a flagged picture shows, whose most probable class can be `safe`.
+std::size_t most_probable_harm(const taxonomy::Verdict& verdict);
 
 /// Adds flagged, flagged_classes (names; where flagging goes by class), label, subcategory, category, score,
 /// scores.
