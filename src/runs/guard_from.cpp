@@ -66,6 +66,8 @@ class VectorLoop {
   Result<void> judge_waiting() {
     const auto found = judge_.judge(vectors_);
     for (std::size_t i = 0; i < waiting_.size(); ++i) {
+      // Anything else lies in the machine, not in the vector.
+      if (!found[i] && found[i].error().kind != ErrorKind::not_finite) return fail(found[i].error());
       waiting_[i].verdict = found[i];
       const std::span<const float> vector = std::span(vectors_).subspan(i * size_, size_);
       HOLISAFE_CHECK(writer_.add(waiting_[i], settings_.pooled ? vector : std::span<const float>()));
