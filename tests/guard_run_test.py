@@ -95,7 +95,7 @@ class GuardRuns(unittest.TestCase):
         plain = holisafe("guard", "--model", self.model, "-r", self.tree, "--json")
         printed = {line["path"]: line for line in map(json.loads, plain.stdout.splitlines())}
         lines = self.lines()
-        self.assertEqual([line["path"] for line in lines], sorted(printed, key=lambda p: os.fsencode(p)), "in the order of their bytes")
+        self.assertEqual([line["path"] for line in lines], [path for path, _ in sorted(((path, base64.b64decode(line["path_bytes"]) if "path_bytes" in line else path.encode()) for path, line in printed.items()), key=lambda pair: pair[1])], "in the order of their bytes")
         for line in lines:
             extra = {key: line.pop(key, None) for key in ("sha256", "width", "height")}
             self.assertEqual(line, printed[line["path"]])

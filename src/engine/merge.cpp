@@ -65,7 +65,7 @@ Result<std::vector<std::string>> merge(const MergeRequest& request) {
   HOLISAFE_CHECK(
       within_boundary("cannot write checkpoint", [&] { return guard::write_checkpoint(written); }));
   auto warnings = engine.warnings();
-  if (engine.other_base()) warnings.push_back(engine.other_base()->message());
+  if (engine.other_base() && warnings.empty()) warnings.push_back(engine.other_base()->message());
   return warnings;
 }
 

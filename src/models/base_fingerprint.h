@@ -3,7 +3,6 @@
 
 #include <string>
 
-#include "base/result.h"
 #include "models/adapter.h"
 #include "models/model.h"
 
@@ -11,7 +10,8 @@ namespace holisafe::models {
 
 /// Fingerprint (checkpoint/fingerprint.h) of all weights that visit() names, as the files hold them that they
 /// were loaded from, and of what an adapter adds to them; null: none. The same for a checkpoint in one file
-/// or many, with or without a guard inside, whatever it computes in.
-std::string base_fingerprint(Model& model, const Adapter* adapter);
+/// or many, with or without a guard inside, whatever it computes in. Where `seeing` is given, vision tower
+/// and projector are its.
+std::string base_fingerprint(Model& model, const Adapter* adapter, Model* seeing = nullptr);
 
 }  // namespace holisafe::models

@@ -51,8 +51,8 @@ Result<std::map<std::string, std::string>> trained_beside(const TrainedModel& tr
   return out;
 }
 
-/// What the guard stands on from now on: RUN/model, and where an adapter alone was trained beside it, also
-/// the base under that adapter.
+/// What the guard stands on from now on: RUN/model; where an adapter was trained beside it, also the base
+/// under that adapter with tower and projector as trained.
 Result<void> name_base(TrainedModel& trained, const Settings& settings) {
   models::LoadOptions options;
   options.stored_matrices = true;
@@ -62,9 +62,9 @@ Result<void> name_base(TrainedModel& trained, const Settings& settings) {
   guard::GuardInfo& info = trained.guard->info();
   info.base = models::base_fingerprint(*written, nullptr);
   info.base_adapted.clear();
-  if (!trained.adapted || trained.vision_learns) return {};
+  if (!trained.adapted) return {};
   const models::Adapter adapter = trained.adapter();
-  info.base_adapted = models::base_fingerprint(*trained.model, &adapter);
+  info.base_adapted = models::base_fingerprint(*trained.model, &adapter, written.get());
   return {};
 }
 

@@ -13,7 +13,8 @@ Result<engine::Engine> open_engine(const ModelFlags& flags, bool strict_base) {
   for (const std::string& warning : engine.warnings()) warn(warning);
   const auto& other = engine.other_base();
   if (other && strict_base) return fail(*other);
-  if (other) warn(other->message());
+  // An adapter without what was trained beside it has said so already.
+  if (other && engine.warnings().empty()) warn(other->message());
   return engine;
 }
 
