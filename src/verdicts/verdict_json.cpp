@@ -22,22 +22,6 @@ std::vector<std::string_view> names_of(const std::vector<std::size_t>& classes) 
   return out;
 }
 
-/// A path as JSON can hold it: `\xHH` for each byte that is not of UTF-8, so that no two paths look the same
-/// for their bytes.
-std::string readable(std::string_view path) {
-  std::string out;
-  while (!path.empty()) {
-    const std::size_t size = utf8_length(path);
-    if (size > 0) {
-      out += path.substr(0, size);
-    } else {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(path.front()));
-    }
-    path.remove_prefix(std::max<std::size_t>(size, 1));
-  }
-  return out;
-}
-
 nlohmann::ordered_json harm_of(const taxonomy::Verdict& verdict) {
   const std::size_t harm = most_probable_harm(verdict);
   const auto& found = taxonomy::classes()[harm];
@@ -52,6 +36,25 @@ nlohmann::ordered_json harm_of(const taxonomy::Verdict& verdict) {
 std::size_t most_probable_harm(const taxonomy::Verdict& verdict) {
   const auto most = std::max_element(verdict.scores.begin() + 1, verdict.scores.end());
   return static_cast<std::size_t>(most - verdict.scores.begin());
+}
+
+std::string readable(std::string_view path) {
+  std::string out;
+  while (!path.empty()) {
+    const std::size_t size = utf8_length(path);
+    if (size > 0) {
+      out += path.substr(0, size);
+    } else {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(path.front()));
+    }
+    path.remove_prefix(std::max<std::size_t>(size, 1));
+  }
+  return out;
+}
+
+void add_path(nlohmann::ordered_json& out, const std::string& key, const std::string& path) {
+  out[key] = readable(path);
+  if (!is_utf8(path)) out[key + "_bytes"] = base64(std::as_bytes(std::span(path)));
 }
 
 void add_verdict(nlohmann::ordered_json& out, const taxonomy::Verdict& verdict, const Flagging& flagging) {
@@ -69,8 +72,8 @@ void add_verdict(nlohmann::ordered_json& out, const taxonomy::Verdict& verdict, 
 
 nlohmann::ordered_json to_json(const std::string& path, const Result<taxonomy::Verdict>& verdict,
                                const Flagging& flagging) {
-  nlohmann::ordered_json out{{"path", readable(path)}};
-  if (!is_utf8(path)) out["path_bytes"] = base64(std::as_bytes(std::span(path)));
+  nlohmann::ordered_json out;
+  add_path(out, "path", path);
   if (verdict) {
     add_verdict(out, *verdict, flagging);
     out["unsafe"] = verdict->unsafe();
