@@ -18,6 +18,10 @@ void add_bench_judge(CLI::App& bench);    // bench_judge.cpp
 void add_bench_report(CLI::App& bench);   // bench_report.cpp
 void add_bench_compare(CLI::App& bench);  // bench_compare.cpp
 void add_bench_list(CLI::App& bench);     // bench_list.cpp
+void add_guard_labels(CLI::App& guard);   // guard_labels.cpp
+void add_guard_sort(CLI::App& guard);     // guard_sort.cpp
+void add_guard_compare(CLI::App& guard);  // guard_compare.cpp
+void add_guard_report(CLI::App& guard);   // guard_report.cpp
 void add_completion(CLI::App& app);       // completion.cpp
 void add_man(CLI::App& app);              // man.cpp
 
