@@ -9,16 +9,40 @@
 #include <fmt/format.h>
 
 #include "metrics/binomial_interval.h"
-#include "metrics/cuts.h"
 
 namespace holisafe::metrics {
 namespace {
 
 using Kind = ThresholdObjective::Kind;
 
+/// What a threshold just below one of the scores makes of the images.
+struct Seen {
+  double last = 0;  ///< lowest score that is seen
+  double next = 0;  ///< highest one that is not; 0 where all are seen
+  std::uint64_t hits = 0;
+  std::uint64_t seen = 0;
+
+  [[nodiscard]] double threshold() const { return (last + next) / 2; }
+};
+
 std::uint64_t labelled(const std::vector<ScoredImage>& images) {
   return static_cast<std::uint64_t>(
       std::count_if(images.begin(), images.end(), [](const ScoredImage& image) { return image.labelled; }));
+}
+
+/// Every cut between different scores, from the fewest seen to all.
+std::vector<Seen> cuts(std::vector<ScoredImage>& images) {
+  std::sort(images.begin(), images.end(),
+            [](const ScoredImage& a, const ScoredImage& b) { return a.score > b.score; });
+  std::vector<Seen> out;
+  std::uint64_t hits = 0;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    hits += images[i].labelled ? 1 : 0;
+    const double next = i + 1 < images.size() ? images[i + 1].score : 0.0;
+    if (i + 1 < images.size() && next == images[i].score) continue;
+    out.push_back({images[i].score, next, hits, i + 1});
+  }
+  return out;
 }
 
 double ratio(std::uint64_t part, std::uint64_t whole) {
@@ -26,7 +50,7 @@ double ratio(std::uint64_t part, std::uint64_t whole) {
 }
 
 /// Whether `cut` is taken in place of `best`, one that sees fewer (null: none so far).
-bool is_better(const Cut& cut, const Cut* best, const ThresholdObjective& objective, std::uint64_t total,
+bool is_better(const Seen& cut, const Seen* best, const ThresholdObjective& objective, std::uint64_t total,
                std::uint64_t others) {
   switch (objective.kind) {
     case Kind::f1:
@@ -64,9 +88,9 @@ double class_threshold(std::vector<ScoredImage> images, const ThresholdObjective
   const std::uint64_t total = labelled(images);
   if (total == 0) return 0.5;
   const std::uint64_t others = images.size() - total;
-  const std::vector<Cut> all = cuts(images);
-  const Cut* best = nullptr;
-  for (const Cut& cut : all) {
+  const std::vector<Seen> all = cuts(images);
+  const Seen* best = nullptr;
+  for (const Seen& cut : all) {
     if (is_better(cut, best, objective, total, others)) best = &cut;
   }
   return best != nullptr ? best->threshold() : (all.front().last + 1) / 2;
@@ -75,11 +99,11 @@ double class_threshold(std::vector<ScoredImage> images, const ThresholdObjective
 ClassAtThreshold class_at_threshold(std::vector<ScoredImage> images, double threshold) {
   ClassAtThreshold out;
   out.images = labelled(images);
-  const std::vector<Cut> all = cuts(images);
-  Cut at;
+  const std::vector<Seen> all = cuts(images);
+  Seen at;
   std::uint64_t hits = 0;
   double area = 0;
-  for (const Cut& cut : all) {
+  for (const Seen& cut : all) {
     if (cut.last >= threshold) at = cut;
     area += ratio(cut.hits - hits, out.images) * ratio(cut.hits, cut.seen);
     hits = cut.hits;
