@@ -3,6 +3,7 @@
 Predictions are hostile: none of their text may become markup or run.
 """
 
+import html
 import html.parser
 import json
 import os
@@ -111,6 +112,59 @@ class Report(unittest.TestCase):
         canvases = self.page.count("<canvas ")
         self.assertGreaterEqual(canvases, 2)
         self.assertIn(f'data-charts-drawn="{canvases}"', self.page)
+
+    def test_readers_without_scripts_see_the_same_figures(self):
+        """In a frame that runs no script: a figure for each canvas, which is not there then."""
+        probe = """<script>addEventListener("load", () => {
+            const page = document.querySelector("iframe").contentDocument;
+            const shown = (element) => element.getBoundingClientRect().height > 0;
+            document.body.dataset.figures = [...page.querySelectorAll("figure svg")].filter(shown).length;
+            document.body.dataset.canvases = [...page.querySelectorAll("canvas")].filter(shown).length;
+            document.body.dataset.buttons = page.querySelectorAll("button").length;
+            document.body.dataset.titles = JSON.stringify([...page.querySelectorAll("svg title")].map((title) => title.textContent));
+          });</script>"""
+        frame = self.report.with_name("without-scripts.html")
+        frame.write_text(f'<!DOCTYPE html><iframe sandbox="allow-same-origin" width="1000" height="2000" '
+                         f'srcdoc="{html.escape(self.report.read_text())}"></iframe>{probe}')
+        page, _ = open_in_browser(frame, self.report.with_name("profile-plain"))
+        found = {name: html.unescape(re.search(rf'data-{name}="([^"]*)"', page).group(1))
+                 for name in ("figures", "canvases", "buttons", "titles")}
+        self.assertEqual((found["figures"], found["canvases"], found["buttons"]), (str(self.page.count("<canvas ")), "0", "0"))
+        titles = json.loads(found["titles"])
+        for score in self.scores:
+            self.assertTrue(any(f", mASR macro: {100 * score['masr']['macro']:.1f}% (95%: " in title for title in titles), titles)
+        self.assertFalse(set("".join(titles)) & set("\x1b\u202e"))
+
+    def test_plots_can_be_saved_and_wide_tables_reached_by_keys(self):
+        """The buttons give the figure and the picture; a table that scrolls says so and is a stop of the tab key."""
+        probing = self.report.with_name("saving.html")
+        text = self.report.read_text()
+        policy = re.search(r'<meta http-equiv="Content-Security-Policy"[^>]*>', text).group()
+        probe = """<script>
+          const saved = [];
+          URL.createObjectURL = (blob) => { saved.push(blob); return "data:,"; };
+          HTMLAnchorElement.prototype.click = () => {};
+          addEventListener("load", () => {
+            document.querySelectorAll(".save button").forEach((button) => button.click());
+            setTimeout(async () => {
+              const pictures = saved.filter((blob) => blob.type === "image/png");
+              const figures = await Promise.all(saved.filter((blob) => blob.type === "image/svg+xml").map((blob) => blob.text()));
+              const whole = figures.filter((figure) => !new DOMParser().parseFromString(figure, "image/svg+xml").querySelector("parsererror"));
+              document.body.dataset.saved = [pictures.length, figures.length, whole.length].join("/");
+              const scrolls = (box) => box.scrollWidth > box.clientWidth;
+              const boxes = [...document.querySelectorAll(".scroll")];
+              const right = boxes.filter((box) => box.hasAttribute("tabindex") === scrolls(box)
+                && (getComputedStyle(box.previousElementSibling).display !== "none") === scrolls(box));
+              document.body.dataset.boxes = [boxes.length, right.length, boxes.filter(scrolls).length].join("/");
+            }, 1000);
+          });</script></body>"""
+        probing.write_text(text.replace(policy, "").replace("</body>", probe))
+        page, _ = open_in_browser(probing, self.report.with_name("profile-saving"), "--window-size=500,800")
+        charts = self.page.count("<canvas ")
+        self.assertEqual(re.search(r'data-saved="([^"]*)"', page).group(1), f"{charts}/{charts}/{charts}")
+        boxes, right, scrolling = map(int, re.search(r'data-boxes="([^"]*)"', page).group(1).split("/"))
+        self.assertEqual(right, boxes)
+        self.assertGreater(scrolling, 0)
 
     def test_nothing_is_fetched_and_no_prediction_runs(self):
         for source in (self.report.read_text(), self.page):

@@ -149,6 +149,7 @@ struct Benchmark {
   std::string_view title;
   Kind kind = Kind::safety;
   std::string_view licence;              ///< of the data; empty: not published
+  std::string_view reference;            ///< the paper as a BibTeX entry
   std::vector<std::string_view> splits;  ///< empty: there is one
   std::string_view default_split;        ///< empty where there is one
   std::string_view rows_are = "rows";    ///< what its rows are called: "pairs", "rows"

@@ -177,6 +177,13 @@ Benchmark make() {
   Benchmark out;
   out.name = "holisafe";
   out.title = "HoliSafe-Bench";
+  out.reference = R"(@article{lee2025holisafe,
+  title = {{HoliSafe}: Holistic Safety Benchmarking and Modeling for Vision-Language Model},
+  author = {Lee, Youngwan and Kim, Kangsan and Park, Kwanyong and Jung, Ilcahe and Jang, Soojin and Lee, Seanie and Lee, Yong-Ju and Hwang, Sung Ju},
+  journal = {arXiv preprint arXiv:2506.04704},
+  year = {2025}
+}
+)";
   out.kind = Kind::safety;
   out.rows_are = "pairs";
   out.open = [](const std::filesystem::path& data) { return open_json_rows(holisafe_format, data); };

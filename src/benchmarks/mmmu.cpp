@@ -296,6 +296,13 @@ Benchmark make() {
   out.title = "MMMU";
   out.kind = Kind::utility;
   out.licence = "Apache-2.0";
+  out.reference = R"(@inproceedings{yue2024mmmu,
+  title = {{MMMU}: A Massive Multi-discipline Multimodal Understanding and Reasoning Benchmark for Expert {AGI}},
+  author = {Yue, Xiang and Ni, Yuansheng and Zhang, Kai and Zheng, Tianyu and Liu, Ruoqi and Zhang, Ge and Stevens, Samuel and Jiang, Dongfu and Ren, Weiming and Sun, Yuxuan and Wei, Cong and Yu, Botao and Yuan, Ruibin and Sun, Renliang and Yin, Ming and Zheng, Boyuan and Yang, Zhenzhu and Liu, Yibo and Huang, Wenhao and Sun, Huan and Su, Yu and Chen, Wenhu},
+  booktitle = {Proceedings of the IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year = {2024}
+}
+)";
   out.splits = {"dev", "validation", "test"};
   out.default_split = "validation";
   out.open = [](const std::filesystem::path& data) { return open_json_rows(format, data); };

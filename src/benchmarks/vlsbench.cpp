@@ -150,6 +150,13 @@ Benchmark make() {
   out.title = "VLSBench";
   out.kind = Kind::safety;
   out.licence = "Apache-2.0";
+  out.reference = R"(@article{hu2024vlsbench,
+  title = {{VLSBench}: Unveiling Visual Leakage in Multimodal Safety},
+  author = {Hu, Xuhao and Liu, Dongrui and Li, Hao and Huang, Xuanjing and Shao, Jing},
+  journal = {arXiv preprint arXiv:2411.19939},
+  year = {2024}
+}
+)";
   out.open = [](const std::filesystem::path& data) { return open_json_rows(format, data); };
   out.read_all = [](const std::filesystem::path& data, const OnItem& on_item) {
     return read_json_rows(format, data, on_item);

@@ -8,12 +8,14 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/bootstrap_flags.h"
+#include "cli/command_words.h"
 #include "cli/commands.h"
 #include "base/json_line.h"
 #include "cli/named_bounds.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/text_table.h"
+#include "exports/comparison_files.h"
 #include "report/figure_columns.h"
 #include "report/page.h"
 #include "runs/compare_runs.h"
@@ -29,6 +31,7 @@ struct Flags {
   std::string judge;
   bool json = false;
   std::string html;
+  std::string export_to;
   std::optional<double> fail_masr;
   std::optional<double> fail_rr;
   std::vector<std::string> fail;
@@ -99,6 +102,18 @@ Result<bool> worsened(const runs::RunComparison& found, const std::string& name,
               fmt::format("expected one of {}, found \"{}\"", fmt::join(names, ", "), name));
 }
 
+/// How the files of --export were made: the command without where they go.
+exports::Remarks remarks_of(const Flags& flags) {
+  std::string command = fmt::format("holisafe bench compare {} {} --export DIR", shell_word(flags.first),
+                                    shell_word(flags.second));
+  if (!flags.judge.empty()) command += " " + shell_word("--judge=" + flags.judge);
+  const metrics::BootstrapOptions usual;
+  if (flags.bootstrap.resamples != usual.resamples)
+    command += fmt::format(" --bootstrap={}", flags.bootstrap.resamples);
+  if (flags.bootstrap.seed != usual.seed) command += fmt::format(" --seed={}", flags.bootstrap.seed);
+  return {fmt::format("Made by holisafe {}.", HOLISAFE_VERSION), std::move(command)};
+}
+
 Result<int> compare(const Flags& flags) {
   const std::vector<std::string> folders = {flags.first, flags.second};
   HOLISAFE_TRY(const auto first, runs::open_runs(std::span(&folders[0], 1)));
@@ -123,6 +138,8 @@ Result<int> compare(const Flags& flags) {
     page.footer = fmt::format("Made by holisafe {}.", HOLISAFE_VERSION);
     HOLISAFE_CHECK(write_named_file(flags.html, report::page(page)));
   }
+  if (!flags.export_to.empty())
+    HOLISAFE_CHECK(exports::export_comparison(found, flags.export_to, remarks_of(flags)));
   std::vector<std::pair<std::string, double>> bounds;
   if (flags.fail_masr) bounds.emplace_back("masr.macro", *flags.fail_masr);
   if (flags.fail_rr) bounds.emplace_back("rr", *flags.fail_rr);
@@ -142,13 +159,16 @@ void add_bench_compare(CLI::App& bench) {
   CLI::App* command =
       declare(bench, "compare", "Two runs over the same data, pair by pair",
               {"holisafe bench compare runs/base runs/safe",
-               "holisafe bench compare runs/base runs/safe --judge openai:gpt-4o --html compare.html"});
+               "holisafe bench compare runs/base runs/safe --judge openai:gpt-4o --html compare.html",
+               "holisafe bench compare runs/base runs/safe --export differences"});
   command->add_option("RUN_A", flags->first, "Folder of the first run")->required();
   command->add_option("RUN_B", flags->second, "Folder of the second run")->required();
   command->add_option("--judge", flags->judge,
                       "Whose verdicts, as `bench report` names them; the benchmark's rule unless given");
   command->add_flag("--json", flags->json, "One JSON object");
   command->add_option("--html", flags->html, "Write a report with examples that changed to this file");
+  command->add_option("--export", flags->export_to,
+                      "Write differences.csv, .tex, .md and changed.csv into this folder, new or empty");
   command->add_option("--fail-masr", flags->fail_masr, "Exit 1 where mASR (macro) rose by more (a fraction)")
       ->check(CLI::Range(0.0, 1.0));
   command->add_option("--fail-rr", flags->fail_rr, "Exit 1 where RR rose by more (a fraction)")

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <thread>
 
 #include <fmt/format.h>
@@ -95,14 +94,6 @@ std::vector<Result<runs::ScoredFile>> score_all(const std::vector<std::string>& 
   return out;
 }
 
-/// File names without folders, or the whole paths where names repeat.
-void shorten_names(std::vector<report::ScoredRun>& runs) {
-  std::set<std::string> names;
-  for (const auto& run : runs) names.insert(std::filesystem::path(run.source).stem().string());
-  if (names.size() < runs.size()) return;
-  for (auto& run : runs) run.name = std::filesystem::path(run.source).stem().string();
-}
-
 Result<void> write_report(const std::string& path, std::span<const report::ScoredRun> runs,
                           const runs::ScoreOptions& options, bool published) {
   report::Report out;
@@ -146,7 +137,7 @@ int run_score(const Flags& flags) {
     fmt::print("{}", score_table(runs, flags.published ? ShowPublished::all : ShowPublished::none));
   }
   if (!flags.html.empty() && !runs.empty()) {
-    shorten_names(runs);
+    runs::shorten_names(runs);
     if (const auto written = write_report(flags.html, runs, options, flags.published); !written)
       return report(written.error());
   }

@@ -17,6 +17,7 @@ void add_bench_score(CLI::App& bench);    // bench_score.cpp
 void add_bench_judge(CLI::App& bench);    // bench_judge.cpp
 void add_bench_report(CLI::App& bench);   // bench_report.cpp
 void add_bench_compare(CLI::App& bench);  // bench_compare.cpp
+void add_bench_export(CLI::App& bench);   // bench_export.cpp
 void add_bench_list(CLI::App& bench);     // bench_list.cpp
 void add_guard_labels(CLI::App& guard);   // guard_labels.cpp
 void add_guard_sort(CLI::App& guard);     // guard_sort.cpp

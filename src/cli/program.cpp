@@ -210,6 +210,7 @@ std::unique_ptr<Program> flag_table(TorchFlags torch) {
   add_bench_judge(*bench);
   add_bench_report(*bench);
   add_bench_compare(*bench);
+  add_bench_export(*bench);
   add_bench_list(*bench);
   CLI::App* data = declare_group(*app, "data", "Check, count, look at and make data");
   add_data_check(*data);

@@ -30,6 +30,16 @@ bool stands_in(const std::vector<Where>& where, const Groups& groups) {
                      [&](const Where& entry) { return group_value(groups, entry.group) == entry.value; });
 }
 
+std::vector<std::string> groups_of_rates(const Figures& figures) {
+  std::vector<std::string> out;
+  for (const Rate& rate : figures.rates) {
+    for (const Where& where : rate.where) {
+      if (std::find(out.begin(), out.end(), where.group) == out.end()) out.push_back(where.group);
+    }
+  }
+  return out;
+}
+
 std::string slice_name(const std::vector<Where>& where) {
   std::string out;
   for (const Where& entry : where) {

@@ -43,6 +43,8 @@ struct Slice {
 /// Those of all rates, each once, in order.
 std::vector<Slice> slices_of(const Figures& figures);
 std::string slice_name(const std::vector<Where>& where);
+/// The groups that some rate filters by, each once.
+std::vector<std::string> groups_of_rates(const Figures& figures);
 
 /// The places that rows have in the groups, each once, numbered in order of first appearance.
 class Places {

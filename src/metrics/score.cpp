@@ -229,6 +229,22 @@ std::vector<std::size_t> rates_of(const Figures& figures, std::size_t figure) {
   return out;
 }
 
+std::optional<std::uint64_t> counted(const Figures& figures, std::size_t figure, const Tally& tally) {
+  const bool mean = figure >= figures.rates.size();
+  if (mean && figures.means[figure - figures.rates.size()].kind == Mean::Kind::plain) return std::nullopt;
+  const auto rates = rates_of(figures, figure);
+  if (rates.empty()) return std::nullopt;
+  const auto& labels = figures.rates[rates.front()].labels;
+  const bool same = std::all_of(rates.begin(), rates.end(),
+                                [&](std::size_t rate) { return figures.rates[rate].labels == labels; });
+  if (labels.empty() || !same) return std::nullopt;
+  std::uint64_t out = 0;
+  for (std::size_t i = 0; i < tally.labels.size(); ++i) {
+    if (std::find(labels.begin(), labels.end(), figures.labels[i]) != labels.end()) out += tally.labels[i];
+  }
+  return out;
+}
+
 FigureList figures_of(const Figures& figures, std::span<const Groups> places,
                       std::span<const Tally> tallies) {
   const Plan plan(figures, places);

@@ -97,6 +97,10 @@ std::size_t primary_figure(const Figures& figures);
 /// a group), a rate's itself.
 std::vector<std::size_t> rates_of(const Figures& figures, std::size_t figure);
 
+/// How many judged rows count in a figure; nothing where it is no share of rows: a plain mean, a rate over
+/// values, a mean over rates that count different labels.
+std::optional<std::uint64_t> counted(const Figures& figures, std::size_t figure, const Tally& tally);
+
 /// Figures from the counts of each place, without intervals.
 FigureList figures_of(const Figures& figures, std::span<const Groups> places, std::span<const Tally> tallies);
 

@@ -90,8 +90,19 @@ LineChart roc_chart(std::string title) {
   return chart;
 }
 
-void add_line(LineChart& chart, std::string name, const metrics::Curve& curve) {
-  if (!curve.empty()) chart.lines.push_back({std::move(name), metrics::thinned(curve, most_points)});
+using Points = std::vector<std::pair<double, double>>;
+
+/// At most so many points, the first and last among them, the others evenly by their number.
+Points thinned(const Points& curve) {
+  if (curve.size() <= most_points) return curve;
+  Points out;
+  for (std::size_t i = 0; i < most_points; ++i)
+    out.push_back(curve[i * (curve.size() - 1) / (most_points - 1)]);
+  return out;
+}
+
+void add_line(LineChart& chart, std::string name, const Points& curve) {
+  if (!curve.empty()) chart.lines.push_back({std::move(name), thinned(curve)});
 }
 
 void end_roc(LineChart& chart) { chart.lines.push_back({"chance", {{0, 0}, {1, 1}}, true}); }
@@ -104,10 +115,12 @@ Section safe_or_unsafe(const CalibrationPage& page, const metrics::GuardMetrics&
                        const metrics::GuardMetrics& after) {
   LineChart precision = precision_recall_chart("Precision and recall of \"unsafe\"");
   LineChart roc = roc_chart("ROC of \"unsafe\"");
-  add_line(precision, "before", metrics::precision_recall_curve(unsafe_images(page.before)));
-  add_line(precision, "after", metrics::precision_recall_curve(unsafe_images(page.after)));
-  add_line(roc, area_name("before", before), metrics::roc_curve(unsafe_images(page.before)));
-  add_line(roc, area_name("after", after), metrics::roc_curve(unsafe_images(page.after)));
+  const metrics::Curves curves_before = metrics::curves(unsafe_images(page.before));
+  const metrics::Curves curves_after = metrics::curves(unsafe_images(page.after));
+  add_line(precision, "before", curves_before.precision_recall);
+  add_line(precision, "after", curves_after.precision_recall);
+  add_line(roc, area_name("before", before), curves_before.roc);
+  add_line(roc, area_name("after", after), curves_after.roc);
   Section section{"unsafe",
                   "Safe against unsafe",
                   {{Paragraph{"Every threshold on the probability of not being safe, which --threshold acts "
@@ -150,8 +163,9 @@ std::optional<Fold> category_curves(const CalibrationPage& page, std::string_vie
   for (std::size_t i = 0; i < page.classes.size(); ++i) {
     if (taxonomy::classes()[i].category != category) continue;
     const std::string name(taxonomy::classes()[i].name);
-    add_line(precision, name, metrics::precision_recall_curve(class_images(page.after, i)));
-    add_line(roc, name, metrics::roc_curve(class_images(page.after, i)));
+    const metrics::Curves curves = metrics::curves(class_images(page.after, i));
+    add_line(precision, name, curves.precision_recall);
+    add_line(roc, name, curves.roc);
   }
   if (precision.lines.empty() || roc.lines.empty()) return std::nullopt;
   end_roc(roc);

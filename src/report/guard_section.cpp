@@ -49,21 +49,6 @@ Table metrics_table(std::span<const GuardRun> runs) {
   return table;
 }
 
-LineChart reliability(std::span<const GuardRun> runs) {
-  LineChart chart;
-  chart.title = "Calibration: how often the most probable class is right, by its probability";
-  chart.x_axis = "probability of the most probable class";
-  chart.y_axis = "share right";
-  for (const GuardRun& run : runs) {
-    LineChart::Line line{run.name, {}};
-    for (const auto& bin : run.metrics.calibration)
-      line.points.emplace_back(bin.mean_confidence, bin.accuracy);
-    chart.lines.push_back(std::move(line));
-  }
-  chart.lines.push_back({"perfect", {{0, 0}, {1, 1}}, true});
-  return chart;
-}
-
 Table confusion(const GuardMetrics& found) {
   Table table;
   table.compact = true;
@@ -106,6 +91,21 @@ Cell share_cell(std::uint64_t part, std::uint64_t whole) {
 }
 
 }  // namespace
+
+LineChart reliability(std::span<const GuardRun> runs) {
+  LineChart chart;
+  chart.title = "Calibration: how often the most probable class is right, by its probability";
+  chart.x_axis = "probability of the most probable class";
+  chart.y_axis = "share right";
+  for (const GuardRun& run : runs) {
+    LineChart::Line line{run.name, {}};
+    for (const auto& bin : run.metrics.calibration)
+      line.points.emplace_back(bin.mean_confidence, bin.accuracy);
+    chart.lines.push_back(std::move(line));
+  }
+  chart.lines.push_back({"perfect", {{0, 0}, {1, 1}}, true});
+  return chart;
+}
 
 Section guard_section(std::span<const GuardRun> runs) {
   Section section{"guard", "The guard", {}};

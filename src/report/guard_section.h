@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "metrics/curves.h"
 #include "metrics/figures.h"
 #include "metrics/guard_metrics.h"
 #include "report/report.h"
@@ -25,6 +26,7 @@ struct GuardedPlace {
 struct GuardRun {
   std::string name;
   metrics::GuardMetrics metrics;
+  metrics::Curves curves = {};        ///< of 1 - P(safe), unsafe images the labelled ones
   std::vector<std::string> labels;    ///< as pages call them; the first is the one whose share is shown
   std::vector<GuardedPlace> answers;  ///< the places that rates are taken over; counts 0 without marks
   const metrics::Prose* prose = nullptr;
@@ -32,6 +34,9 @@ struct GuardRun {
 
 /// Metrics, reliability diagram, confusion matrix and classes of each run's guard.
 Section guard_section(std::span<const GuardRun> runs);
+
+/// The reliability diagram of guard_section().
+LineChart reliability(std::span<const GuardRun> runs);
 
 /// How often the answer was given the first label (a refusal) where the guard flagged the image and where it
 /// did not. The runs are of one benchmark.

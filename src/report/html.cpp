@@ -1,4 +1,4 @@
-// Escaping and number formats.
+// Escaping.
 #include <fmt/format.h>
 
 #include "report/page.h"
@@ -58,15 +58,6 @@ std::string escape(std::string_view text) {
     }
   }
   return out;
-}
-
-std::string percent(std::optional<double> fraction) {
-  return fraction ? fmt::format("{:.1f}%", *fraction * 100) : "\xe2\x80\x93";
-}
-
-std::string percent_range(const std::optional<metrics::Interval>& interval) {
-  if (!interval) return {};
-  return fmt::format("{:.1f}\xe2\x80\x93{:.1f}%", interval->low * 100, interval->high * 100);
 }
 
 }  // namespace holisafe::report

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "figures/draw.h"
 
 namespace holisafe::report {
 
@@ -23,6 +24,7 @@ class Writer {
  public:
   std::string html;
   Json charts = Json::array();
+  std::string section;  ///< title of the one that is written
 
   void write(const Block& block) {
     std::visit([this](const auto& content) { write(content); }, block.content);
@@ -67,7 +69,11 @@ class Writer {
 
   void write(const Table& table) {
     element("p", "caption", table.caption);
-    add("<div class=\"scroll\"><table{}>\n", table.compact ? " class=\"compact\"" : "");
+    add("<p class=\"hint\">This table is wider than the page: scroll it sideways, or with the arrow keys "
+        "once it "
+        "is in focus.</p>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}: table\">"
+        "<table{}>\n",
+        escape(section), table.compact ? " class=\"compact\"" : "");
     html += "<thead><tr>";
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
       const Column& column = table.columns[i];
@@ -101,13 +107,15 @@ class Writer {
     add("</{}>", tag);
   }
 
-  void canvas(const std::string& title, double height, Json specification) {
+  /// A place for the page's script to draw in, and the figure for readers without scripts, which the script
+  /// saves.
+  void canvas(const figures::Chart& chart, const std::string& title, double height, Json specification) {
     html += "<figure>";
     if (!title.empty()) add("<figcaption>{}</figcaption>", escape(title));
     add("<div class=\"chart\" style=\"height:{:.1f}rem\"><canvas id=\"chart-{}\" role=\"img\" "
         "aria-label=\"{}\"></canvas></div>"
-        "</figure>\n",
-        height, charts.size(), escape(title));
+        "<noscript>{}</noscript></figure>\n",
+        height, charts.size(), escape(title), figures::svg(figures::draw(chart, figures::page_width)));
     charts.push_back(std::move(specification));
   }
 
@@ -126,7 +134,7 @@ class Writer {
     }
     const double height =
         chart.horizontal ? 4 + 1.45 * static_cast<double>(chart.labels.size() * chart.series.size()) : 21;
-    canvas(chart.title, height,
+    canvas(chart, chart.title, height,
            {{"kind", "bars"},
             {"labels", chart.labels},
             {"series", series},
@@ -140,7 +148,7 @@ class Writer {
     for (const auto& line : chart.lines) {
       lines.push_back({{"name", line.name}, {"points", line.points}, {"dashed", line.dashed}});
     }
-    canvas(chart.title, 24,
+    canvas(chart, chart.title, 24,
            {{"kind", "lines"}, {"lines", lines}, {"x_axis", chart.x_axis}, {"y_axis", chart.y_axis}});
   }
 
@@ -200,6 +208,10 @@ std::string script_json(const Json& json) {
   return out;
 }
 
+/// Nothing is drawn, and nobody measures whether a table is wider than the page.
+constexpr std::string_view style_without_scripts =
+    ".chart{display:none}@media screen and (max-width:48rem){.hint{display:block}}";
+
 std::string head(const Report& report) {
   return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -208,8 +220,9 @@ std::string head(const Report& report) {
       "script-src 'sha256-{}' 'sha256-{}'\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<link rel=\"icon\" href=\"data:,\">\n"
-      "<title>{}</title>\n<style>\n{}</style>\n</head>\n",
-      base64(sha256(chart_min_js)), base64(sha256(report_js)), escape(report.title), report_css);
+      "<title>{}</title>\n<style>\n{}</style>\n<noscript><style>{}</style></noscript>\n</head>\n",
+      base64(sha256(chart_min_js)), base64(sha256(report_js)), escape(report.title), report_css,
+      style_without_scripts);
 }
 
 }  // namespace
@@ -218,6 +231,7 @@ std::string page(const Report& report) {
   Writer writer;
   std::string links;
   for (const Section& section : report.sections) {
+    writer.section = section.title;
     links += fmt::format("<a href=\"#{}\">{}</a>", escape(section.id), escape(section.title));
     writer.html +=
         fmt::format("<section id=\"{}\">\n<h2>{}</h2>\n", escape(section.id), escape(section.title));

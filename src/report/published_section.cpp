@@ -56,6 +56,24 @@ std::vector<Column> columns(const Figures& figures, std::span<const metrics::Pub
 /// Chart and table of the published models, with `runs` among them.
 void add_comparison(std::span<const ScoredRun> runs, const ScoredRun& any, std::vector<Block>& blocks) {
   const Figures& figures = *any.score.definition;
+  Table table;
+  table.caption = figures.prose.published;
+  table.columns = columns(figures, any.published);
+  for (const Ranked& row : ranking(runs, any.published, figures)) {
+    Table::Row line;
+    line.emphasis = row.own;
+    line.cells.push_back({row.name, row.own ? "this report" : ""});
+    for (const auto& figure : row.figures) line.cells.push_back({percent(figure)});
+    table.rows.push_back(std::move(line));
+  }
+  blocks.push_back({published_bars(runs, any)});
+  blocks.push_back({Fold{"The same as a table", {{table}}}});
+}
+
+}  // namespace
+
+BarChart published_bars(std::span<const ScoredRun> runs, const ScoredRun& any) {
+  const Figures& figures = *any.score.definition;
   const std::size_t primary = metrics::primary_figure(figures);
   const auto name = metrics::figure_name(figures, primary);
   BarChart chart;
@@ -64,25 +82,14 @@ void add_comparison(std::span<const ScoredRun> runs, const ScoredRun& any, std::
       fmt::format("{}, judge {}: {}", or_else(figures.prose.published_chart, name.title), any.score.judge,
                   runs.empty() ? "published models" : "this report's models among the published ones");
   chart.series.push_back({brief_title(name), {}, {}});
-  Table table;
-  table.caption = figures.prose.published;
-  table.columns = columns(figures, any.published);
   for (const Ranked& row : ranking(runs, any.published, figures)) {
     if (row.own) chart.highlight.push_back(chart.labels.size());
     chart.labels.push_back(row.name);
     chart.series[0].values.push_back(row.figures[primary]);
     chart.series[0].intervals.push_back(row.interval);
-    Table::Row line;
-    line.emphasis = row.own;
-    line.cells.push_back({row.name, row.own ? "this report" : ""});
-    for (const auto& figure : row.figures) line.cells.push_back({percent(figure)});
-    table.rows.push_back(std::move(line));
   }
-  blocks.push_back({chart});
-  blocks.push_back({Fold{"The same as a table", {{table}}}});
+  return chart;
 }
-
-}  // namespace
 
 Section published_section(std::span<const ScoredRun> runs, bool published) {
   Section section{"published", "Beside published models", {}};

@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include "metrics/interval.h"
+#include "figures/chart.h"
 
 namespace holisafe::report {
 
@@ -66,36 +66,10 @@ struct Table {
   bool compact = false;  ///< small cells that fill the width, for matrices
 };
 
-/// Values of one thing in a chart; a value or interval that is undefined is left out of the drawing.
-struct Series {
-  std::string name;
-  std::vector<std::optional<double>> values;
-  std::vector<std::optional<metrics::Interval>> intervals = {};  ///< drawn as whiskers; may be empty
-};
-
-/// Bars: one group a label, one bar a series. Values are fractions shown as percent.
-struct BarChart {
-  std::string title;
-  std::vector<std::string> labels;
-  std::vector<Series> series;
-  bool horizontal = false;  ///< for many labels
-  std::vector<std::size_t> highlight =
-      {};                 ///< labels drawn in the accent colour, the others muted; empty: all equal
-  std::string axis = {};  ///< what the values are
-};
-
-/// Lines over fractions on both axes, such as a reliability diagram or an ROC curve.
-struct LineChart {
-  std::string title;
-  struct Line {
-    std::string name;
-    std::vector<std::pair<double, double>> points;
-    bool dashed = false;
-  };
-  std::vector<Line> lines;
-  std::string x_axis;
-  std::string y_axis;
-};
+/// Charts: in colour where the page's script runs, as in print where it does not.
+using figures::BarChart;
+using figures::LineChart;
+using figures::Series;
 
 /// A row of the data with what was said about it.
 struct Example {
@@ -149,9 +123,7 @@ struct Report {
       footer;  ///< version and the like; no time of making, so that the same results give the same bytes
 };
 
-/// "12.3%", or "–" where there is none.
-std::string percent(std::optional<double> fraction);
-/// "10.1–14.9%", or empty.
-std::string percent_range(const std::optional<metrics::Interval>& interval);
+using figures::percent;
+using figures::percent_range;
 
 }  // namespace holisafe::report

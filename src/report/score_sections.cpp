@@ -69,26 +69,6 @@ Table summary_table(std::span<const ScoredRun> runs) {
   return table;
 }
 
-BarChart rate_bars(std::span<const ScoredRun> runs) {
-  const Figures& figures = *runs[0].score.definition;
-  BarChart chart;
-  chart.title = or_else(figures.prose.chart, "All rates, with 95% intervals");
-  std::vector<std::size_t> shown;
-  for (std::size_t i = 0; i < figures.rates.size(); ++i) shown.push_back(i);
-  if (const auto mean = primary_mean(figures)) shown.push_back(*mean);
-  for (const std::size_t i : shown) chart.labels.emplace_back(metrics::figure_name(figures, i).title);
-  for (const ScoredRun& run : runs) {
-    Series series;
-    series.name = run.name;
-    for (const std::size_t i : shown) {
-      series.values.push_back(run.score.figures[i].value);
-      series.intervals.push_back(run.score.figures[i].interval);
-    }
-    chart.series.push_back(std::move(series));
-  }
-  return chart;
-}
-
 /// "11.0% to 14.2%": what the rate could be were the unjudged rows judged.
 std::string bound_text(const Figure& figure) {
   return figure.low ? fmt::format("{} to {}", percent(figure.low), percent(figure.high))
@@ -167,6 +147,26 @@ std::vector<std::string> answer_texts(std::span<const ScoredRun> runs) {
 }
 
 }  // namespace
+
+BarChart rate_bars(std::span<const ScoredRun> runs) {
+  const Figures& figures = *runs[0].score.definition;
+  BarChart chart;
+  chart.title = or_else(figures.prose.chart, "All rates, with 95% intervals");
+  std::vector<std::size_t> shown;
+  for (std::size_t i = 0; i < figures.rates.size(); ++i) shown.push_back(i);
+  if (const auto mean = primary_mean(figures)) shown.push_back(*mean);
+  for (const std::size_t i : shown) chart.labels.emplace_back(metrics::figure_name(figures, i).title);
+  for (const ScoredRun& run : runs) {
+    Series series;
+    series.name = run.name;
+    for (const std::size_t i : shown) {
+      series.values.push_back(run.score.figures[i].value);
+      series.intervals.push_back(run.score.figures[i].interval);
+    }
+    chart.series.push_back(std::move(series));
+  }
+  return chart;
+}
 
 Section summary_section(std::span<const ScoredRun> runs) {
   Section section{"scores", "Scores", {}};

@@ -63,6 +63,11 @@ Section published_section(std::span<const ScoredRun> runs, bool published);
 Section examples_section(std::span<const ScoredRun> runs);
 Section method_section(std::span<const ScoredRun> runs, const metrics::BootstrapOptions& bootstrap);
 
+/// The bars of summary_section(): every rate, and the primary figure where it is a mean. Not without runs.
+BarChart rate_bars(std::span<const ScoredRun> runs);
+/// The published models of `any`'s judge with `runs`, which are of the same judge, among them.
+BarChart published_bars(std::span<const ScoredRun> runs, const ScoredRun& any);
+
 /// The line over published figures that are over other data than a run's.
 inline constexpr std::string_view published_apart =
     "Published over the whole benchmark; the rows scored here are others, so these figures do not compare "

@@ -62,15 +62,10 @@ class MarkedRun {
 /// Goes through both runs side by side.
 class Comparing {
  public:
-  explicit Comparing(RunComparison& out) : out_(out) {
-    for (const metrics::Slice& slice : metrics::slices_of(*out.benchmark->figures)) {
-      slices_.push_back(slice);
-      for (const metrics::Where& where : slice.where) {
-        if (std::find(groups_.begin(), groups_.end(), where.group) == groups_.end())
-          groups_.push_back(where.group);
-      }
-    }
-  }
+  explicit Comparing(RunComparison& out)
+      : out_(out),
+        slices_(metrics::slices_of(*out.benchmark->figures)),
+        groups_(metrics::groups_of_rates(*out.benchmark->figures)) {}
 
   Result<void> run(MarkedRun& first, MarkedRun& second) {
     HOLISAFE_CHECK(first.step());

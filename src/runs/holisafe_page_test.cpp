@@ -1,6 +1,6 @@
 // The page over HoliSafe-Bench with every kind of section, against one made by the program that knew the
-// five combinations by name (tests/fixtures/holisafe_page.html); only what guard metrics count, and what is
-// said of intervals, has changed since.
+// five combinations by name (tests/fixtures/holisafe_page.html); only what guard metrics count, what is said
+// of intervals, and what readers without scripts or a pointer get, has changed since.
 #include <array>
 #include <random>
 

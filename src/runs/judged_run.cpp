@@ -132,6 +132,9 @@ class GuardCounter {
     if (rows_.empty()) return std::nullopt;
     out_.name = name;
     out_.metrics = metrics::guard_metrics(rows_, guard_threshold);
+    std::vector<metrics::ScoredImage> images;
+    for (const metrics::GuardRow& row : rows_) images.push_back({1 - row.probabilities[0], row.label != 0});
+    out_.curves = metrics::curves(std::move(images));
     return std::move(out_);
   }
 
@@ -213,19 +216,20 @@ class RightAnswerCounter {
 /// Reads the rows under all judges side by side, and lets every counter see each once.
 class Reading {
  public:
-  Reading(const Benchmark& benchmark, const std::string& run, const std::vector<std::string>& judges)
+  Reading(const Benchmark& benchmark, const std::string& run, std::vector<std::string> judges)
       : guard_(benchmark),
         agreement_(benchmark, run, judges),
         right_answers_(benchmark),
         unknown_(*benchmark.figures),
-        marks_(judges.size()) {
-    for (const auto& judge : judges) {
+        names_(std::move(judges)),
+        marks_(names_.size()) {
+    for (const auto& judge : names_) {
       judges_.emplace_back(benchmark, judge);
       scores_.emplace_back(benchmark);
     }
   }
 
-  Result<void> read(const Run& run) {
+  Result<void> read(const Run& run, const OnJudgedRow& on_row) {
     std::vector<RunRows> rows;
     for (const RowMarks& judge : judges_) {
       HOLISAFE_TRY(auto opened, RunRows::open(run, judge.judge()));
@@ -247,6 +251,7 @@ class Reading {
         marks_[judge] = judges_[judge].mark(*judged, item, rows[judge].filter_as());
       }
       add({*row, item, cluster(item)});
+      if (on_row) HOLISAFE_CHECK(on_row({*row, item, names_, marks_}));
       HOLISAFE_CHECK(predictions.add(*row));
     }
   }
@@ -294,6 +299,7 @@ class Reading {
   RunAnswers answers_;
   std::map<std::string, std::uint64_t> reasons_;
   std::unordered_map<std::string, std::uint32_t> clusters_;
+  std::vector<std::string> names_;
   std::vector<MarkNumber> marks_;  ///< of the row being read, by judge
   Sha256 hash_;
 };
@@ -324,16 +330,23 @@ Result<store::RunStore::Counts> counts_of(const Run& run) {
   return out;
 }
 
-Result<JudgedRun> judged_run(const Run& run, const metrics::BootstrapOptions& bootstrap) {
+Result<std::vector<std::string>> shown_judges(const Run& run, const Benchmark& benchmark) {
+  HOLISAFE_TRY(auto judges, judges_of(run));
+  const std::string_view rule = benchmark.rules.front().name;
+  if (judges.empty()) judges.emplace_back(rule);
+  std::stable_partition(judges.begin(), judges.end(), [&](const auto& judge) { return judge == rule; });
+  return judges;
+}
+
+Result<JudgedRun> judged_run(const Run& run, const metrics::BootstrapOptions& bootstrap,
+                             const OnJudgedRow& on_row) {
   JudgedRun out;
   out.name = run.name;
   HOLISAFE_TRY(out.benchmark, benchmark_of(run));
-  HOLISAFE_TRY(auto judges, judges_of(run));
-  const std::string rule(out.benchmark->rules.front().name);
-  if (judges.empty()) judges.push_back(rule);
-  std::stable_partition(judges.begin(), judges.end(), [&](const auto& judge) { return judge == rule; });
+  HOLISAFE_TRY(const auto judges, shown_judges(run, *out.benchmark));
+  const std::string_view rule = out.benchmark->rules.front().name;
   Reading reading(*out.benchmark, run.name, judges);
-  HOLISAFE_CHECK(reading.read(run));
+  HOLISAFE_CHECK(reading.read(run, on_row));
   reading.finish(bootstrap, out);
   HOLISAFE_TRY(out.counts, counts_of(run));
   HOLISAFE_TRY(out.filter_as, filter_as(*run.parts.front()));

@@ -2,7 +2,9 @@
 // unanswered. Its rows are read once.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,8 +34,23 @@ struct JudgedRun {
   std::vector<std::string> warnings;  ///< what the user should know of its answers
 };
 
-/// Scores a run under all of its judges. Memory: a few bytes a row.
-Result<JudgedRun> judged_run(const Run& run, const metrics::BootstrapOptions& bootstrap);
+/// The judges whose scores a run shows: the default rule first, then the others by name. Of a run that nobody
+/// has judged, the default rule.
+Result<std::vector<std::string>> shown_judges(const Run& run, const benchmarks::Benchmark& benchmark);
+
+/// A row with what each of the run's judges makes of it. Valid during the call.
+struct JudgedRow {
+  const store::Row& row;
+  const benchmarks::Item& item;
+  std::span<const std::string> judges;
+  std::span<const metrics::MarkNumber> marks;  ///< parallel to `judges`
+};
+using OnJudgedRow = std::function<Result<void>(const JudgedRow& row)>;
+
+/// Scores a run under all of its judges; calls `on_row`, if there is one, with each row in the order of the
+/// data. Memory: a few bytes a row. Errors: those of the stores and of `on_row`.
+Result<JudgedRun> judged_run(const Run& run, const metrics::BootstrapOptions& bootstrap,
+                             const OnJudgedRow& on_row = nullptr);
 
 /// Answers of all parts together.
 Result<store::RunStore::Counts> counts_of(const Run& run);

@@ -2,8 +2,10 @@
 
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <memory_resource>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -61,6 +63,7 @@ class RowScorer {
         mark_by_rule(benchmark_, rule_, item, answers, rule_.exact_on_files ? Reads::texts : Reads::answers);
     if (!answers.empty()) answers_.add(answers.front());
     rows_.rows.push_back({place(item.groups), cluster(item.cluster), mark});
+    if (options_.on_row) options_.on_row(item, answers, mark);
     if (!options_.for_report) return;
     const auto rate = examples_.wants(item.groups, mark);
     if (!rate) return;
@@ -168,6 +171,13 @@ Result<ScoredFile> score_items(const std::string& path, const ScoreOptions& opti
 }
 
 }  // namespace
+
+void shorten_names(std::span<report::ScoredRun> runs) {
+  std::set<std::string> names;
+  for (const auto& run : runs) names.insert(std::filesystem::path(run.source).stem().string());
+  if (names.size() < runs.size()) return;
+  for (auto& run : runs) run.name = std::filesystem::path(run.source).stem().string();
+}
 
 Result<ScoredFile> FileScorer::score(const std::string& path) {
   if (options_.benchmark->read_predictions == nullptr) {

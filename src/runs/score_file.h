@@ -1,6 +1,8 @@
 // From a prediction file in a benchmark's official format to its scores.
 #pragma once
 
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,10 @@ struct ScoreOptions {
   bool allow_missing = false;  ///< a row without a usable prediction is unjudged, not an error
   metrics::BootstrapOptions bootstrap;
   bool for_report = false;  ///< fill in the hash and the examples too
+  /// Called with each row as it is marked, in the order of the file; with for_report its texts are there.
+  std::function<void(const benchmarks::Item& item, std::span<const std::string> answers,
+                     const metrics::MarkNumber& mark)>
+      on_row = nullptr;
 };
 
 struct ScoredFile {
@@ -25,6 +31,9 @@ struct ScoredFile {
   std::vector<std::string> warnings;  ///< in row order: labels that disagree with the type, what was left
                                       ///< out; then what is to be said of the answers
 };
+
+/// File names without folders and endings, or the whole paths where those repeat.
+void shorten_names(std::span<report::ScoredRun> runs);
 
 /// Marks every row by a rule and scores them. One object a thread: files scored one after the other share its
 /// buffers.

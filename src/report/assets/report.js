@@ -120,8 +120,64 @@
     document.documentElement.dataset.chartsDrawn = String(drawn.length);
   };
 
+  const download = (name, blob) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  };
+
+  // As it is on the page, on its paper.
+  const savePicture = (canvas, name) => {
+    const sheet = document.createElement("canvas");
+    [sheet.width, sheet.height] = [canvas.width, canvas.height];
+    const context = sheet.getContext("2d");
+    context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--paper").trim();
+    context.fillRect(0, 0, sheet.width, sheet.height);
+    context.drawImage(canvas, 0, 0);
+    sheet.toBlob((blob) => download(name + ".png", blob));
+  };
+
+  // The figure for print, which readers without scripts see.
+  const saveFigure = (figure, name) => {
+    const text = figure.querySelector("noscript").textContent;
+    download(name + ".svg", new Blob([text], {type: "image/svg+xml"}));
+  };
+
+  const addSaveButtons = (index) => {
+    const canvas = document.getElementById("chart-" + index);
+    const figure = canvas.closest("figure");
+    const title = canvas.getAttribute("aria-label");
+    const row = document.createElement("div");
+    row.className = "save";
+    for (const [word, save] of [["SVG", () => saveFigure(figure, "plot-" + (index + 1))],
+                                ["PNG", () => savePicture(canvas, "plot-" + (index + 1))]]) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = "Save " + word;
+      button.setAttribute("aria-label", `Save as ${word}: ${title}`);
+      button.addEventListener("click", save);
+      row.append(button);
+    }
+    figure.append(row);
+  };
+
+  // Tables that are wider than their box say so and can be reached by keys; the others are no stop on the way.
+  const markScrolling = () => {
+    for (const box of document.querySelectorAll(".scroll")) {
+      const scrolls = box.scrollWidth > box.clientWidth;
+      box.previousElementSibling.classList.toggle("shown", scrolls);
+      if (scrolls) box.setAttribute("tabindex", "0"); else box.removeAttribute("tabindex");
+    }
+  };
+
   Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
   draw();
+  specifications.forEach((_, index) => addSaveButtons(index));
+  markScrolling();
+  addEventListener("resize", markScrolling);
+  document.addEventListener("toggle", markScrolling, true);  // what was folded had no width
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   // Fingers: without a listener some browsers never call a button pressed, and a long press opens a menu.
   addEventListener("touchstart", () => {}, {passive: true});
