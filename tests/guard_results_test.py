@@ -1,5 +1,6 @@
 """`holisafe guard labels`, `sort`, `compare` and `report` on runs whose verdicts are drawn from the pictures' bytes."""
 
+import csv
 import hashlib
 import json
 import math
@@ -308,6 +309,44 @@ class GuardResults(unittest.TestCase):
         self.assertEqual((self.root / "run/report.html").read_text(), page)
         self.guard("report", "run")
         self.assertIn("Nearest the threshold", (self.root / "run/report.html").read_text())
+
+    def test_export(self):
+        self.pictures(80)
+        self.picture('uploads/=1+1,"x"\n.png')
+        lines = self.judge()
+        self.guard("labels", "run", "--out", "labels.json")
+        done = self.guard("export", "run", "--out", "paper", "--labels", "labels.json", "--images", "uploads")
+        self.assertNotIn("left out", done.stderr)
+        out = self.root / "paper"
+        names = {path.name for path in out.iterdir()}
+        figures = ["guard-classes", "guard-unsafe", "guard-calibration", "guard-roc", "guard-precision-recall", "guard-confusion"]
+        self.assertEqual(names, {"counts.csv", "counts.tex", "counts.md", "verdicts.csv", "verdicts.jsonl"} | {f"{name}.{ending}" for name in figures for ending in ("svg", "pdf")})
+        self.assertEqual((out / "verdicts.jsonl").read_bytes(), (self.root / "run/verdicts.jsonl").read_bytes())
+        with open(out / "verdicts.csv", newline="", encoding="utf-8") as file:
+            rows = {row["path"]: row for row in csv.DictReader(file)}
+        self.assertEqual(rows.keys(), lines.keys())
+        for path, line in lines.items():
+            row = rows[path]
+            if "error" in line:
+                self.assertEqual((row["error_kind"], row["error"], row["flagged"]), (line["error"]["kind"], line["error"]["message"], ""))
+                continue
+            self.assertEqual((row["flagged"] == "true", int(row["label"]), float(row["unsafe"]), row["sha256"]), (line["flagged"], line["label"], line["unsafe"], line["sha256"]))
+            self.assertEqual({name: float(row[f"score_{name}"]) for name in line["scores"]}, line["scores"])
+            self.assertEqual(row["harm"], str(line["harm"]["label"]) if line["flagged"] else "")
+        with open(out / "counts.csv", newline="", encoding="utf-8") as file:
+            counts = {(row["group_kind"], row["group"]): int(row["count"]) for row in csv.DictReader(file)}
+        judged = [line for line in lines.values() if "error" not in line]
+        self.assertEqual(counts["all", "judged"], len(judged))
+        self.assertEqual(counts["all", "flagged"], sum(line["flagged"] for line in judged))
+        for name in judged[0]["scores"]:
+            self.assertEqual(counts["class", name], sum((line["harm"]["subcategory"] if line["flagged"] else "safe") == name for line in judged))
+        self.assertEqual(sum(count for (kind, _), count in counts.items() if kind == "unsafe"), len(judged))
+        self.guard("export", "run", "--out", "again", "--labels", "labels.json", "--images", "uploads")
+        for name in names:
+            self.assertEqual((self.root / "again" / name).read_bytes(), (out / name).read_bytes(), name)
+        self.guard("export", "run", "--out", "sheet", "--formats", "csv", "--spreadsheet")
+        self.assertEqual({path.name for path in (self.root / "sheet").iterdir()}, {"counts.csv", "verdicts.csv"})
+        self.assertIn("paper", self.guard("export", "run", "--out", "paper", code=2).stderr)
 
     def test_reading_a_run_loads_no_torch(self):
         self.pictures(3)

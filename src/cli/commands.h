@@ -23,6 +23,7 @@ void add_guard_labels(CLI::App& guard);   // guard_labels.cpp
 void add_guard_sort(CLI::App& guard);     // guard_sort.cpp
 void add_guard_compare(CLI::App& guard);  // guard_compare.cpp
 void add_guard_report(CLI::App& guard);   // guard_report.cpp
+void add_guard_export(CLI::App& guard);   // guard_export.cpp
 void add_completion(CLI::App& app);       // completion.cpp
 void add_man(CLI::App& app);              // man.cpp
 

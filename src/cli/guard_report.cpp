@@ -47,9 +47,9 @@ Result<void> make(GuardReportFlags& flags) {
   if (flags.page.labels.empty()) return {};
   HOLISAFE_TRY(const auto measured, moderation::measure_run(store, flags.page));
   if (flags.json) {
-    fmt::print("{}", json_line(metrics::to_json(measured)));
+    fmt::print("{}", json_line(metrics::to_json(measured.metrics)));
   } else {
-    print(measured);
+    print(measured.metrics);
   }
   return {};
 }

@@ -204,6 +204,7 @@ std::unique_ptr<Program> flag_table(TorchFlags torch) {
   add_guard_sort(*guard);
   add_guard_compare(*guard);
   add_guard_report(*guard);
+  add_guard_export(*guard);
   CLI::App* bench = declare_group(*app, "bench", "Measure: run, judge and score benchmarks");
   add_bench_run(*bench);
   add_bench_score(*bench);

@@ -115,22 +115,6 @@ class Counting {
   std::map<std::string, report::VerdictCounts::Fault> faults_;
 };
 
-Result<report::VerdictCounts> count_lines(const verdicts::GuardStore& store,
-                                          const verdicts::Flagging& flagging) {
-  Counting counting(flagging);
-  HOLISAFE_TRY(auto lines, store.lines());
-  verdicts::Line line;
-  while (true) {
-    HOLISAFE_TRY(const bool found, lines.next(line));
-    if (!found) break;
-    counting.add(line);
-  }
-  report::VerdictCounts counts = std::move(counting).counts();
-  HOLISAFE_TRY(const auto files, store.counts());
-  counts.duplicates = files.duplicates;
-  return counts;
-}
-
 /// Fills the pictures of a page.
 Result<void> choose_pictures(const verdicts::GuardStore& store, const verdicts::Flagging& flagging,
                              const PageOptions& options, report::GuardRunPage& page) {
@@ -173,11 +157,34 @@ std::string made_by(const std::string& version) {
   return version.empty() ? "Made by holisafe." : fmt::format("Made by holisafe {}.", version);
 }
 
-Result<metrics::GuardMetrics> measure_run(const verdicts::GuardStore& store, const PageOptions& options) {
+Result<report::VerdictCounts> count_run(const verdicts::GuardStore& store) {
+  HOLISAFE_TRY(const auto flagging, store.flagging());
+  Counting counting(flagging);
+  HOLISAFE_TRY(auto lines, store.lines());
+  verdicts::Line line;
+  while (true) {
+    HOLISAFE_TRY(const bool found, lines.next(line));
+    if (!found) break;
+    counting.add(line);
+  }
+  report::VerdictCounts counts = std::move(counting).counts();
+  HOLISAFE_TRY(const auto files, store.counts());
+  counts.duplicates = files.duplicates;
+  return counts;
+}
+
+std::string run_name(const verdicts::GuardStore& store) {
+  std::error_code code;
+  const auto folder = std::filesystem::absolute(store.folder(), code).lexically_normal();
+  return (folder.has_filename() ? folder : folder.parent_path()).filename().string();
+}
+
+Result<report::GuardRun> measure_run(const verdicts::GuardStore& store, const PageOptions& options) {
   HOLISAFE_TRY(const auto flagging, store.flagging());
   HOLISAFE_TRY(RunLabels labels, RunLabels::read(options.labels, options.images));
   HOLISAFE_TRY(const RunPaths paths, RunPaths::of(store));
   std::vector<metrics::GuardRow> rows;
+  std::vector<metrics::ScoredImage> images;
   HOLISAFE_TRY(auto lines, store.lines());
   verdicts::Line line;
   while (true) {
@@ -187,25 +194,28 @@ Result<metrics::GuardMetrics> measure_run(const verdicts::GuardStore& store, con
     HOLISAFE_TRY(const auto label, labels.of(paths.absolute(line.path), line.content));
     if (!label) continue;
     rows.push_back({static_cast<std::uint8_t>(*label), line.verdict->scores});
+    images.push_back({line.verdict->unsafe(), *label != 0});
   }
   if (rows.empty())
     return fail(ErrorKind::missing, "no labels for the run", options.labels.string(),
                 "expected rows whose pictures are in " + store.folder().string() + ", found none");
-  return metrics::guard_metrics(rows, flagging.is_by_class() ? 0.5 : flagging.threshold());
+  report::GuardRun out;
+  out.name = run_name(store);
+  out.metrics = metrics::guard_metrics(
+      rows, flagging.is_by_class() ? verdicts::Flagging::usual_threshold : flagging.threshold());
+  out.curves = metrics::curves(std::move(images));
+  return out;
 }
 
 Result<std::string> run_page(const verdicts::GuardStore& store, const PageOptions& options) {
   HOLISAFE_TRY(const auto flagging, store.flagging());
   report::GuardRunPage page;
-  page.name = store.folder().lexically_normal().filename().string();
+  page.name = run_name(store);
   page.flagged = flagging_words(flagging);
-  HOLISAFE_TRY(page.counts, count_lines(store, flagging));
+  HOLISAFE_TRY(page.counts, count_run(store));
   HOLISAFE_CHECK(choose_pictures(store, flagging, options, page));
   if (!options.labels.empty()) {
-    report::GuardRun measured;
-    measured.name = page.name;
-    HOLISAFE_TRY(measured.metrics, measure_run(store, options));
-    page.measured = std::move(measured);
+    HOLISAFE_TRY(page.measured, measure_run(store, options));
   }
   report::Report out;
   out.title = "Guard run";

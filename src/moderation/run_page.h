@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 #include "image/image.h"
-#include "metrics/guard_metrics.h"
+#include "report/guard_run_sections.h"
 #include "verdicts/guard_store.h"
 
 namespace holisafe::moderation {
@@ -24,10 +24,16 @@ struct PageOptions {
 /// A page's footer.
 std::string made_by(const std::string& version);
 
-/// The guard against labels of its pictures, each content once; rows whose picture the run lacks do not
-/// count. Errors: those of GuardStore and RowFile; mismatch (one content with two labels), out_of_range (a
-/// label); missing (no row with a judged picture).
-Result<metrics::GuardMetrics> measure_run(const verdicts::GuardStore& store, const PageOptions& options);
+/// The guard against labels of its pictures, each content once, with its curves; rows whose picture the run
+/// lacks do not count. Errors: those of GuardStore and RowFile; mismatch (one content with two labels),
+/// out_of_range (a label); missing (no row with a judged picture).
+Result<report::GuardRun> measure_run(const verdicts::GuardStore& store, const PageOptions& options);
+
+/// What became of a run's files. Errors: those of GuardStore.
+Result<report::VerdictCounts> count_run(const verdicts::GuardStore& store);
+
+/// What a run is called: its folder's name.
+std::string run_name(const verdicts::GuardStore& store);
 
 /// One self-contained HTML file of bounded size: pictures are small, blurred until held. Made from the store
 /// and the pictures as they are now. Errors: those of GuardStore and of measure_run().
