@@ -196,8 +196,14 @@ Result<bool> move_to(const fs::path& from, const fs::path& to) {
   if (error != EXDEV) return fail(system_error("cannot move", error == ENOENT ? from : to, error));
   HOLISAFE_TRY(const bool copied, copy_to(from, to));
   if (!copied) return false;
-  if (::unlink(from.c_str()) != 0) return fail(system_error("cannot remove", from, errno));
-  return true;
+  return remove_original(from, to);
+}
+
+Result<bool> remove_original(const fs::path& from, const fs::path& copy) {
+  if (::unlink(from.c_str()) == 0) return true;
+  const int error = errno;
+  ::unlink(copy.c_str());
+  return fail(system_error("cannot remove", from, error));
 }
 
 Result<verdicts::FileStamp> stamp_of(const fs::path& path) {

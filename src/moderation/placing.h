@@ -29,6 +29,10 @@ Result<bool> copy_to(const std::filesystem::path& from, const std::filesystem::p
 /// are there: is_copy_of()). Errors: also those of copy_to().
 Result<bool> move_to(const std::filesystem::path& from, const std::filesystem::path& to);
 
+/// The end of a move onto another file system, where both are there. What cannot be removed stays, and its
+/// copy goes.
+Result<bool> remove_original(const std::filesystem::path& from, const std::filesystem::path& copy);
+
 /// Size and time of a regular file, links followed; nothing where there is none.
 Result<verdicts::FileStamp> stamp_of(const std::filesystem::path& path);
 

@@ -1,7 +1,6 @@
 #include "moderation/sort.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <numeric>
 #include <optional>
 #include <unordered_set>
@@ -10,7 +9,6 @@
 #include <vector>
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "moderation/move_log.h"
@@ -46,12 +44,10 @@ Result<bool> was_done(Placing how, const Move& move, const fs::path& to) {
     case Placing::copy:
       return has_stamp(to, move.stamp);
     case Placing::move: {
-      const bool left = !fs::exists(fs::symlink_status(move.from, code));
-      if (left) return fs::exists(fs::symlink_status(to, code));
+      if (!fs::exists(fs::symlink_status(move.from, code))) return has_stamp(to, move.stamp);
       HOLISAFE_TRY(const bool copied, is_copy_of(to, move.from));
       if (!copied) return false;
-      if (::unlink(move.from.c_str()) != 0) return fail(system_error("cannot remove", move.from, errno));
-      return true;
+      return remove_original(move.from, to);
     }
   }
   return false;
