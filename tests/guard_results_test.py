@@ -256,6 +256,7 @@ class GuardResults(unittest.TestCase):
         self.judge()
         for words, named in ((["run", "--by", "category"], "--to"), (["run", "--to", "out"], "--by"), (["--to", "out", "--by", "category"], "RUN"),
                              (["run", "--to", "out", "--by", "colour"], "category"), (["run", "--to", "out", "--by", "category", "--copy", "--move"], "--move"),
+                             (["run", "--to", "out", "--by", "category", "--flaged"], "--flagged"), (["run", "--to", "out", "--by", "category", "more"], "more"),
                              (["run", "--undo", "out"], "RUN"), (["nowhere", "--to", "out", "--by", "category"], "nowhere"), (["--undo", "nowhere"], "nowhere")):
             error = self.guard("sort", *words, code=2).stderr
             self.assertIn(named, error)

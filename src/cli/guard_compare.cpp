@@ -42,8 +42,13 @@ std::vector<TableLine> class_changes(const moderation::VerdictComparison& found)
   }
   std::stable_sort(cells.begin(), cells.end(),
                    [](const Cell& a, const Cell& b) { return a.count > b.count; });
+  constexpr std::size_t shown = 15;
   std::vector<TableLine> lines{{"first", "second", "pictures"}};
   for (const Cell& cell : cells) {
+    if (lines.size() > shown) {
+      lines.push_back({fmt::format("… {} more pairs (--json has all)", cells.size() - shown)});
+      break;
+    }
     lines.push_back({std::string(taxonomy::classes()[cell.from].name),
                      std::string(taxonomy::classes()[cell.to].name), fmt::format("{}", cell.count)});
   }

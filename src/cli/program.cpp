@@ -149,6 +149,7 @@ std::vector<std::string> nearest(const std::string& typed, const std::vector<std
 CLI::App* declare(CLI::App& parent, const std::string& name, const std::string& description,
                   const std::vector<std::string>& examples) {
   CLI::App* command = parent.add_subcommand(name, description);
+  command->prefix_command(false);  // CLI11 would have it from a parent known by name alone (torch_module.h)
   std::string footer = "\nExamples:";
   for (const auto& example : examples) footer += "\n  " + example;
   if (!examples.empty()) command->footer(footer);
