@@ -3,6 +3,7 @@
     HOLISAFE_BIN=build/holisafe python3 tests/guard_soak.py --pictures 3000 --kills 300
     HOLISAFE_BIN=build/holisafe python3 tests/guard_soak.py --pictures 100000
     HOLISAFE_BIN=build/holisafe python3 tests/guard_soak.py --pictures 10000 --from
+    HOLISAFE_BIN=build/holisafe python3 tests/guard_soak.py --pictures 300 --links 3400    # a million paths
 
 A third of the pictures are duplicates. Ends with an error where a verdict that counted was lost or given again, or where the killed run's
 files differ from those of one that was left alone. Prints time and largest memory of each command.
@@ -37,20 +38,24 @@ def png(seed):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
 
 
-def make_tree(root, count):
+def make_tree(root, count, links=0):
     for i in range(count):
         folder = root / f"{i // 1000:04}"
         if i % 1000 == 0:
             folder.mkdir(parents=True)
         (folder / f"{i:07}.png").write_bytes(png(i // 3 * 2 + min(i % 3, 1)))
+        for link in range(links):
+            (root / f"links{link:05}").mkdir(exist_ok=True)
+            os.link(folder / f"{i:07}.png", root / f"links{link:05}" / f"{i:07}.png")
     return count - count // 3
 
 
 def timed(name, command, **options):
-    begun = time.monotonic()
+    begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(list(map(os.fspath, command)), stdout=subprocess.DEVNULL, **options)
-    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(f"{name}: exit code {done.returncode}, {time.monotonic() - begun:.1f} s, at most {most // 1024} MiB in any command so far", flush=True)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"{name}: exit code {done.returncode}, {time.monotonic() - begun:.1f} s, {used.ru_utime - before.ru_utime:.1f} s of processors, "
+          f"at most {used.ru_maxrss // 1024} MiB in any command so far", flush=True)
     assert done.returncode in (0, 1), done
     return done
 
@@ -60,7 +65,7 @@ def kill_often(command, run, kills, contents):
     while in_flight < kills:
         flags = ["--batch-size", str(chance.choice([1, 2, 8])), "--decode-threads", str(chance.choice([1, 2, 3]))]
         process = subprocess.Popen([*map(os.fspath, command), *flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wanted = len(known) + chance.randrange(contents // kills + 1)
+        wanted = len(known) + chance.randrange(max(1, contents // kills // 3))
         while process.poll() is None and len(judged(run)) <= wanted:
             time.sleep(0.001)
         time.sleep(chance.random() * 0.02)
@@ -79,12 +84,13 @@ def kill_often(command, run, kills, contents):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=3000)
+    parser.add_argument("--links", type=int, default=0, help="further paths to each picture")
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--from", dest="kept", action="store_true", help="another guard on kept vectors of 4,096 numbers")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="holisafe_guard_soak_") as work:
         root = pathlib.Path(work)
-        contents = make_tree(root / "tree", given.pictures)
+        contents = make_tree(root / "tree", given.pictures, given.links)
         model = root / "model"
         subprocess.run([PROGRAM, "model", "synth", "--family", "llava", "--preset", "tiny", "--guard", "--out", model], check=True, stdout=subprocess.DEVNULL)
         guard = write_guard(root / "guard.safetensors", model, "projector", 1)

@@ -154,6 +154,7 @@ Result<GuardRunEnd> run_guard_from(const GuardFromSettings& settings, Progress* 
   out.interrupted = stop.requested();
   if (out.interrupted) return out;
   HOLISAFE_TRY(out.summary, write_guard_results(store));
+  if (settings.write_page) HOLISAFE_CHECK(settings.write_page(store));
   return out;
 }
 

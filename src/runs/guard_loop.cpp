@@ -53,8 +53,6 @@ GuardLoop::File GuardLoop::read(std::string path, std::uint64_t most_bytes) {
 }
 
 Result<void> GuardLoop::run(std::uint64_t total, Progress* progress) {
-  total_ = total;
-  progress_ = progress;
   HOLISAFE_CHECK(find_flagging());
   HOLISAFE_TRY(verdicts::LineCursor lines, store_.lines());
   verdicts::Line line;
@@ -64,6 +62,8 @@ Result<void> GuardLoop::run(std::uint64_t total, Progress* progress) {
     count(line);
   }
   if (settings_.on_listed) settings_.on_listed(so_far_.images);
+  total_ = total;
+  progress_ = progress;
   while (!stop_.requested()) {
     HOLISAFE_TRY(const bool more, prepare_more());
     if (!more) break;

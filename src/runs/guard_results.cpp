@@ -4,7 +4,6 @@
 
 #include "base/file.h"
 #include "base/json_line.h"
-#include "moderation/run_page.h"
 #include "verdicts/verdict_json.h"
 #include "verdicts/verdict_line.h"
 
@@ -68,7 +67,6 @@ Result<GuardSummary> write_guard_results(const verdicts::GuardStore& store) {
   HOLISAFE_CHECK(
       write_file_atomic(store.folder() / summary_name,
                         json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n"));
-  HOLISAFE_CHECK(moderation::write_run_page(store, {}));
   return summary;
 }
 

@@ -1,4 +1,4 @@
-// What a guard run leaves beside its store: verdicts.jsonl, summary.json and report.html.
+// What a guard run leaves beside its store: verdicts.jsonl and summary.json.
 #pragma once
 
 #include <array>
@@ -27,8 +27,7 @@ struct GuardSummary {
   void add(const verdicts::Line& line, const verdicts::Flagging& flagging);
 };
 
-/// From the store alone (report.html shows pictures as they are now, too): the same verdicts give the same
-/// bytes. Memory does not grow with the run. Errors:
+/// From the store alone: the same verdicts give the same bytes. Memory does not grow with the run. Errors:
 /// those of the store, of writing.
 Result<GuardSummary> write_guard_results(const verdicts::GuardStore& store);
 

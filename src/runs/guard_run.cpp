@@ -74,6 +74,7 @@ Result<GuardRunEnd> run_guard(GuardRunSettings settings, GuardSummary& so_far, P
   out.summary = so_far;
   if (out.interrupted) return out;
   HOLISAFE_TRY(out.summary, write_guard_results(store));
+  if (settings.write_page) HOLISAFE_CHECK(settings.write_page(store));
   return out;
 }
 

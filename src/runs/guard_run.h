@@ -22,6 +22,9 @@
 
 namespace holisafe::runs {
 
+/// Writes a run's page once its other files are written; may be empty.
+using WritePage = std::function<Result<void>(const verdicts::GuardStore& store)>;
+
 /// When a picture is flagged.
 struct GuardThreshold {
   double unsafe = verdicts::Flagging::usual_threshold;
@@ -42,6 +45,7 @@ struct GuardRunSettings {
   std::function<Result<std::unique_ptr<verdicts::PictureJudge>>()> open_judge;
   /// Hears, when all files are listed, of how many the verdict is known already; may be empty.
   std::function<void(std::uint64_t known)> on_listed;
+  WritePage write_page;
 };
 
 struct GuardRunEnd {
@@ -65,6 +69,7 @@ struct GuardFromSettings {
   bool pooled = false;           ///< keep the vectors in RUN2 too
   GuardThreshold threshold;
   std::function<Result<std::unique_ptr<verdicts::VectorJudge>>()> open_judge;
+  WritePage write_page;
 };
 
 /// The files of one run with another guard's verdicts: as run_guard() would have given with that guard,

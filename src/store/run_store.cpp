@@ -45,7 +45,7 @@ Result<RunStore> RunStore::open(const std::filesystem::path& run, Access access)
 Result<std::int64_t> RunStore::checked_version(Access access) {
   HOLISAFE_TRY(const std::int64_t found, version_of(database_, version, access));
   HOLISAFE_CHECK(check_schema(database_, found));
-  HOLISAFE_CHECK(check_pages(database_, Pages::all));
+  HOLISAFE_CHECK(check_pages(database_));
   if (found == version) HOLISAFE_CHECK(check_digests(database_));
   return found;
 }

@@ -27,6 +27,16 @@ Result<Schema> schema_of(const Database& database) {
   }
 }
 
+/// By a statement that says "ok", or what is not.
+Result<void> check_by(const Database& database, std::string_view sql) {
+  HOLISAFE_TRY(Statement statement, database.prepare(sql));
+  HOLISAFE_TRY(const bool said, statement.step());
+  if (said && statement.text(0) == "ok") return statement.run();
+  constexpr std::size_t most_shown = 200;
+  return fail(ErrorKind::malformed, "damaged run store", database.where(),
+              said ? as_utf8(statement.text(0).substr(0, most_shown)) : "");
+}
+
 }  // namespace
 
 Result<std::int64_t> version_of(const Database& database, std::int64_t newest, Access access) {
@@ -64,14 +74,12 @@ Result<void> check_schema(const Database& database, const std::string& sql, std:
   return {};
 }
 
-Result<void> check_pages(const Database& database, Pages pages) {
-  HOLISAFE_TRY(Statement statement,
-               database.prepare(pages == Pages::all ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)"));
-  HOLISAFE_TRY(const bool said, statement.step());
-  if (said && statement.text(0) == "ok") return statement.run();
-  constexpr std::size_t most_shown = 200;
-  return fail(ErrorKind::malformed, "damaged run store", database.where(),
-              said ? as_utf8(statement.text(0).substr(0, most_shown)) : "");
+Result<void> check_pages(const Database& database) { return check_by(database, "PRAGMA integrity_check(1)"); }
+
+Result<void> check_pages(const Database& database, std::span<const char* const> tables) {
+  for (const char* table : tables)
+    HOLISAFE_CHECK(check_by(database, fmt::format("PRAGMA quick_check({})", table)));
+  return {};
 }
 
 }  // namespace holisafe::store

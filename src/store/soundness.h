@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "store/database.h"
@@ -16,12 +17,9 @@ Result<std::int64_t> version_of(const Database& database, std::int64_t newest, A
 /// Errors: malformed, with the entry that is another and the version's `number`; those of Database.
 Result<void> check_schema(const Database& database, const std::string& sql, std::int64_t number);
 
-enum class Pages {
-  quick,  ///< without comparing indices with their tables: for stores that grow large
-  all,
-};
-
-/// Whether its pages, and rows within them, hang together. Errors: malformed, those of Database.
-Result<void> check_pages(const Database& database, Pages pages);
+/// Whether its pages, and rows and indices within them, hang together. Errors: malformed, those of Database.
+Result<void> check_pages(const Database& database);
+/// The same of some tables alone, without comparing indices with them: for stores that grow large.
+Result<void> check_pages(const Database& database, std::span<const char* const> tables);
 
 }  // namespace holisafe::store

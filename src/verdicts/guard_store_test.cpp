@@ -193,6 +193,17 @@ TEST_F(Stored, OthersTablesAreRefused) {
   EXPECT_THAT(refusal(), HasSubstr("expected version 1, found 2"));
   by_hand("PRAGMA user_version = 1; DROP TABLE pooled");
   EXPECT_THAT(refusal(), HasSubstr("table pooled: expected it, found none"));
+  SetUp();
+  fill();
+  {
+    std::fstream file(run_ / "guard.db", std::ios::in | std::ios::out | std::ios::binary);
+    std::string bytes((std::istreambuf_iterator<char>(file)), {});
+    const auto at = bytes.find("a/1");  // of a row of `files`
+    ASSERT_NE(at, std::string::npos);
+    file.seekp(static_cast<std::streamoff>(at - 40));
+    file << std::string(60, '\xff');
+  }
+  EXPECT_THAT(refusal(), HasSubstr("damaged run store"));
   std::ofstream(run_ / "guard.db") << "no database";
   EXPECT_THAT(refusal(), HasSubstr("damaged run store"));
 }

@@ -112,7 +112,7 @@ Result<void> GuardWriter::begin_writing() {
 Result<void> GuardWriter::commit() {
   listed_ = 0;
   if (!transaction_) return {};
-  const auto done = transaction_->commit();
+  auto done = transaction_->commit();
   transaction_.reset();
   return done;
 }

@@ -14,6 +14,7 @@
 
 #include "base/hash.h"
 #include "image/image.h"
+#include "moderation/run_page.h"
 #include "runs/guard_run.h"
 
 namespace {
@@ -86,6 +87,9 @@ Result<runs::GuardRunEnd> make(const std::string& run, const std::string& seed, 
   };
   settings.open_judge = [&seed]() -> Result<std::unique_ptr<verdicts::PictureJudge>> {
     return std::make_unique<DrawingJudge>(seed);
+  };
+  settings.write_page = [](const verdicts::GuardStore& store) {
+    return moderation::write_run_page(store, {.version = "of tests"});
   };
   runs::GuardSummary so_far;
   const StopFlag stop;

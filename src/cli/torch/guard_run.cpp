@@ -16,6 +16,7 @@
 #include "cli/torch/model_flags.h"
 #include "engine/boundary.h"
 #include "engine/picture_judge.h"
+#include "moderation/run_page.h"
 #include "runs/guard_run.h"
 #include "verdicts/verdict_line.h"
 
@@ -75,6 +76,13 @@ int finish(const GuardFlags& flags, const GuardProgressLines& lines, const Resul
   return summary.errors > 0 ? exit_error : summary.flagged > 0 ? exit_found : exit_ok;
 }
 
+/// RUN/report.html; pictures are decoded as the run's are.
+runs::WritePage page_writer(const image::DecodeOptions& decode) {
+  return [decode](const verdicts::GuardStore& store) {
+    return moderation::write_run_page(store, {.decode = decode, .version = HOLISAFE_VERSION});
+  };
+}
+
 std::vector<std::string> folders_among(const std::vector<std::string>& paths) {
   std::vector<std::string> out;
   std::error_code code;
@@ -89,7 +97,7 @@ std::vector<std::string> folders_among(const std::vector<std::string>& paths) {
 void add_run_flags(CLI::App* command, GuardFlags& flags) {
   auto* out = command->add_option("--out", flags.out,
                                   "A run's folder: verdicts are kept as they come, the same command goes on; "
-                                  "verdicts.jsonl, summary.json");
+                                  "verdicts.jsonl, summary.json, report.html");
   auto* pooled = command->add_flag(
       "--pooled", flags.pooled,
       "Keep each picture's pooled vector for --from: 4 bytes times the hidden size, 16 KB for 4,096");
@@ -123,6 +131,7 @@ int judge_into_run(const GuardFlags& flags, Context& context) {
       return engine::EngineJudge::make(std::move(engine), flags.files.decode, flags.model.model);
     });
   };
+  settings.write_page = page_writer(flags.files.decode);
   settings.on_listed = [&](std::uint64_t known) {
     drawn.begin_at(known);
     lines.begin_at(known);
@@ -147,6 +156,7 @@ int judge_kept_vectors(const GuardFlags& flags, Context& context) {
   settings.guard = flags.model.guard;
   settings.pooled = flags.pooled;
   settings.threshold = threshold_of(flags);
+  settings.write_page = page_writer(flags.files.decode);
   settings.open_judge = [&flags] { return engine::GuardJudge::open(flags.model.guard); };
   TerminalProgress drawn("guard", "images");
   const runs::GuardSummary none;
