@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import sqlite3
@@ -200,9 +201,45 @@ class Exports(Case):
         self.assertEqual(set(tree(out)), {"rows.csv", "rows.jsonl", "method.txt", "references.bib"})
         self.assertRegex(done.stderr, "(?m)^holisafe: left out: scores, rates, categories: no judge's verdicts$")
 
-    def hostile_file(self, texts=(HOSTILE,), name="hostile"):
+    def test_a_judge_without_verdicts(self):
+        run = self.make_run("a")
+        self.add_judge(run)
+        with sqlite3.connect(run / "run.db") as connection:
+            change_rows(connection)
+            connection.execute("UPDATE verdicts SET state = 'unjudged' WHERE judge = 'openai:x'")
+        connection.close()
+        out, done = self.export(run)
+        self.assertIn("holisafe: left out: scores of fake by judge openai:x: no verdict\n", done.stderr)
+        self.assertEqual({line["judge"] for line in read_csv(out / "scores.csv")}, {"string"})
+        self.assertEqual({row["judge:openai:x"] for row in read_csv(out / "rows.csv")}, {"unjudged"})
+        self.assertTrue((out / "rates.pdf").exists())
+
+    def test_killed_at_any_moment_all_or_nothing_is_there(self):
+        file = self.hostile_file(count=2000)
+        whole, _ = self.export(file, out="whole")
+        expected = tree(whole)
+        rng = random.Random(7)
+        out = self.folder / "killed"
+        kills = 0
+        for _ in range(20):
+            process = subprocess.Popen([PROGRAM, "bench", "export", file, "--out", out], stderr=subprocess.DEVNULL, env=environment())
+            try:
+                process.wait(rng.uniform(0.005, 0.2))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                kills += 1
+            if out.exists():
+                self.assertEqual(tree(out), expected)
+                shutil.rmtree(out)
+        self.assertGreater(kills, 0)
+        self.export(file, out="killed")
+        self.assertEqual(tree(out), expected)
+        self.assertEqual([path.name for path in self.folder.iterdir() if path.name.startswith(".")], [])  # nothing stays
+
+    def hostile_file(self, texts=(HOSTILE,), name="hostile", count=10):
         rows = [score_test.make_row(number, "SSU", texts[number % len(texts)], query=texts[number % len(texts)],
-                                    image=f"{texts[number % len(texts)]}/{number}.png") for number in range(10)]
+                                    image=f"{texts[number % len(texts)]}/{number}.png") for number in range(count)]
         path = self.folder / f"{name}.json"
         path.write_text(json.dumps(rows))
         return path
@@ -315,6 +352,23 @@ class Exports(Case):
             self.assertEqual(number(line["value"]), utility["metrics"][line["metric"]]["value"])
             self.assertEqual(int(line["n"]), utility["metrics"][line["metric"]]["n"])
 
+    def test_the_documented_way_into_a_paper(self):
+        """Every block of shell and Python in docs/results.md, "Out into a paper", in its order."""
+        text = (pathlib.Path(os.environ["HOLISAFE_SOURCE_DIR"]) / "docs/results.md").read_text(encoding="utf-8")
+        section = text[text.index("## Out into a paper"):]
+        (self.folder / "runs").mkdir()
+        self.make_run("runs/cautious")
+        self.make_run("runs/helpful", "--system", "x", answer=lambda query: f"Sure: {query}")
+        path = f"{pathlib.Path(PROGRAM).parent}:{os.environ['PATH']}"
+        blocks = re.findall(r"(?ms)^```(sh|python)\n(.*?)^```$", section)
+        self.assertEqual([language for language, _ in blocks], ["sh", "sh", "python", "sh"])
+        for language, block in blocks:
+            words = ["bash", "-euc", block] if language == "sh" else [sys.executable, "-c", block]
+            done = subprocess.run(words, cwd=self.folder, capture_output=True, text=True, env=environment(PATH=path))
+            self.assertEqual(done.returncode, 0, (block, done.stderr))
+        for made in ("paper/rates.pdf", "paper-files/scores.tex", "paper-differences/changed.csv"):
+            self.assertTrue((self.folder / made).exists(), made)
+
     def test_the_citation_file_is_of_this_version(self):
         version = self.holisafe("--version").stdout.split()[1]
         source = pathlib.Path(os.environ["HOLISAFE_SOURCE_DIR"])
@@ -376,6 +430,8 @@ class Exports(Case):
                              [entry["n"], entry["first"], entry["second"], entry["difference"], *entry["interval"]])
             self.assertEqual(number(line["p_value"]), entry["mcnemar"]["p_value"])
             self.assertEqual(int(line["only_first_wrong"]), entry["mcnemar"]["only_first_wrong"])
+        row = next(line for line in (out / "differences.tex").read_text().splitlines() if line.startswith("mASR macro"))
+        self.assertIn(f"$-${100 * abs(found['masr']['macro']['difference']):.1f} & ", row)
         changed = read_csv(out / "changed.csv")
         self.assertEqual(changed, found["changed"])
         again = self.folder / "again"

@@ -72,6 +72,13 @@ std::string changed_lines(const RunComparison& found) {
   return out;
 }
 
+/// "+1.2", and with the sign that is a minus in print.
+std::string signed_percent(double fraction) {
+  constexpr const char* minus = "\xe2\x88\x92";
+  const std::string text = fmt::format("{:+.1f}", fraction * 100);
+  return text.front() == '-' ? minus + text.substr(1) : text;
+}
+
 std::vector<PrintCell> row_of(std::string title, const std::optional<PairedFigure>& figure) {
   if (!figure) {
     std::vector<PrintCell> out(8, {"-"});
@@ -79,15 +86,14 @@ std::vector<PrintCell> row_of(std::string title, const std::optional<PairedFigur
     out[1].text = "0";
     return out;
   }
+  const auto& ends = figure->interval;
   const std::string interval =
-      figure->interval
-          ? fmt::format("{:+.1f} to {:+.1f}", figure->interval->low * 100, figure->interval->high * 100)
-          : "-";
+      ends ? fmt::format("{} to {}", signed_percent(ends->low), signed_percent(ends->high)) : "-";
   return {{std::move(title)},
           {fmt::format("{}", figure->rows)},
           {fmt::format("{:.1f}", figure->first * 100)},
           {fmt::format("{:.1f}", figure->second * 100)},
-          {fmt::format("{:+.1f}", figure->difference * 100)},
+          {signed_percent(figure->difference)},
           {interval},
           {fmt::format("{} / {}", figure->test.only_first_wrong, figure->test.only_second_wrong)},
           {fmt::format("{:.3g}", figure->test.p_value)}};

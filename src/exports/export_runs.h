@@ -16,9 +16,9 @@ struct ExportSettings {
   std::vector<std::string> inputs;  ///< folders of runs, prediction files
   std::filesystem::path out;        ///< new or empty
   std::vector<std::string> formats = format_names();
-  std::vector<std::string> judges;  ///< empty: all
+  std::vector<std::string> judges;       ///< empty: all
   double width = figures::column_width;  ///< of figures, in points
-  bool intervals = false;           ///< in the tables to print
+  bool intervals = false;                ///< in the tables to print
   CsvFor reader = CsvFor::programs;
   std::string benchmark;       ///< of the prediction files
   bool allow_missing = false;  ///< rows of prediction files without one are unjudged

@@ -45,6 +45,9 @@ TEST(Tex, TextIsPrintedAndDoesNothing) {
   EXPECT_EQ(tex_text("Qwen2.5-VL-7B [it's]"), "Qwen2.5-VL-7B [it's]");
   EXPECT_EQ(tex_text("[a]--''*"), "{[}a]-{}-'{}'*");
   EXPECT_EQ(tex_text("*"), "{*}");
+  EXPECT_EQ(tex_text("\xe2\x88\x92"
+                     "1.5"),
+            "$-$1.5");
   EXPECT_EQ(tex_text("a\nb"), "a\\textbackslash{}nb");
   EXPECT_EQ(tex_text("\xc3\xa9\xe2\x80\x93\xe4\xb8\xad"),
             "\xc3\xa9--\\holisafecharacter{\xe4\xb8\xad}{U+4E2D}");

@@ -112,7 +112,7 @@ std::string judge_entry(const std::string& judge) {
 std::string method_text(const std::vector<Source>& sources, const metrics::BootstrapOptions& bootstrap,
                         const std::string& version) {
   std::string out;
-  for (const auto& group : by_benchmark(sources)) out += benchmark_text(group) + "\n\n";
+  for (const auto& group : by_benchmark(sources)) out += benchmark_text(group) + " ";
   if (bootstrap.resamples > 0) {
     out += fmt::format(
         "Intervals are 95% percentile intervals of {} bootstrap resamples (seed {}) that draw images, not "

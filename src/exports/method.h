@@ -9,7 +9,7 @@
 
 namespace holisafe::exports {
 
-/// A paragraph for each benchmark, then one on intervals and the program.
+/// One paragraph: data, judges, intervals, program.
 std::string method_text(const std::vector<Source>& sources, const metrics::BootstrapOptions& bootstrap,
                         const std::string& version);
 

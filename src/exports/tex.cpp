@@ -60,8 +60,10 @@ bool is_known(char32_t code) {
 
 std::string wide_word(std::string_view character) {
   constexpr char32_t en_dash = 0x2013;
+  constexpr char32_t minus = 0x2212;
   const char32_t code = code_of(character);
   if (code == en_dash) return "--";
+  if (code == minus) return "$-$";
   if (is_known(code)) return std::string(character);
   return fmt::format("\\holisafecharacter{{{}}}{{U+{:04X}}}", character, static_cast<std::uint32_t>(code));
 }
