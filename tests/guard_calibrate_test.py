@@ -1,6 +1,7 @@
 """`holisafe guard calibrate` against a fit of its own, on the probabilities that `holisafe guard` gives."""
 
 import json
+import re
 import subprocess
 import unittest
 
@@ -154,6 +155,26 @@ class Calibrate(TrainingCase):
         # By default 20 are wanted, which no class here has.
         self.assertEqual(set(json.loads(self.calibrate("--out", out, "--json", "--min-images", "20"))["thresholds"].values()), {0.5})
         self.assertIn("--objective", self.calibrate("--objective", "recal=0.5", code=2))
+
+    def test_page(self):
+        """Its curves against ones made here, from the probabilities that `guard` gives."""
+        page = self.root / "calibration.html"
+        found = json.loads(self.calibrate("--out", self.root / "page.safetensors", "--json", "--html", page))
+        text = page.read_text()
+        for section in ("overview", "reliability", "unsafe", "classes"):
+            self.assertIn(f'<section id="{section}">', text)
+        charts = json.loads(re.search(r'id="charts">(.*?)</script>', text, re.S).group(1))
+        curves = [{line["name"].split(" (")[0]: np.array(line["points"]) for line in chart["lines"]} for chart in charts[:3]]
+        for name, temperature in (("before", 1), ("after", found["temperature"])):
+            scores = softmax(self.logits / temperature)
+            top, right = scores.max(1), scores.argmax(1) == self.labels
+            bins = np.minimum((top * 15).astype(int), 14)
+            expected = [(top[bins == b].mean(), right[bins == b].mean()) for b in sorted(set(bins))]
+            np.testing.assert_allclose(curves[0][name], expected, atol=1e-4)
+            unsafe, positive = 1 - scores[:, 0], self.labels != 0
+            cuts = [unsafe >= each for each in sorted(set(unsafe), reverse=True)]
+            np.testing.assert_allclose(curves[1][name], [((cut & positive).sum() / positive.sum(), (cut & positive).sum() / cut.sum()) for cut in cuts], atol=1e-6)
+            np.testing.assert_allclose(curves[2][name], [(0, 0)] + [((cut & ~positive).sum() / (~positive).sum(), (cut & positive).sum() / positive.sum()) for cut in cuts], atol=1e-6)
 
     def judged(self, *flags):
         done = subprocess.run([PROGRAM, "guard", "--model", self.base, *flags, "-r", self.root / "held/images"], capture_output=True, text=True, timeout=300)

@@ -14,6 +14,11 @@
 #include "base/file.h"
 
 namespace holisafe {
+namespace {
+
+constexpr std::size_t most_base64 = std::size_t{1} << 30U;  // OpenSSL counts in int
+
+}  // namespace
 
 Digest sha256(std::string_view bytes) {
   Digest out{};
@@ -84,6 +89,21 @@ std::string base64(std::span<const std::byte> bytes) {
       out += i + k <= bytes.size() ? digits[group >> (18U - 6U * k) & 63U] : '=';
     }
   }
+  return out;
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+  if (text.size() % 4 != 0 || text.size() > most_base64) return std::nullopt;
+  std::string out(text.size() / 4 * 3, '\0');
+  // OpenSSL leaves out white space and takes padding for zeros: what comes back must be what was given.
+  const int size =
+      ::EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                        reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  if (size < 0) return std::nullopt;
+  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  if (static_cast<std::size_t>(size) < padding) return std::nullopt;
+  out.resize(static_cast<std::size_t>(size) - padding);
+  if (base64(std::as_bytes(std::span(out))) != text) return std::nullopt;
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,5 +42,7 @@ std::string hex(std::span<const std::byte> bytes);
 
 /// Base64 (RFC 4648, section 4) with padding.
 std::string base64(std::span<const std::byte> bytes);
+/// The bytes that base64() made this of; nothing where it is no such text.
+std::optional<std::string> from_base64(std::string_view text);
 
 }  // namespace holisafe

@@ -38,5 +38,15 @@ TEST(Hash, PiecesAndFilesGiveTheSame) {
   EXPECT_EQ(sha256_file("/").error().kind, ErrorKind::not_a_file);
 }
 
+TEST(Base64, ComesBackAsItWas) {
+  std::string bytes;
+  for (int i = 0; i < 70; ++i) {
+    EXPECT_EQ(from_base64(base64(std::as_bytes(std::span(bytes)))).value(), bytes);
+    bytes += static_cast<char>(37 * i + 200);
+  }
+  for (const char* other : {"A", "AAA", "AA=A", "A===", "====", "AB==", "AA==\n", " AA=", "\xff\xff\xff\xff"})
+    EXPECT_FALSE(from_base64(other)) << other;
+}
+
 }  // namespace
 }  // namespace holisafe

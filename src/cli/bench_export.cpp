@@ -1,6 +1,4 @@
 // `holisafe bench export`: results out into a paper and into other programs.
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "benchmarks/benchmark.h"
@@ -8,8 +6,8 @@
 #include "cli/bootstrap_flags.h"
 #include "cli/command_words.h"
 #include "cli/commands.h"
+#include "cli/left_out.h"
 #include "cli/program.h"
-#include "cli/terminal.h"
 #include "exports/export_runs.h"
 #include "figures/draw.h"
 
@@ -43,19 +41,6 @@ std::string command_of(const Flags& flags) {
     add(fmt::format("--bootstrap={}", settings.bootstrap.resamples));
   if (settings.bootstrap.seed != usual.seed) add(fmt::format("--seed={}", settings.bootstrap.seed));
   return out;
-}
-
-/// One line a reason.
-void say_left_out(std::vector<exports::LeftOut> left_out) {
-  while (!left_out.empty()) {
-    const std::string why = left_out.front().why;
-    std::vector<std::string> names;
-    for (const auto& each : left_out) {
-      if (each.why == why) names.push_back(one_line(each.name));
-    }
-    say(fmt::format("holisafe: left out: {}: {}\n", fmt::join(names, ", "), one_line(why)));
-    std::erase_if(left_out, [&](const auto& each) { return each.why == why; });
-  }
 }
 
 int export_results(Flags& flags) {

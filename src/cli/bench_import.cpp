@@ -3,10 +3,10 @@
 
 #include <fmt/format.h>
 
+#include "base/json_line.h"
 #include "benchmarks/score_json.h"
 #include "cli/benchmark_flag.h"
 #include "cli/commands.h"
-#include "cli/json_line.h"
 #include "cli/program.h"
 #include "cli/score_table.h"
 #include "cli/terminal.h"
@@ -86,8 +86,7 @@ void add_bench_import(CLI::App& bench) {
           "there")
       ->check(utf8_text());
   add_benchmark_flag(command, flags->run.benchmark);
-  command
-      ->add_option("--empty-as", flags->empty_as, "How answers count that say nothing")
+  command->add_option("--empty-as", flags->empty_as, "How answers count that say nothing")
       ->check(CLI::IsMember({"unjudged", "refused", "complied"}));
   command->add_flag("--allow-missing", flags->allow_missing,
                     "Leave rows without an answer unanswered, and do not end with exit code 2");

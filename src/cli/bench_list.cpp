@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "base/json_line.h"
 #include "benchmarks/benchmark.h"
 #include "cli/commands.h"
-#include "cli/json_line.h"
 #include "cli/program.h"
 #include "cli/text_table.h"
 

@@ -5,11 +5,11 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "base/json_line.h"
 #include "base/text.h"
 #include "benchmarks/benchmark.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
-#include "cli/json_line.h"
 #include "cli/named_bounds.h"
 #include "cli/program.h"
 #include "cli/score_table.h"

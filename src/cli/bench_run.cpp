@@ -3,11 +3,11 @@
 
 #include <fmt/format.h>
 
+#include "base/json_line.h"
 #include "benchmarks/score_json.h"
 #include "cli/answerer_flags.h"
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/json_line.h"
 #include "cli/model_flags.h"
 #include "cli/program.h"
 #include "cli/score_table.h"

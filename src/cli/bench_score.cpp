@@ -10,11 +10,11 @@
 
 #include "base/ahead.h"
 #include "base/file.h"
+#include "base/json_line.h"
 #include "base/text.h"
 #include "benchmarks/score_json.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
-#include "cli/json_line.h"
 #include "cli/program.h"
 #include "cli/score_table.h"
 #include "cli/terminal.h"

@@ -20,6 +20,11 @@ void add_bench_report(CLI::App& bench);   // bench_report.cpp
 void add_bench_compare(CLI::App& bench);  // bench_compare.cpp
 void add_bench_export(CLI::App& bench);   // bench_export.cpp
 void add_bench_list(CLI::App& bench);     // bench_list.cpp
+void add_guard_labels(CLI::App& guard);   // guard_labels.cpp
+void add_guard_sort(CLI::App& guard);     // guard_sort.cpp
+void add_guard_compare(CLI::App& guard);  // guard_compare.cpp
+void add_guard_report(CLI::App& guard);   // guard_report.cpp
+void add_guard_export(CLI::App& guard);   // guard_export.cpp
 void add_completion(CLI::App& app);       // completion.cpp
 void add_man(CLI::App& app);              // man.cpp
 

@@ -162,6 +162,7 @@ std::vector<std::string> nearest(const std::string& typed, const std::vector<std
 CLI::App* declare(CLI::App& parent, const std::string& name, const std::string& description,
                   const std::vector<std::string>& examples) {
   CLI::App* command = parent.add_subcommand(name, description);
+  command->prefix_command(false);  // CLI11 would have it from a parent known by name alone (torch_module.h)
   std::string footer = "\nExamples:";
   for (const auto& example : examples) footer += "\n  " + example;
   if (!examples.empty()) command->footer(footer);
@@ -212,6 +213,12 @@ std::unique_ptr<Program> flag_table(TorchFlags torch) {
   app->set_version_flag("--version", std::string("holisafe ") + HOLISAFE_VERSION);
   app->require_subcommand(0, 1);
   add_torch_commands(*app, torch == TorchFlags::all);
+  CLI::App* guard = app->get_subcommand("guard");  // reading a guard's run takes no model
+  add_guard_labels(*guard);
+  add_guard_sort(*guard);
+  add_guard_compare(*guard);
+  add_guard_report(*guard);
+  add_guard_export(*guard);
   CLI::App* bench = declare_group(*app, "bench", "Measure: run, judge and score benchmarks");
   add_bench_run(*bench);
   add_bench_import(*bench);
@@ -236,7 +243,8 @@ std::unique_ptr<Program> flag_table(TorchFlags torch) {
 
 int run(int argc, char** argv) {
   try {
-    const auto app = flag_table(names_torch_command(argc, argv) ? TorchFlags::all : TorchFlags::names_only);
+    auto app = flag_table(TorchFlags::names_only);
+    if (names_torch_command(*app, argc, argv)) app = flag_table(TorchFlags::all);
     if (argc < 2) {
       say(app->help());
       return exit_error;

@@ -1,5 +1,6 @@
 #include "cli/terminal.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -34,6 +35,12 @@ TerminalProgress::~TerminalProgress() {
   if (animated_ && drawn_) say("\r\x1b[K");
 }
 
+void TerminalProgress::begin_at(std::uint64_t done) {
+  const std::lock_guard lock(mutex_);
+  first_ = done;
+  start_ = Clock::now();
+}
+
 void TerminalProgress::update(std::uint64_t done, std::uint64_t total, const std::string& note) {
   const std::lock_guard lock(mutex_);
   const auto now = Clock::now();
@@ -45,7 +52,7 @@ void TerminalProgress::update(std::uint64_t done, std::uint64_t total, const std
   last_ = now;
   drawn_ = true;
 
-  const double rate = static_cast<double>(done) / elapsed.count();
+  const double rate = static_cast<double>(done - std::min(done, first_)) / elapsed.count();
   std::string line = total > 0 ? fmt::format("{}: {}/{} {}, {:.1f}/s", label_, done, total, unit_, rate)
                                : fmt::format("{}: {} {}, {:.1f}/s", label_, done, unit_, rate);
   if (total > done && rate > 0)

@@ -20,6 +20,8 @@ class TerminalProgress : public Progress {
   explicit TerminalProgress(std::string label, std::string unit = "items");
   ~TerminalProgress() override;
   void update(std::uint64_t done, std::uint64_t total, const std::string& note) override;
+  /// So many are done before anything is: the rate is of what follows.
+  void begin_at(std::uint64_t done);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -27,6 +29,7 @@ class TerminalProgress : public Progress {
   std::string unit_;
   bool animated_;
   bool drawn_ = false;
+  std::uint64_t first_ = 0;
   Clock::time_point start_;
   Clock::time_point last_;
   std::mutex mutex_;

@@ -113,7 +113,11 @@ std::string torch_description(const std::string& command) {
   return {};
 }
 
-bool names_torch_command(int argc, char** argv) { return argc > 1 && !torch_description(argv[1]).empty(); }
+bool names_torch_command(const CLI::App& names, int argc, char** argv) {
+  if (argc < 2 || torch_description(argv[1]).empty()) return false;
+  const auto is_named = [argv](const CLI::App* command) { return command->get_name() == argv[2]; };
+  return argc < 3 || names.get_subcommand(argv[1])->get_subcommands(is_named).empty();
+}
 
 void add_torch_commands(CLI::App& app, bool load) {
   if (load) {

@@ -38,7 +38,8 @@ std::string torch_description(const std::string& command);
 /// else by name alone.
 void add_torch_commands(CLI::App& app, bool load);
 
-/// Whether the command line needs the module's flags: one of its commands is named.
-bool names_torch_command(int argc, char** argv);
+/// Whether the command line needs the module's flags: one of its commands is named, and behind it none of
+/// those that `names`, a table made without the module, has below it (`guard labels`).
+bool names_torch_command(const CLI::App& names, int argc, char** argv);
 
 }  // namespace holisafe::cli

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "guard/verdict_json.h"
+#include "verdicts/verdict_json.h"
 
 namespace holisafe::engine {
 namespace {
@@ -41,9 +41,9 @@ Result<Asked> ask(const Engine& engine, const chat::Conversation& conversation, 
   return out;
 }
 
-nlohmann::ordered_json to_json(const Asked& asked, const guard::Flagging& flagging, double load_seconds) {
+nlohmann::ordered_json to_json(const Asked& asked, const verdicts::Flagging& flagging, double load_seconds) {
   nlohmann::ordered_json verdict;
-  if (asked.verdict) guard::add_verdict(verdict, *asked.verdict, flagging);
+  if (asked.verdict) verdicts::add_verdict(verdict, *asked.verdict, flagging);
   return {{"answer", asked.answer.text},
           {"finish_reason", name(asked.answer.finish_reason)},
           {"prompt_tokens", asked.prompt_ids.size()},

@@ -9,7 +9,7 @@
 #include "base/result.h"
 #include "chat/chat.h"
 #include "engine/engine.h"
-#include "guard/flagging.h"
+#include "verdicts/flagging.h"
 
 namespace holisafe::engine {
 
@@ -33,6 +33,6 @@ Result<Asked> ask(const Engine& engine, const chat::Conversation& conversation, 
 
 /// answer, finish_reason, prompt_tokens, completion_tokens, prompt_token_ids, completion_token_ids, guard
 /// (the verdict, or null), timings.
-nlohmann::ordered_json to_json(const Asked& asked, const guard::Flagging& flagging, double load_seconds);
+nlohmann::ordered_json to_json(const Asked& asked, const verdicts::Flagging& flagging, double load_seconds);
 
 }  // namespace holisafe::engine

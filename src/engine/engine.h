@@ -24,6 +24,7 @@
 #include "chat/local_model.h"
 #include "guard/guard.h"
 #include "image/image.h"
+#include "models/adapter.h"
 #include "models/model.h"
 #include "nn/kv_cache.h"
 #include "nn/tensor.h"
@@ -97,6 +98,12 @@ struct Trace {
   torch::Tensor guard_logits;    ///< f32 [20], before the temperature
 };
 
+/// A verdict on an image, and what the guard's MLP took.
+struct PooledVerdict {
+  taxonomy::Verdict verdict;
+  torch::Tensor pooled;  ///< f32 [hidden_size]
+};
+
 /// Model, guard and adapter. Const functions may run on several threads at once.
 class Engine {
  public:
@@ -110,6 +117,10 @@ class Engine {
   guard::Guard* guard() { return guard_ ? &*guard_ : nullptr; }
   /// What a user should know of what was opened: an adapter without what was trained beside it.
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
+  /// That the guard's file names another base than this model: mismatch, with both fingerprints.
+  [[nodiscard]] const std::optional<Error>& other_base() const { return other_base_; }
+  /// models::base_fingerprint() of the model with its adapter.
+  [[nodiscard]] std::string base() const;
 
   /// What computes, in a line: family, type, processor, threads.
   [[nodiscard]] std::string description() const;
@@ -127,6 +138,9 @@ class Engine {
   /// projector's output, else with it up to the image's last token. One pass for all. Errors: missing (no
   /// guard), not_finite, those of Model::render.
   [[nodiscard]] Result<std::vector<taxonomy::Verdict>> verdicts(
+      std::span<const models::ProcessedImage> images) const;
+  /// The same with the pooled vectors.
+  [[nodiscard]] Result<std::vector<PooledVerdict>> pooled_verdicts(
       std::span<const models::ProcessedImage> images) const;
 
   /// One pass over each request's whole prompt; of requests of several lengths the shorter are padded on the
@@ -161,11 +175,12 @@ class Engine {
         guard_(std::move(guard)),
         threads_(threads),
         warnings_(std::move(warnings)) {}
+  void compare_base(const OpenOptions& options);
   [[nodiscard]] bool pools(models::GuardPooling pooling) const {
     return guard_ && guard_->info().pooling == pooling;
   }
-  Result<std::vector<taxonomy::Verdict>> verdicts_after(std::span<const models::ProcessedImage> images,
-                                                        std::span<const torch::Tensor> features) const;
+  Result<std::vector<torch::Tensor>> pooled_after(std::span<const models::ProcessedImage> images,
+                                                  std::span<const torch::Tensor> features) const;
   Result<std::optional<taxonomy::Verdict>> verdict_of(const Request& request, const models::Prompt& prompt,
                                                       const torch::Tensor& hidden_states,
                                                       std::span<const torch::Tensor> features) const;
@@ -174,6 +189,8 @@ class Engine {
   std::optional<guard::Guard> guard_;
   int threads_;
   std::vector<std::string> warnings_;
+  std::optional<Error> other_base_;
+  std::optional<models::Adapter> adapter_;  ///< as it was read
 };
 
 /// What settings say in words. Errors: usage (a dtype or device of another name), unsupported (no such GPU).

@@ -55,7 +55,9 @@ Result<std::vector<std::string>> merge(const MergeRequest& request) {
   written.out = request.out;
   HOLISAFE_CHECK(
       within_boundary("cannot write checkpoint", [&] { return guard::write_checkpoint(written); }));
-  return engine.warnings();
+  auto warnings = engine.warnings();
+  if (engine.other_base() && warnings.empty()) warnings.push_back(engine.other_base()->message());
+  return warnings;
 }
 
 Result<void> synth(const std::string& family, const models::SynthRequest& request) {

@@ -19,7 +19,7 @@ struct MergeRequest {
 
 /// Base, adapter and guard as one checkpoint that transformers loads as the base's family. Errors: usage
 /// (nothing to merge, `out` is taken), those of Engine::open and guard::write_checkpoint. Gives
-/// Engine::warnings().
+/// Engine::warnings() and what is to be said of Engine::other_base().
 Result<std::vector<std::string>> merge(const MergeRequest& request);
 
 /// A random checkpoint of a family by its name. Errors: usage (no such family), those of Family::synth.

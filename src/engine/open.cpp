@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "guard/file.h"
 #include "models/adapter.h"
+#include "models/base_fingerprint.h"
 #include "models/load_image.h"
 #include "models/registry/registry.h"
 #include "models/trained_beside.h"
@@ -36,16 +37,34 @@ Result<Engine> Engine::open(const OpenOptions& options) {
     HOLISAFE_TRY(auto guard, open_guard(options, model->info()));
     if (guard) guard->to(model->device());
     std::vector<std::string> warnings;
+    std::optional<models::Adapter> adapter;
     if (!options.adapter.empty()) {
-      HOLISAFE_TRY(const auto adapter, models::read_adapter(options.adapter));
-      HOLISAFE_CHECK(models::attach(adapter, *model));
+      HOLISAFE_TRY(adapter, models::read_adapter(options.adapter));
+      HOLISAFE_CHECK(models::attach(*adapter, *model));
       HOLISAFE_TRY(auto missing,
-                   models::missing_beside(adapter, *model, guard ? guard->fingerprint() : std::string()));
+                   models::missing_beside(*adapter, *model, guard ? guard->fingerprint() : std::string()));
       if (!missing.empty())
         warnings.push_back(fmt::format("{}: {}", options.adapter.string(), std::move(missing)));
     }
-    return Engine(std::move(model), std::move(guard), options.threads, std::move(warnings));
+    Engine out(std::move(model), std::move(guard), options.threads, std::move(warnings));
+    out.adapter_ = std::move(adapter);
+    out.compare_base(options);
+    return out;
   });
+}
+
+std::string Engine::base() const {
+  return models::base_fingerprint(*model_, adapter_ ? &*adapter_ : nullptr);
+}
+
+/// A guard inside a checkpoint stands on it.
+void Engine::compare_base(const OpenOptions& options) {
+  if (!guard_ || options.guard.empty() || guard_->info().base.empty()) return;
+  const std::string found = base();
+  if (guard_->info().stands_on(found)) return;
+  other_base_ =
+      Error{ErrorKind::mismatch, "guard was trained on another base", options.guard.string(),
+            fmt::format("expected {}, found {} ({})", guard_->info().base, found, options.model.string())};
 }
 
 Result<OpenOptions> options_of(const chat::ModelSettings& settings) {

@@ -48,36 +48,47 @@ chat::Conversation images_alone(std::size_t images, std::optional<std::string> s
 
 Result<std::vector<taxonomy::Verdict>> Engine::verdicts(
     std::span<const models::ProcessedImage> images) const {
-  return within_boundary(run_failure, [&]() -> Result<std::vector<taxonomy::Verdict>> {
+  HOLISAFE_TRY(const auto judged, pooled_verdicts(images));
+  std::vector<taxonomy::Verdict> out;
+  for (const PooledVerdict& each : judged) out.push_back(each.verdict);
+  return out;
+}
+
+Result<std::vector<PooledVerdict>> Engine::pooled_verdicts(
+    std::span<const models::ProcessedImage> images) const {
+  return within_boundary(run_failure, [&]() -> Result<std::vector<PooledVerdict>> {
     if (!guard_)
       return fail(ErrorKind::missing, "cannot judge images", "", "the model has no guard and none was given");
     const ThreadScope threads(threads_);
     const c10::InferenceMode inference;
     const auto features = model_->encode_images(images);
-    if (pools(models::GuardPooling::last_hidden)) return verdicts_after(images, features);
-    std::vector<taxonomy::Verdict> out;
-    for (const auto& one : features) {
-      HOLISAFE_TRY(auto verdict, guard_->judge(guard::pool_features(std::span(&one, 1))));
-      out.push_back(verdict);
+    std::vector<torch::Tensor> pooled;
+    if (pools(models::GuardPooling::last_hidden)) {
+      HOLISAFE_TRY(pooled, pooled_after(images, features));
+    } else {
+      for (const auto& one : features) pooled.push_back(guard::pool_features(std::span(&one, 1)));
+    }
+    std::vector<PooledVerdict> out;
+    for (torch::Tensor& one : pooled) {
+      HOLISAFE_TRY(const auto verdict, guard_->judge(one));
+      out.push_back({verdict, std::move(one)});
     }
     return out;
   });
 }
 
-Result<std::vector<taxonomy::Verdict>> Engine::verdicts_after(std::span<const models::ProcessedImage> images,
-                                                              std::span<const torch::Tensor> features) const {
+Result<std::vector<torch::Tensor>> Engine::pooled_after(std::span<const models::ProcessedImage> images,
+                                                        std::span<const torch::Tensor> features) const {
   std::vector<models::Prompt> prompts;
   for (const auto& image : images) {
     HOLISAFE_TRY(auto prompt, rendered(*model_, images_alone(1, {}), std::span(&image, 1)));
     prompts.push_back(models::up_to_images(std::move(prompt)));
   }
   const Pass pass = run_prompts(*model_, pointers(prompts), features, nullptr);
-  std::vector<taxonomy::Verdict> out;
+  std::vector<torch::Tensor> out;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const auto row = pass.hidden_states[static_cast<std::int64_t>(i)];
-    const auto own = row.slice(0, row.size(0) - prompts[i].length());
-    HOLISAFE_TRY(auto verdict, judge(*guard_, prompts[i], own, features.subspan(i, 1)));
-    out.push_back(*verdict);
+    out.push_back(guard::pool_hidden(row.slice(0, row.size(0) - prompts[i].length()), prompts[i].spans));
   }
   return out;
 }

@@ -125,6 +125,10 @@ struct Metadata {
       return unfit(ErrorKind::missing, where, "expected " + key + " in the metadata, found none");
     return found->second;
   }
+  [[nodiscard]] std::string text_or_empty(const std::string& key) const {
+    const auto found = fields.find(key);
+    return found == fields.end() ? std::string() : found->second;
+  }
   /// Null where the field is absent.
   Result<nlohmann::json> json(const std::string& key) const {
     const auto found = fields.find(key);
@@ -153,6 +157,8 @@ Result<GuardInfo> read_info(const Metadata& metadata) {
   HOLISAFE_TRY(const auto pooling, metadata.text("pooling"));
   HOLISAFE_TRY(info.pooling, parse_pooling(pooling, metadata.where + ": pooling"));
   HOLISAFE_TRY(info.model_type, metadata.text("model_type"));
+  info.base = metadata.text_or_empty("base");
+  info.base_adapted = metadata.text_or_empty("base_adapted");
   HOLISAFE_TRY(const auto temperature, metadata.json("temperature"));
   HOLISAFE_TRY(const auto thresholds, metadata.json("thresholds"));
   HOLISAFE_CHECK(read_calibration(temperature, thresholds, metadata.where, info));
@@ -196,6 +202,8 @@ Result<void> write(Guard& guard, const std::filesystem::path& path, checkpoint::
                                               {"hidden_size", std::to_string(info.hidden_size)},
                                               {"pooling", std::string(name(info.pooling))},
                                               {"model_type", info.model_type}};
+  if (!info.base.empty()) metadata["base"] = info.base;
+  if (!info.base_adapted.empty()) metadata["base_adapted"] = info.base_adapted;
   if (!info.thresholds.empty() || info.temperature != 1)
     metadata["temperature"] = nlohmann::json(info.temperature).dump();
   if (!info.thresholds.empty()) metadata["thresholds"] = nlohmann::json(info.thresholds).dump();

@@ -2,9 +2,9 @@
 //
 // A plug-in file is safetensors with `mlp.0.weight`, `mlp.0.bias`, `mlp.3.weight`, … and in its metadata
 // `format` = holisafe-guard/1, `categories` (JSON list of the 20 class names), `hidden_size`, `pooling`
-// (last_hidden or projector), `model_type`, and from calibration `temperature` and `thresholds` (JSON list of
-// 20 numbers). In a checkpoint the tensors are `img_safety_head.mlp.0.weight`, …, behind any prefix, and
-// config.json has the keys of config_keys().
+// (last_hidden or projector), `model_type`, from training `base` and `base_adapted` (GuardInfo::base), and
+// from calibration `temperature` and `thresholds` (JSON list of 20 numbers). In a checkpoint the tensors are
+// `img_safety_head.mlp.0.weight`, …, behind any prefix, and config.json has the keys of config_keys().
 #pragma once
 
 #include <filesystem>

@@ -30,6 +30,15 @@ struct GuardInfo {
   std::vector<double> thresholds;  ///< one a class, from calibration: its probability from which the class
                                    ///< counts as seen; empty: never calibrated
   double loss_lambda = 1;          ///< weight of its loss in training
+  std::string
+      base;  ///< of a plug-in file: models::base_fingerprint() of what it was trained on; may be empty
+  std::string base_adapted;  ///< the same of the base with the adapter that was trained beside it, where the
+                             ///< other is of both merged; may be empty
+
+  /// Whether it was trained on that base; of a guard that does not say, always.
+  [[nodiscard]] bool stands_on(const std::string& fingerprint) const {
+    return base.empty() || fingerprint == base || fingerprint == base_adapted;
+  }
 };
 
 /// "last_hidden", "projector".

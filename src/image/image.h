@@ -71,4 +71,8 @@ Result<Image> load(const std::filesystem::path& path, const DecodeOptions& optio
 /// The picture as a PNG file's bytes; the same picture gives the same bytes. Errors: internal, out_of_memory.
 Result<std::string> encode_png(const Image& image);
 
+/// The picture as a JPEG file's bytes, for showing: baseline, colours at half the resolution; `quality` 1 to
+/// 100. The same picture gives the same bytes. Errors: internal (also more than 65,500 pixels a side).
+Result<std::string> encode_jpeg(const Image& image, int quality);
+
 }  // namespace holisafe::image

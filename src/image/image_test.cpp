@@ -1,6 +1,7 @@
 #include "image/image.h"
 
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -238,6 +239,29 @@ TEST(Encode, PngComesBackAsItWas) {
   const auto png = encode_png(image);
   ASSERT_TRUE(png);
   EXPECT_EQ(decode_text(*png).value().rgb, image.rgb);
+}
+
+TEST(Encode, JpegComesBackNearlyAsItWas) {
+  Image image = blank(33, 20);
+  for (int y = 0; y < image.height; ++y) {
+    for (int x = 0; x < image.width; ++x) {
+      image.pixel(x, y)[0] = static_cast<std::uint8_t>(7 * x);
+      image.pixel(x, y)[1] = static_cast<std::uint8_t>(12 * y);
+      image.pixel(x, y)[2] = 90;
+    }
+  }
+  const auto bytes = encode_jpeg(image, 95);
+  ASSERT_TRUE(bytes);
+  EXPECT_EQ(*bytes, encode_jpeg(image, 95).value());
+  EXPECT_EQ(detect(std::as_bytes(std::span(*bytes))).value(), Format::jpeg);
+  const auto back = decode_text(*bytes);
+  ASSERT_TRUE(back);
+  ASSERT_EQ(back->rgb.size(), image.rgb.size());
+  double difference = 0;
+  for (std::size_t i = 0; i < image.rgb.size(); ++i) difference += std::abs(image.rgb[i] - back->rgb[i]);
+  EXPECT_LT(difference / static_cast<double>(image.rgb.size()), 3);
+  EXPECT_LT(encode_jpeg(image, 20).value().size(), bytes->size());
+  EXPECT_EQ(encode_jpeg(blank(70'000, 1), 75).error().kind, ErrorKind::internal);
 }
 
 TEST(Corpus, NoFuzzInputCrashes) {

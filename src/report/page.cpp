@@ -166,6 +166,25 @@ class Writer {
     }
   }
 
+  void write(const Pictures& pictures) {
+    html += "<div class=\"pictures\">\n";
+    for (const Picture& picture : pictures.pictures) {
+      html += "<figure>";
+      if (picture.url.empty()) {
+        add("<div class=\"missing\">{}</div>", escape(picture.missing));
+      } else {
+        add("<button type=\"button\" title=\"Hold to see\"><img src=\"{}\" alt=\"blurred picture\" "
+            "draggable=\"false\"></button>",
+            escape(picture.url));
+      }
+      html += "<figcaption>";
+      element("div", "path", picture.title);
+      element("div", "note", picture.note);
+      html += "</figcaption></figure>\n";
+    }
+    html += "</div>\n";
+  }
+
   void write(const Fold& fold) {
     add("<details{}><summary>{}</summary><div class=\"inside\">\n", fold.open ? " open" : "",
         escape(fold.summary));

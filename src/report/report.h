@@ -81,6 +81,21 @@ struct Examples {
   std::vector<Example> examples;
 };
 
+/// A small picture with words below it.
+struct Picture {
+  std::string url;      ///< a `data:` URL; empty: there is none to show, and `missing` says why
+  std::string missing;  ///< instead of a picture
+  std::string title;    ///< its path
+  std::string note;     ///< verdict; may be empty
+};
+/// Pictures nobody need see: each is blurred but while it is held with pointer, finger or key.
+struct Pictures {
+  std::vector<Picture> pictures;
+};
+/// What readers are told above them.
+inline constexpr const char* held_to_be_seen =
+    "Blurred until held: press on a picture, or hold the space bar on it.";
+
 struct Block;
 
 /// Blocks that stay closed until asked for, unless they begin open.
@@ -91,7 +106,7 @@ struct Fold {
 };
 
 struct Block {
-  std::variant<Paragraph, Heading, Tiles, Table, BarChart, LineChart, Examples, Fold> content;
+  std::variant<Paragraph, Heading, Tiles, Table, BarChart, LineChart, Examples, Pictures, Fold> content;
 };
 
 struct Section {

@@ -95,6 +95,31 @@ Result<void> Columns::text(std::string_view name, std::string& out) {
   return {};
 }
 
+Result<void> Columns::bytes(std::string_view name, std::string_view& out) {
+  const int column = column_++;
+  if (statement_.kind(column) != ColumnKind::blob) return fail(damaged(name, "bytes"));
+  out = statement_.text(column);
+  return {};
+}
+
+Result<void> Columns::bytes_or_null(std::string_view name, std::size_t count,
+                                    std::optional<std::string_view>& out) {
+  if (statement_.is_null(column_)) {
+    ++column_;
+    out.reset();
+    return {};
+  }
+  HOLISAFE_CHECK(bytes(name, out.emplace()));
+  return out->size() == count ? Result<void>() : fail(damaged(name, fmt::format("{} bytes", count)));
+}
+
+Result<void> Columns::text_or_null(std::string_view name, std::optional<std::string>& out) {
+  if (!statement_.is_null(column_)) return text(name, out.emplace());
+  ++column_;
+  out.reset();
+  return {};
+}
+
 Result<void> Columns::json_or_null(std::string_view name, std::size_t deepest, Json& out) {
   out = Json(Json::value_t::discarded);
   if (statement_.is_null(column_)) {

@@ -36,6 +36,12 @@ class Columns {
   /// UTF-8. The view is valid until the statement's next step.
   Result<void> text(std::string_view name, std::string_view& out);
   Result<void> text(std::string_view name, std::string& out);
+  /// Any bytes. The view is valid until the statement's next step.
+  Result<void> bytes(std::string_view name, std::string_view& out);
+  /// The same of so many bytes; nothing where the column is null.
+  Result<void> bytes_or_null(std::string_view name, std::size_t count, std::optional<std::string_view>& out);
+  /// Text in UTF-8, or nothing where the column is null.
+  Result<void> text_or_null(std::string_view name, std::optional<std::string>& out);
   /// JSON with brackets no deeper than `deepest`; `out` is discarded where the column is null.
   Result<void> json_or_null(std::string_view name, std::size_t deepest, nlohmann::json& out);
   /// The text of a JSON object.

@@ -97,6 +97,12 @@ Statement& Statement::bind(std::string_view text) {
   return *this;
 }
 
+Statement& Statement::bind_bytes(std::string_view bytes) {
+  const char* data = bytes.data() != nullptr ? bytes.data() : "";
+  note(::sqlite3_bind_blob64(statement_.get(), next_++, data, bytes.size(), SQLITE_TRANSIENT));
+  return *this;
+}
+
 Statement& Statement::bind_or_null(const std::optional<std::string>& text) {
   if (text) return bind(std::string_view(*text));
   note(::sqlite3_bind_null(statement_.get(), next_++));

@@ -34,6 +34,7 @@ class Statement {
  public:
   Statement& bind(std::int64_t value);
   Statement& bind(std::string_view text);
+  Statement& bind_bytes(std::string_view bytes);
   Statement& bind_or_null(const std::optional<std::string>& text);
   Statement& bind_or_null(std::optional<std::int64_t> value);
   Statement& bind_or_null(std::optional<double> value);
@@ -48,7 +49,7 @@ class Statement {
   [[nodiscard]] bool is_null(int column) const { return kind(column) == ColumnKind::null; }
   [[nodiscard]] std::int64_t integer(int column) const;
   [[nodiscard]] double real(int column) const;
-  /// Valid until the next step. Text may hold NUL.
+  /// Of text or bytes; valid until the next step. May hold NUL.
   [[nodiscard]] std::string_view text(int column) const;
   /// The database's file, for messages.
   [[nodiscard]] const std::string& where() const { return where_; }

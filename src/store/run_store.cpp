@@ -1,17 +1,13 @@
 #include "store/run_store.h"
 
-#include <cerrno>
-
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "store/columns.h"
 #include "store/row_columns.h"
 #include "store/row_digest.h"
+#include "store/soundness.h"
 #include "store/tables.h"
 
 namespace holisafe::store {
@@ -28,34 +24,13 @@ Result<std::int64_t> one_integer(Statement& statement) {
   return found ? statement.integer(0) : 0;
 }
 
-/// Takes away what writers of result files left that were killed; under the run's lock.
-void remove_leftovers(const std::filesystem::path& run) {
-  std::error_code code;
-  for (const auto& entry : std::filesystem::directory_iterator(run, code)) {
-    if (entry.path().filename().string().starts_with(new_file_prefix))
-      std::filesystem::remove(entry.path(), code);
-  }
-}
-
 }  // namespace
-
-void RunStore::FileCloser::operator()(const int* file) const {
-  ::close(*file);
-  delete file;
-}
 
 Result<RunStore> RunStore::open(const std::filesystem::path& run, Access access) {
   if (access == Access::write) HOLISAFE_CHECK(make_folders(run));
-  std::unique_ptr<int, FileCloser> lock;
+  std::optional<FolderLock> lock;
   if (access == Access::write) {
-    const int file = ::open(run.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file < 0) return fail(system_error("cannot open the run", run, errno));
-    lock.reset(new int(file));
-    if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
-      return fail(ErrorKind::permission, "run in use", run.string(),
-                  "expected to be the only one writing, found another process at it");
-    }
-    remove_leftovers(run);
+    HOLISAFE_TRY(lock, FolderLock::take(run));
   }
   HOLISAFE_TRY(Database database, Database::open(run / file_name, access));
   RunStore out(run, std::move(database));
@@ -68,26 +43,11 @@ Result<RunStore> RunStore::open(const std::filesystem::path& run, Access access)
 }
 
 Result<std::int64_t> RunStore::checked_version(Access access) {
-  HOLISAFE_TRY(Statement statement, database_.prepare("PRAGMA user_version"));
-  HOLISAFE_TRY(const std::int64_t found, one_integer(statement));
-  HOLISAFE_CHECK(statement.run());
-  if (found < (access == Access::write ? 0 : 1) || found > version) {
-    return fail(ErrorKind::unsupported, "cannot read the run store", (folder_ / file_name).string(),
-                fmt::format("expected version 1 to {}, found {}", version, found));
-  }
+  HOLISAFE_TRY(const std::int64_t found, version_of(database_, version, access));
   HOLISAFE_CHECK(check_schema(database_, found));
-  HOLISAFE_CHECK(check_pages());
+  HOLISAFE_CHECK(check_pages(database_));
   if (found == version) HOLISAFE_CHECK(check_digests(database_));
   return found;
-}
-
-Result<void> RunStore::check_pages() const {
-  HOLISAFE_TRY(Statement statement, database_.prepare("PRAGMA integrity_check(1)"));
-  HOLISAFE_TRY(const bool said, statement.step());
-  if (said && statement.text(0) == "ok") return statement.run();
-  constexpr std::size_t most_shown = 200;
-  return fail(ErrorKind::malformed, "damaged run store", (folder_ / file_name).string(),
-              said ? as_utf8(statement.text(0).substr(0, most_shown)) : "");
 }
 
 Result<void> RunStore::prepare_tables(std::int64_t found, Access access) {
@@ -100,27 +60,8 @@ Result<void> RunStore::prepare_tables(std::int64_t found, Access access) {
   return older ? migrate(database_, found) : Result<void>();
 }
 
-namespace {
-
-/// All rows of a statement whose columns are texts with these names: the first two of each.
-Result<Identity> text_pairs(Statement& statement, const char* table, const char* first, const char* second) {
-  Identity out;
-  while (true) {
-    HOLISAFE_TRY(const bool found, statement.step());
-    if (!found) return out;
-    Columns columns(statement, table, std::nullopt);
-    auto& [name, value] = out.emplace_back();
-    HOLISAFE_CHECK(columns.text(first, name));
-    HOLISAFE_CHECK(columns.text(second, value));
-  }
-}
-
-}  // namespace
-
 Result<Identity> RunStore::identity(const std::string& scope) const {
-  HOLISAFE_TRY(Statement statement, database_.prepare("SELECT name, value FROM identities WHERE scope = ? "
-                                                      "ORDER BY number"));
-  return text_pairs(statement.bind(scope), "identities", "name", "value");
+  return Remembered(database_).identity(scope);
 }
 
 Result<bool> RunStore::is_older_identity(const std::string& scope) const {
@@ -128,87 +69,33 @@ Result<bool> RunStore::is_older_identity(const std::string& scope) const {
   return statement.bind(scope).step();
 }
 
-namespace {
-
-/// `"VALUE"`, or `nothing`.
-std::string shown_value(const Identity& identity, const std::string& name) {
-  for (const auto& [each, value] : identity) {
-    if (each == name) return fmt::format("\"{}\"", value);
-  }
-  return "nothing";
-}
-
-/// What tells `now` from `known`, in words; names that only `now` has are let through where they may be new.
-std::string differences(const Identity& known, const Identity& now, bool may_add) {
-  std::string out;
-  for (const auto* side : {&known, &now}) {
-    for (const auto& [name, value] : *side) {
-      const std::string before = shown_value(known, name);
-      const std::string found = shown_value(now, name);
-      if (before == found || (side == &now && (may_add || before != "nothing"))) continue;
-      out += fmt::format("{}{}: expected {}, found {}", out.empty() ? "" : "; ", name, before, found);
-    }
-  }
-  return out;
-}
-
-}  // namespace
-
 Result<void> RunStore::require_same(const std::string& scope, const Identity& identity) {
-  HOLISAFE_TRY(const Identity known, this->identity(scope));
+  const Remembered remembered(database_);
+  HOLISAFE_TRY(const Identity known, remembered.identity(scope));
   HOLISAFE_TRY(const bool older, is_older_identity(scope));
-  if (!known.empty()) {
-    std::string found = differences(known, identity, older);
-    if (!found.empty()) {
-      return fail(ErrorKind::mismatch, "run made from something else", (folder_ / file_name).string(),
-                  std::move(found));
-    }
-    if (!older) return {};
-  }
-  return remember(scope, known, identity);
-}
-
-Result<void> RunStore::remember(const std::string& scope, const Identity& known, const Identity& identity) {
+  HOLISAFE_CHECK(remembered.check_same(known, identity, older));
+  if (!known.empty() && !older) return {};
   HOLISAFE_TRY(Transaction transaction, Transaction::begin(database_));
-  HOLISAFE_TRY(Statement statement,
-               database_.prepare("INSERT INTO identities (scope, number, name, value) VALUES (?, ?, ?, ?)"));
-  HOLISAFE_TRY(Statement last,
-               database_.prepare("SELECT coalesce(max(number), -1) FROM identities WHERE scope = ?"));
-  HOLISAFE_TRY(std::int64_t number, one_integer(last.bind(scope)));
-  for (const auto& [name, value] : identity) {
-    if (shown_value(known, name) != "nothing") continue;
-    HOLISAFE_CHECK(statement.bind(scope).bind(++number).bind(name).bind(value).run());
-  }
+  HOLISAFE_CHECK(remembered.add(scope, known, identity));
   HOLISAFE_TRY(Statement complete, database_.prepare("DELETE FROM older_identities WHERE scope = ?"));
   HOLISAFE_CHECK(complete.bind(scope).run());
   return transaction.commit();
 }
 
 Result<std::optional<std::string>> RunStore::value(const std::string& key) const {
-  HOLISAFE_TRY(Statement statement, database_.prepare("SELECT value FROM key_values WHERE key = ?"));
-  std::optional<std::string> out;
-  HOLISAFE_TRY(const bool found, statement.bind(key).step());
-  if (found) HOLISAFE_CHECK(Columns(statement, "key_values", std::nullopt).text("value", out.emplace()));
-  return out;
+  return Remembered(database_).value(key);
 }
 
 Result<void> RunStore::put_value(const std::string& key, const std::string& value) {
-  HOLISAFE_TRY(Statement statement,
-               database_.prepare("INSERT INTO key_values (key, value) VALUES (?, ?) "
-                                 "ON CONFLICT (key) DO UPDATE SET value = excluded.value"));
-  return statement.bind(key).bind(value).run();
+  return Remembered(database_).put_value(key, value);
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> RunStore::values(const std::string& prefix) const {
-  HOLISAFE_TRY(Statement statement,
-               database_.prepare("SELECT key, value FROM key_values WHERE substr(key, 1, length(?)) = ? "
-                                 "ORDER BY key"));
-  return text_pairs(statement.bind(prefix).bind(prefix), "key_values", "key", "value");
+  return Remembered(database_).values(prefix);
 }
 
 Result<void> RunStore::remove_value(const std::string& key) {
-  HOLISAFE_TRY(Statement statement, database_.prepare("DELETE FROM key_values WHERE key = ?"));
-  return statement.bind(key).run();
+  return Remembered(database_).remove_value(key);
 }
 
 Result<SampleWriter> RunStore::add_samples(std::int64_t answers_a_sample) {

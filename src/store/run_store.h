@@ -22,6 +22,8 @@
 
 #include "chat/chat.h"
 #include "store/database.h"
+#include "store/folder_lock.h"
+#include "store/remembered.h"
 #include "store/sample_writer.h"
 #include "taxonomy/verdict.h"
 
@@ -74,9 +76,6 @@ struct Row {
 
   [[nodiscard]] AnswerKey key() const { return {sample.position, number}; }
 };
-
-/// Names with values, in a fixed order.
-using Identity = std::vector<std::pair<std::string, std::string>>;
 
 /// All rows of a run, one at a time: samples in the order of the data, the answers of each by number.
 class RowCursor {
@@ -171,18 +170,13 @@ class RunStore {
 
  private:
   friend class AnswerReplacer;
-  struct FileCloser {
-    void operator()(const int* file) const;
-  };
   RunStore(std::filesystem::path folder, Database database)
       : folder_(std::move(folder)), database_(std::move(database)) {}
   Result<std::int64_t> checked_version(Access access);
-  Result<void> check_pages() const;
   Result<void> prepare_tables(std::int64_t found, Access access);
-  Result<void> remember(const std::string& scope, const Identity& known, const Identity& identity);
 
   std::filesystem::path folder_;
-  std::unique_ptr<int, FileCloser> lock_;  ///< of the folder; let go after the database
+  std::optional<FolderLock> lock_;  ///< let go after the database
   Database database_;
 };
 

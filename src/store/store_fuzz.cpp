@@ -1,17 +1,14 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string>
-#include <string_view>
-
-#include <sqlite3.h>
 
 #include "base/file.h"
+#include "fuzz/changed_store.h"
 #include "fuzz/input_folder.h"
 #include "store/run_store.h"
 
-// The input changes a sound store: a line `TABLE COLUMN VALUE` puts bytes into a column of every row (as a
-// blob where VALUE begins with a space), a line `+TYPE NAME SQL` adds an entry to its schema. Whatever it
-// holds then, it is read to the end or refused.
+// The input changes a sound store (fuzz/changed_store.h). Whatever it holds then, it is read to the end or
+// refused.
 namespace {
 
 namespace fs = std::filesystem;
@@ -42,38 +39,6 @@ std::string sound_store(const fs::path& run) {
   return (run / store::RunStore::file_name).string();
 }
 
-void change(sqlite3* database, std::string_view line) {
-  const auto first = line.find(' ');
-  const auto second = line.find(' ', first + 1);
-  if (first == std::string_view::npos || second == std::string_view::npos) return;
-  const std::string table(line.substr(0, first));
-  const std::string column(line.substr(first + 1, second - first - 1));
-  const std::string_view value = line.substr(second + 1);
-  const bool entry = table.starts_with('+');
-  const std::string sql = entry ? "INSERT INTO sqlite_schema VALUES (?, ?, ?, 0, ?)"
-                                : "UPDATE " + table + " SET " + column + " = ?";
-  if (table.find_first_not_of("+abcdefghijklmnopqrstuvwxyz_") != std::string::npos ||
-      (!entry && column.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") != std::string::npos))
-    return;
-  sqlite3_stmt* statement = nullptr;
-  if (::sqlite3_prepare_v2(database, sql.c_str(), -1, &statement, nullptr) != SQLITE_OK) return;
-  const auto text = [&](int place, std::string_view bytes) {
-    ::sqlite3_bind_text(statement, place, bytes.data(), static_cast<int>(bytes.size()), SQLITE_TRANSIENT);
-  };
-  if (entry) {
-    text(1, std::string_view(table).substr(1));
-    text(2, column);
-    text(3, column);
-    text(4, value);
-  } else if (value.starts_with(' ')) {
-    ::sqlite3_bind_blob(statement, 1, value.data(), static_cast<int>(value.size()), SQLITE_TRANSIENT);
-  } else {
-    text(1, value);
-  }
-  ::sqlite3_step(statement);
-  ::sqlite3_finalize(statement);
-}
-
 void read_all(const store::RunStore& store) {
   const auto judges = store.judges();
   static_cast<void>(store.identity("run"));
@@ -97,18 +62,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const std::string file = sound_store(folder.path());
   static const std::string sound = *read_file(file);
   folder.write("run.db", sound);
-  sqlite3* database = nullptr;
-  ::sqlite3_open(file.c_str(), &database);
-  ::sqlite3_exec(database, "PRAGMA synchronous = OFF; DELETE FROM key_values WHERE key LIKE 'digest/%'",
-                 nullptr, nullptr, nullptr);
-  ::sqlite3_exec(database, "PRAGMA writable_schema = ON", nullptr, nullptr, nullptr);
-  std::string_view rest(reinterpret_cast<const char*>(data), size);
-  while (!rest.empty()) {
-    const auto end = rest.find('\n');
-    change(database, rest.substr(0, end));
-    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-  }
-  ::sqlite3_close(database);
+  change_store(file, "DELETE FROM key_values WHERE key LIKE 'digest/%'",
+               {reinterpret_cast<const char*>(data), size});
   const auto store = store::RunStore::open(folder.path(), store::Access::read);
   if (store) read_all(*store);
   return 0;

@@ -1,31 +1,12 @@
 #include "store/tables.h"
 
-#include <map>
-#include <utility>
-
 #include <fmt/format.h>
 
 #include "store/row_digest.h"
+#include "store/soundness.h"
 
 namespace holisafe::store {
 namespace {
-
-/// Type and name of an entry of the schema, with its table and SQL.
-using Schema = std::map<std::pair<std::string, std::string>, std::string>;
-
-Result<Schema> schema_of(const Database& database) {
-  HOLISAFE_TRY(
-      Statement statement,
-      database.prepare("SELECT type, name, tbl_name || ': ' || coalesce(sql, '') FROM sqlite_schema"));
-  Schema out;
-  while (true) {
-    HOLISAFE_TRY(const bool found, statement.step());
-    if (!found) return out;
-    std::pair name(std::string(statement.text(0)), std::string(statement.text(1)));
-    if (!out.emplace(std::move(name), statement.text(2)).second)
-      return fail(ErrorKind::malformed, "damaged run store", database.where(), "expected each table once");
-  }
-}
 
 std::string tables_of(std::int64_t number) {
   if (number == version1) return version1_tables();
@@ -77,27 +58,7 @@ Result<void> make_tables(const Database& database) {
 }
 
 Result<void> check_schema(const Database& database, std::int64_t number) {
-  HOLISAFE_TRY(const Schema found, schema_of(database));
-  HOLISAFE_TRY(const Database made, Database::in_memory());
-  HOLISAFE_CHECK(made.run(tables_of(number).c_str()));
-  HOLISAFE_TRY(const Schema expected, schema_of(made));
-  const auto damaged = [&](const auto& entry, std::string detail) {
-    return fail(
-        ErrorKind::malformed, "damaged run store",
-        fmt::format("{}: {} {}", database.where(), entry.first.first, entry.first.second.substr(0, 60)),
-        std::move(detail));
-  };
-  for (const auto& entry : found) {
-    const auto known = expected.find(entry.first);
-    if (known == expected.end())
-      return damaged(entry, "expected this program's tables alone, found something else");
-    if (known->second != entry.second)
-      return damaged(entry, fmt::format("expected the columns of version {}, found others", number));
-  }
-  for (const auto& entry : expected) {
-    if (!found.contains(entry.first)) return damaged(entry, "expected it, found none");
-  }
-  return {};
+  return check_schema(database, tables_of(number), number);
 }
 
 Result<void> view_older(const Database& database, std::int64_t number) {

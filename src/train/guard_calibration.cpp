@@ -1,9 +1,12 @@
 #include "train/guard_calibration.h"
 
+#include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -72,6 +75,24 @@ Result<std::vector<float>> logits_of(const engine::Engine& engine, const Labels&
   return logits;
 }
 
+/// Labels with probabilities, softmax(logits / temperature).
+std::vector<metrics::GuardRow> guard_rows(const std::vector<float>& logits,
+                                          const std::vector<std::int64_t>& labels, double temperature) {
+  std::vector<metrics::GuardRow> out(labels.size());
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    out[i].label = static_cast<std::uint8_t>(labels[i]);
+    const auto row = std::span(logits).subspan(i * metrics::guard_classes, metrics::guard_classes);
+    const double top = *std::max_element(row.begin(), row.end());
+    double sum = 0;
+    for (std::size_t k = 0; k < row.size(); ++k) {
+      out[i].probabilities[k] = std::exp((static_cast<double>(row[k]) - top) / temperature);
+      sum += out[i].probabilities[k];
+    }
+    for (double& probability : out[i].probabilities) probability /= sum;
+  }
+  return out;
+}
+
 nlohmann::ordered_json class_json(const metrics::ClassAtThreshold& at, double threshold) {
   const auto rate = [](const std::optional<double>& value) {
     return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
@@ -98,9 +119,11 @@ Result<GuardCalibration> calibrate_guard(engine::Engine& engine, const GuardCali
   std::vector<std::int64_t> wanted;
   for (const auto& [image, label] : labels) wanted.push_back(label);
   const auto count = static_cast<std::int64_t>(wanted.size());
-  GuardCalibration out{{}, labels.size()};
+  GuardCalibration out{{}, labels.size(), {}, {}};
   HOLISAFE_TRY(out.found, calibrate(torch::tensor(logits).view({count, -1}),
                                     torch::tensor(wanted, torch::kInt64), settings.options));
+  out.before = guard_rows(logits, wanted, 1);
+  out.after = guard_rows(logits, wanted, out.found.temperature);
   engine.guard()->info().temperature = out.found.temperature;
   engine.guard()->info().thresholds = out.found.thresholds;
   HOLISAFE_CHECK(guard::write(*engine.guard(), settings.out, checkpoint::FileOf::user));

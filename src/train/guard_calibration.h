@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "base/progress.h"
 #include "base/result.h"
 #include "engine/engine.h"
 #include "engine/file_verdicts.h"
+#include "metrics/guard_metrics.h"
 #include "train/calibration.h"
 
 namespace holisafe::train {
@@ -25,6 +27,9 @@ struct GuardCalibrationSettings {
 struct GuardCalibration {
   Calibration found;
   std::size_t images = 0;
+  /// The images with their labels and probabilities at temperature 1 and at the one that was found.
+  std::vector<metrics::GuardRow> before;
+  std::vector<metrics::GuardRow> after;
 };
 
 /// Judges every labelled image once with the engine's guard, fits, and writes the guard with what was found;

@@ -12,6 +12,8 @@
 #include "guard/file.h"
 #include "guard/write_checkpoint.h"
 #include "models/adapter.h"
+#include "models/base_fingerprint.h"
+#include "models/registry/registry.h"
 #include "models/trained_beside.h"
 #include "models/weights.h"
 
@@ -49,6 +51,23 @@ Result<std::map<std::string, std::string>> trained_beside(const TrainedModel& tr
   return out;
 }
 
+/// What the guard stands on from now on: RUN/model; where an adapter was trained beside it, also the base
+/// under that adapter with tower and projector as trained.
+Result<void> name_base(TrainedModel& trained, const Settings& settings) {
+  models::LoadOptions options;
+  options.stored_matrices = true;
+  options.prompts = false;
+  if (settings.freeze_vision) options.vision_tower = settings.vision_tower;
+  HOLISAFE_TRY(const auto written, models::load_model(settings.out / "model", options));
+  guard::GuardInfo& info = trained.guard->info();
+  info.base = models::base_fingerprint(*written, nullptr);
+  info.base_adapted.clear();
+  if (!trained.adapted) return {};
+  const models::Adapter adapter = trained.adapter();
+  info.base_adapted = models::base_fingerprint(*trained.model, &adapter, written.get());
+  return {};
+}
+
 Error differs(const std::string& name, std::string detail) {
   return {ErrorKind::mismatch, "cannot resume: the checkpoint is of another run", name, std::move(detail)};
 }
@@ -74,7 +93,6 @@ Result<void> write_outputs(TrainedModel& trained, const Settings& settings) {
       return models::write_adapter(folder, adapter);
     }));
   }
-  if (trained.guard) HOLISAFE_CHECK(guard::write(*trained.guard, settings.out / "guard.safetensors"));
   guard::CheckpointRequest request;
   request.base = settings.model;
   request.model = trained.model.get();
@@ -83,7 +101,10 @@ Result<void> write_outputs(TrainedModel& trained, const Settings& settings) {
   request.trained = trained.base_learns();
   if (!settings.freeze_vision) request.vision_tower = settings.vision_tower;
   request.out = settings.out / "model";
-  return guard::write_checkpoint(request);
+  HOLISAFE_CHECK(guard::write_checkpoint(request));
+  if (!trained.guard) return {};
+  HOLISAFE_CHECK(name_base(trained, settings));
+  return guard::write(*trained.guard, settings.out / "guard.safetensors");
 }
 
 RunState make_state(std::int64_t step, const std::vector<TrainedTensor>& tensors) {

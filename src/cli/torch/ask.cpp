@@ -10,14 +10,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/json_line.h"
 #include "base/text.h"
-#include "cli/json_line.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/torch/commands.h"
 #include "cli/torch/model_flags.h"
 #include "cli/torch/prompt_flags.h"
-#include "guard/verdict_json.h"
+#include "verdicts/verdict_json.h"
 
 namespace holisafe::cli {
 namespace {
@@ -34,7 +34,7 @@ struct AskFlags {
 void print_as_it_comes(const engine::Engine& engine, double threshold, engine::AskOptions& options) {
   options.on_prompt = [&engine, threshold](const std::optional<taxonomy::Verdict>& verdict) {
     say_hardware(engine);
-    if (verdict) say(fmt::format("guard: {}\n", verdict_text(*verdict, guard::Flagging(threshold))));
+    if (verdict) say(fmt::format("guard: {}\n", verdict_text(*verdict, verdicts::Flagging(threshold))));
   };
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;  // which the model's words must not steer
   options.on_text = [terminal](std::size_t, const std::string& text) {
@@ -55,7 +55,7 @@ Result<void> ask(const AskFlags& flags) {
     fmt::print("\n");
     return {};
   }
-  const guard::Flagging flagging(flags.threshold);
+  const verdicts::Flagging flagging(flags.threshold);
   const bool interrupted = asked.answer.finish_reason == engine::FinishReason::interrupted;
   if (!interrupted) fmt::print("{}", json_line(engine::to_json(asked, flagging, load.count())));
   return {};

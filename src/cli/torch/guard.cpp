@@ -6,52 +6,43 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/json_line.h"
 #include "cli/image_flags.h"
 #include "cli/image_paths.h"
-#include "cli/json_line.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/torch/commands.h"
+#include "cli/torch/guard_flags.h"
 #include "cli/torch/guard_progress.h"
+#include "cli/torch/guard_run.h"
 #include "cli/torch/model_flags.h"
 #include "engine/file_verdicts.h"
-#include "guard/verdict_json.h"
+#include "verdicts/verdict_json.h"
 
 namespace holisafe::cli {
 namespace {
 
-struct GuardFlags {
-  ModelFlags model;
-  engine::FileVerdictOptions files;
-  std::vector<std::string> paths;
-  ImagePaths::Options list;
-  double threshold = 0.5;
-  bool thresholds = false;
-  bool json = false;
-  std::string progress = "text";
-};
-
 /// Prints verdicts and errors as they come, and remembers what they make of the exit code.
 class Printer {
  public:
-  Printer(const engine::Engine& engine, guard::Flagging flagging, bool json)
+  Printer(const engine::Engine& engine, verdicts::Flagging flagging, bool json)
       : engine_(engine), flagging_(std::move(flagging)), json_(json) {}
 
   void print(const std::string& path, const Result<taxonomy::Verdict>& verdict) {
-    ++tally_.files;
+    ++tally_.images;
     if (!verdict) ++tally_.errors;
     if (verdict && flagging_.flags(*verdict)) ++tally_.flagged;
     if (json_) {
-      write(json_line(guard::to_json(path, verdict, flagging_)));
+      write(json_line(verdicts::to_json(path, verdict, flagging_)));
     } else if (verdict) {
       if (!std::exchange(hardware_said_, true)) say_hardware(engine_);
-      write(fmt::format("{}: {}\n", one_line(path), guard::verdict_text(*verdict, flagging_)));
+      write(fmt::format("{}: {}\n", one_line(path), verdicts::verdict_text(*verdict, flagging_)));
     } else {
       report(verdict.error());
     }
   }
 
-  [[nodiscard]] const GuardTally& tally() const { return tally_; }
+  [[nodiscard]] const runs::GuardSummary& tally() const { return tally_; }
   [[nodiscard]] int exit_code() const {
     return tally_.errors > 0 ? exit_error : tally_.flagged > 0 ? exit_found : exit_ok;
   }
@@ -64,25 +55,27 @@ class Printer {
   }
 
   const engine::Engine& engine_;
-  guard::Flagging flagging_;
+  verdicts::Flagging flagging_;
   bool json_;
-  GuardTally tally_;
+  runs::GuardSummary tally_;
   bool hardware_said_ = false;
   bool lost_ = false;
 };
 
-Result<guard::Flagging> flagging_of(const GuardFlags& flags, const engine::Engine& engine) {
+Result<verdicts::Flagging> flagging_of(const GuardFlags& flags, const engine::Engine& engine) {
   if (engine.guard() == nullptr)
     return fail(ErrorKind::missing, "no guard", flags.model.model,
                 "expected img_safety_head in the checkpoint or --guard FILE, found neither");
-  if (!flags.thresholds) return guard::Flagging(flags.threshold);
+  if (!flags.thresholds) return verdicts::Flagging(flags.threshold);
   const std::string& file = flags.model.guard.empty() ? flags.model.model : flags.model.guard;
-  return guard::Flagging::by_class(engine.guard()->info(), file);
+  return verdicts::Flagging::by_class(engine.guard()->info().thresholds, file);
 }
 
 int run_guard(const GuardFlags& flags, Context& context) {
+  if (!flags.from.empty()) return judge_kept_vectors(flags, context);
   if (flags.paths.empty()) return report({ErrorKind::usage, "bad command line", "", "PATH is required"});
-  const auto engine = open_engine(flags.model);
+  if (!flags.out.empty()) return judge_into_run(flags, context);
+  const auto engine = open_engine(flags.model, flags.strict_base);
   if (!engine) return report(engine.error());
   auto flagging = flagging_of(flags, *engine);
   if (!flagging) return report(flagging.error());
@@ -107,7 +100,7 @@ int run_guard(const GuardFlags& flags, Context& context) {
   Progress* progress = as_lines ? static_cast<Progress*>(&lines) : &drawn;
   const auto done = engine::verdicts_of_files(*engine, source, files, print, progress, stop);
   if (!done) return report(done.error());
-  if (as_lines) lines.finish();
+  if (as_lines) lines.finish(printer.tally());
   if (printer.lost()) return report({ErrorKind::io, "cannot write", "standard output", ""});
   return stop.requested() ? exit_interrupted : printer.exit_code();
 }
@@ -116,11 +109,15 @@ int run_guard(const GuardFlags& flags, Context& context) {
 
 CLI::App* add_guard(CLI::App& app) {
   auto flags = std::make_shared<GuardFlags>();
-  CLI::App* command =
-      declare(app, "guard", "Classify images into the 20 harm classes with a visual guard module",
-              {"holisafe guard --model SafeLLaVA-7B photo.jpg",
-               "holisafe guard --model SafeLLaVA-7B --json -r pictures/",
-               "find . -name '*.png' | holisafe guard --model llava-1.5-7b-hf --guard guard.safetensors -"});
+  CLI::App* command = declare(
+      app, "guard", "Classify images into the 20 harm classes with a visual guard module",
+      {"holisafe guard --model SafeLLaVA-7B photo.jpg",
+       "holisafe guard --model SafeLLaVA-7B --json -r pictures/",
+       "find . -name '*.png' | holisafe guard --model llava-1.5-7b-hf --guard guard.safetensors -",
+       "holisafe guard --model SafeLLaVA-7B -r uploads/ --out runs/uploads    # the same command goes on",
+       "holisafe guard --model SafeLLaVA-7B -r uploads/ --out runs/uploads --threshold 0.3",
+       "holisafe guard --model SafeLLaVA-7B -r uploads/ --out runs/kept --pooled",
+       "holisafe guard --from runs/kept --guard better.safetensors --out runs/better"});
   command->add_option("PATH", flags->paths,
                       "Image files, folders (with -r), or - for a list on standard input");
   add_model_flags(command, flags->model);
@@ -140,7 +137,12 @@ CLI::App* add_guard(CLI::App& app) {
                    "On stderr: rate and time left, or a JSON object every two seconds and one at the end")
       ->check(CLI::IsMember({"text", "json"}))
       ->type_name("text|json");
-  command->add_option("--batch-size", flags->files.batch_size, "Images in one pass")
+  add_run_flags(command, *flags);
+  command->add_flag("--strict-base", flags->strict_base,
+                    "A guard that was trained on another base is an error, not a warning");
+  command
+      ->add_option("--batch-size", flags->files.batch_size,
+                   "Images in one pass (with --out always one: a pass of several changes the last bits)")
       ->check(CLI::Range(1, 1024));
   command->add_option("--decode-threads", flags->files.decode_threads, "Threads that decode images ahead")
       ->check(CLI::Range(1, 256));

@@ -5,13 +5,16 @@
 
 #include <fmt/format.h>
 
+#include "base/file.h"
+#include "base/json_line.h"
 #include "cli/image_flags.h"
-#include "cli/json_line.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/torch/commands.h"
 #include "cli/torch/model_flags.h"
 #include "cli/type_names.h"
+#include "report/calibration_sections.h"
+#include "report/page.h"
 #include "taxonomy/taxonomy.h"
 #include "train/guard_calibration.h"
 
@@ -20,7 +23,7 @@ namespace {
 
 struct CalibrateFlags {
   ModelFlags model;
-  std::string data, images, out;
+  std::string data, images, out, html;
   engine::FileVerdictOptions files{.batch_size = 8};
   std::string objective = "f1";
   std::int64_t min_images = 20;
@@ -51,6 +54,23 @@ void print(const train::GuardCalibration& calibration) {
   }
 }
 
+Result<void> write_page(const CalibrateFlags& flags, const train::GuardCalibration& calibration) {
+  const train::Calibration& found = calibration.found;
+  report::Report page;
+  page.title = "Guard calibration";
+  page.subtitle = flags.model.guard;
+  page.sections = report::calibration_sections({.objective = flags.objective,
+                                                .temperature = found.temperature,
+                                                .nll_before = found.nll_before,
+                                                .nll_after = found.nll_after,
+                                                .before = calibration.before,
+                                                .after = calibration.after,
+                                                .thresholds = found.thresholds,
+                                                .classes = found.classes});
+  page.footer = fmt::format("Made by holisafe {}.", HOLISAFE_VERSION);
+  return write_named_file(flags.html, report::page(page));
+}
+
 /// Classes without a threshold of their own are named, whatever is printed.
 void warn_of_few(const train::Calibration& found, std::int64_t wanted) {
   std::string names;
@@ -71,6 +91,7 @@ Result<void> calibrate(const CalibrateFlags& flags, Context& context) {
       flags.data, flags.images, out, flags.files, {objective, flags.min_images}};
   HOLISAFE_TRY(const auto found, train::calibrate_guard(engine, settings, &progress, context.stop()));
   warn_of_few(found.found, flags.min_images);
+  if (!flags.html.empty()) HOLISAFE_CHECK(write_page(flags, found));
   if (flags.json) {
     fmt::print("{}", json_line(train::to_json(found, out)));
   } else {
@@ -86,7 +107,9 @@ void add_guard_calibrate(CLI::App& guard) {
   CLI::App* command = declare(
       guard, "calibrate", "Fit a guard's temperature and thresholds on labelled images it was not trained on",
       {"holisafe guard calibrate --model llava-1.5-7b-hf --guard guard.safetensors --data held-out.json "
-       "--images images"});
+       "--images images",
+       "holisafe guard calibrate --model llava-1.5-7b-hf --guard guard.safetensors --data labels.json "
+       "--images uploads --objective recall=0.95 --html calibration.html"});
   add_model_flags(command, flags->model);
   command
       ->add_option("--data", flags->data, "Rows with image and image_safety_label, or a benchmark's folder")
@@ -107,6 +130,8 @@ void add_guard_calibrate(CLI::App& guard) {
   command->add_option("--min-images", flags->min_images, "A class with fewer images keeps the threshold 0.5")
       ->check(CLI::NonNegativeNumber);
   command->add_flag("--json", flags->json, "One JSON object");
+  command->add_option("--html", flags->html,
+                      "Write reliability before and after, precision-recall and ROC curves to this file");
   add_image_flags(command, flags->files.decode);
   on_run(command, [flags](Context& context) {
     const auto done = calibrate(*flags, context);

@@ -1,8 +1,9 @@
 #include "cli/torch/guard_progress.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "cli/json_line.h"
+#include "base/json_line.h"
 #include "cli/terminal.h"
 
 namespace holisafe::cli {
@@ -20,26 +21,33 @@ void GuardProgressLines::update(std::uint64_t done, std::uint64_t total, const s
   const auto now = Clock::now();
   if (now - last_ < period) return;
   last_ = now;
-  const double rate = static_cast<double>(done) / seconds_between(start_, now);
+  const double rate = static_cast<double>(done - std::min(done, first_)) / seconds_between(rate_start_, now);
   nlohmann::ordered_json line{{"done", done},
                               {"total", nullptr},
                               {"per_second", rate},
                               {"seconds_left", nullptr},
-                              {"flagged", tally_.flagged},
-                              {"errors", tally_.errors}};
+                              {"flagged", so_far_.flagged},
+                              {"errors", so_far_.errors}};
   if (total > 0) {
     line["total"] = total;
-    line["seconds_left"] = static_cast<double>(total - done) / rate;
+    if (rate > 0) line["seconds_left"] = static_cast<double>(total - std::min(total, done)) / rate;
   }
   say(json_line(line));
 }
 
-void GuardProgressLines::finish() const {
-  say(json_line({{"images", tally_.files},
-                 {"flagged", tally_.flagged},
-                 {"errors", tally_.errors},
-                 {"duplicates", 0},
-                 {"seconds", seconds_between(start_, Clock::now())}}));
+void GuardProgressLines::begin_at(std::uint64_t done) {
+  first_ = done;
+  rate_start_ = Clock::now();
+}
+
+double GuardProgressLines::seconds() const { return seconds_between(start_, Clock::now()); }
+
+void GuardProgressLines::finish(const runs::GuardSummary& summary) const {
+  say(json_line({{"images", summary.images},
+                 {"flagged", summary.flagged},
+                 {"errors", summary.errors},
+                 {"duplicates", summary.duplicates},
+                 {"seconds", seconds()}}));
 }
 
 }  // namespace holisafe::cli

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/json_line.h"
+#include "base/json_line.h"
 #include "cli/program.h"
 #include "cli/torch/commands.h"
 #include "cli/type_names.h"

@@ -179,6 +179,11 @@
   addEventListener("resize", markScrolling);
   document.addEventListener("toggle", markScrolling, true);  // what was folded had no width
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  // Fingers: without a listener some browsers never call a button pressed, and a long press opens a menu.
+  addEventListener("touchstart", () => {}, {passive: true});
+  addEventListener("contextmenu", (event) => {
+    if (event.target.closest(".pictures button")) event.preventDefault();
+  });
   // Paper is white, narrower than most windows, and cannot be unfolded.
   let folded = [];
   addEventListener("beforeprint", () => {

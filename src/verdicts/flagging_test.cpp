@@ -1,14 +1,16 @@
-#include "guard/flagging.h"
+#include "verdicts/flagging.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
-#include "guard/verdict_json.h"
+#include "verdicts/verdict_json.h"
 
-namespace holisafe::guard {
+namespace holisafe::verdicts {
 namespace {
 
 /// All of it on two classes.
@@ -21,14 +23,15 @@ taxonomy::Verdict verdict(std::size_t first, double score, std::size_t second) {
 }
 
 /// 0.5 everywhere but for some.
-GuardInfo calibrated(std::initializer_list<std::pair<std::size_t, double>> thresholds) {
-  GuardInfo out;
-  out.thresholds.assign(taxonomy::class_count, 0.5);
-  for (const auto& [index, threshold] : thresholds) out.thresholds[index] = threshold;
+std::vector<double> calibrated(std::initializer_list<std::pair<std::size_t, double>> thresholds) {
+  std::vector<double> out(taxonomy::class_count, 0.5);
+  for (const auto& [index, threshold] : thresholds) out[index] = threshold;
   return out;
 }
 
-Flagging by_class(const GuardInfo& info) { return Flagging::by_class(info, "g.safetensors").value(); }
+Flagging by_class(std::vector<double> thresholds) {
+  return Flagging::by_class(std::move(thresholds), "g.safetensors").value();
+}
 
 TEST(Flagging, OneThresholdIsOnNotBeingSafe) {
   const auto some = verdict(0, 0.75, 3);
@@ -49,7 +52,7 @@ TEST(Flagging, AHarmCountsFromItsClassesThreshold) {
 }
 
 TEST(Flagging, AGuardThatWasNeverCalibratedIsNamed) {
-  const auto none = Flagging::by_class(GuardInfo(), "g.safetensors");
+  const auto none = Flagging::by_class({}, "g.safetensors");
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().kind, ErrorKind::missing);
   EXPECT_NE(none.error().message().find("g.safetensors"), std::string::npos);
@@ -82,4 +85,4 @@ TEST(VerdictJson, AnErrorIsALineAndForeignBytesAreKept) {
 }
 
 }  // namespace
-}  // namespace holisafe::guard
+}  // namespace holisafe::verdicts

@@ -1,4 +1,4 @@
-#include "guard/verdict_json.h"
+#include "verdicts/verdict_json.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "taxonomy/taxonomy.h"
 
-namespace holisafe::guard {
+namespace holisafe::verdicts {
 namespace {
 
 std::vector<std::string_view> names_of(const std::vector<std::size_t>& classes) {
@@ -22,8 +22,22 @@ std::vector<std::string_view> names_of(const std::vector<std::size_t>& classes) 
   return out;
 }
 
-/// A path as JSON can hold it: `\xHH` for each byte that is not of UTF-8, so that no two paths look the same
-/// for their bytes.
+nlohmann::ordered_json harm_of(const taxonomy::Verdict& verdict) {
+  const std::size_t harm = most_probable_harm(verdict);
+  const auto& found = taxonomy::classes()[harm];
+  return {{"label", harm},
+          {"subcategory", found.name},
+          {"category", found.category},
+          {"score", verdict.scores[harm]}};
+}
+
+}  // namespace
+
+std::size_t most_probable_harm(const taxonomy::Verdict& verdict) {
+  const auto most = std::max_element(verdict.scores.begin() + 1, verdict.scores.end());
+  return static_cast<std::size_t>(most - verdict.scores.begin());
+}
+
 std::string readable(std::string_view path) {
   std::string out;
   while (!path.empty()) {
@@ -38,18 +52,10 @@ std::string readable(std::string_view path) {
   return out;
 }
 
-/// The most probable of the harms: what a flagged picture shows, whose most probable class can be `safe`.
-nlohmann::ordered_json harm_of(const taxonomy::Verdict& verdict) {
-  const auto most = std::max_element(verdict.scores.begin() + 1, verdict.scores.end());
-  const auto harm = static_cast<std::size_t>(most - verdict.scores.begin());
-  const auto& found = taxonomy::classes()[harm];
-  return {{"label", harm},
-          {"subcategory", found.name},
-          {"category", found.category},
-          {"score", verdict.scores[harm]}};
+void add_path(nlohmann::ordered_json& out, const std::string& key, const std::string& path) {
+  out[key] = readable(path);
+  if (!is_utf8(path)) out[key + "_bytes"] = base64(std::as_bytes(std::span(path)));
 }
-
-}  // namespace
 
 void add_verdict(nlohmann::ordered_json& out, const taxonomy::Verdict& verdict, const Flagging& flagging) {
   const auto& found = taxonomy::classes()[verdict.label];
@@ -66,8 +72,8 @@ void add_verdict(nlohmann::ordered_json& out, const taxonomy::Verdict& verdict, 
 
 nlohmann::ordered_json to_json(const std::string& path, const Result<taxonomy::Verdict>& verdict,
                                const Flagging& flagging) {
-  nlohmann::ordered_json out{{"path", readable(path)}};
-  if (!is_utf8(path)) out["path_bytes"] = base64(std::as_bytes(std::span(path)));
+  nlohmann::ordered_json out;
+  add_path(out, "path", path);
   if (verdict) {
     add_verdict(out, *verdict, flagging);
     out["unsafe"] = verdict->unsafe();
@@ -89,4 +95,4 @@ std::string verdict_text(const taxonomy::Verdict& verdict, const Flagging& flagg
   return out;
 }
 
-}  // namespace holisafe::guard
+}  // namespace holisafe::verdicts

@@ -1,13 +1,15 @@
-#include "guard/flagging.h"
+#include "verdicts/flagging.h"
 
-namespace holisafe::guard {
+#include <utility>
 
-Result<Flagging> Flagging::by_class(const GuardInfo& info, const std::string& where) {
-  if (info.thresholds.empty())
+namespace holisafe::verdicts {
+
+Result<Flagging> Flagging::by_class(std::vector<double> thresholds, const std::string& where) {
+  if (thresholds.empty())
     return fail(ErrorKind::missing, "guard without thresholds", where,
                 "expected one a class, as `holisafe guard calibrate` writes them, found none");
   Flagging out(0);
-  out.by_class_ = info.thresholds;
+  out.by_class_ = std::move(thresholds);
   return out;
 }
 
@@ -23,4 +25,4 @@ std::vector<std::size_t> Flagging::classes(const taxonomy::Verdict& verdict) con
   return out;
 }
 
-}  // namespace holisafe::guard
+}  // namespace holisafe::verdicts
