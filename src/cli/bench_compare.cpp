@@ -6,11 +6,11 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "base/json_line.h"
 #include "base/text.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/command_words.h"
 #include "cli/commands.h"
-#include "base/json_line.h"
 #include "cli/named_bounds.h"
 #include "cli/program.h"
 #include "cli/terminal.h"

@@ -10,10 +10,10 @@
 
 #include "base/ahead.h"
 #include "base/file.h"
+#include "base/json_line.h"
 #include "benchmarks/score_json.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
-#include "base/json_line.h"
 #include "cli/program.h"
 #include "cli/score_table.h"
 #include "cli/terminal.h"
