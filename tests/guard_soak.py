@@ -15,6 +15,7 @@ import os
 import pathlib
 import random
 import resource
+import shutil
 import signal
 import sqlite3
 import struct
@@ -60,8 +61,16 @@ def timed(name, command, **options):
     return done
 
 
-def kill_often(command, run, kills, contents):
-    chance, known, in_flight = random.Random(3), {}, 0
+def same_bytes(root, contents):
+    for name in ("verdicts.jsonl", "summary.json"):
+        assert (root / "whole" / name).read_bytes() == (root / "killed" / name).read_bytes(), name
+    numbers = judged(root / "killed").values()
+    assert len(numbers) == max(numbers) == contents, "each content once"
+
+
+def kill_often(command, root, kills, contents):
+    """As many kills with work in flight, over as many runs as that takes."""
+    run, chance, known, in_flight, runs = root / "killed", random.Random(3), {}, 0, 1
     while in_flight < kills:
         flags = ["--batch-size", str(chance.choice([1, 2, 8])), "--decode-threads", str(chance.choice([1, 2, 3]))]
         process = subprocess.Popen([*map(os.fspath, command), *flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -74,11 +83,19 @@ def kill_often(command, run, kills, contents):
         process.wait()
         now = judged(run)
         assert all(now.get(digest) == number for digest, number in known.items()), "a verdict that counted was lost or given again"
-        in_flight += running and len(known) < len(now) < contents
+        caught = running and len(known) < len(now) < contents
+        in_flight += caught
+        if caught and in_flight % 25 == 0:
+            print(f"{in_flight} kills with work in flight, run {runs}: {len(now)} of {contents} judged", flush=True)
         known = now
-        assert len(known) < contents or in_flight >= kills, f"over after {in_flight} kills: more pictures, please"
-        if in_flight % 25 == 0:
-            print(f"{in_flight} kills with work in flight, {len(known)} of {contents} judged", flush=True)
+        if len(known) == contents and in_flight < kills:
+            timed(f"the rest of run {runs}", command)
+            same_bytes(root, contents)
+            shutil.rmtree(run)
+            known, runs = {}, runs + 1
+    timed("the rest", command)
+    same_bytes(root, contents)
+    print(f"{in_flight} kills with work in flight over {runs} runs: the same bytes, each content judged once")
 
 
 def main():
@@ -106,12 +123,7 @@ def main():
             timed("another guard", [PROGRAM, "guard", "--out", root / "from", "--from", root / "whole", "--guard", wide])
         if given.kills:
             timed("threshold back", command(root / "whole"))
-            kill_often(command(root / "killed"), root / "killed", given.kills, contents)
-            timed("the rest", command(root / "killed"))
-            for name in ("verdicts.jsonl", "summary.json"):
-                assert (root / "whole" / name).read_bytes() == (root / "killed" / name).read_bytes(), name
-            assert judged(root / "killed").values() and max(judged(root / "killed").values()) == contents, "each content once"
-            print("the same bytes, each content judged once")
+            kill_often(command(root / "killed"), root, given.kills, contents)
 
 
 def widen(root, count):
