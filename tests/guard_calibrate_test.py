@@ -176,6 +176,22 @@ class Calibrate(TrainingCase):
             np.testing.assert_allclose(curves[1][name], [((cut & positive).sum() / positive.sum(), (cut & positive).sum() / cut.sum()) for cut in cuts], atol=1e-6)
             np.testing.assert_allclose(curves[2][name], [(0, 0)] + [((cut & ~positive).sum() / (~positive).sum(), (cut & positive).sum() / positive.sum()) for cut in cuts], atol=1e-6)
 
+    def test_labels_of_a_run_are_read(self):
+        """What `guard labels` writes serves calibration and the training of a guard alone."""
+        run, labels, images = self.root / "run", self.root / "run-labels.json", self.root / "held/images"
+        done = subprocess.run([PROGRAM, "guard", "--model", self.base, "--guard", self.guard, "--out", run, "-r", images], capture_output=True, text=True, timeout=300)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        self.assertIn("data:image/jpeg;base64,", (run / "report.html").read_text())
+        done = subprocess.run([PROGRAM, "guard", "labels", run, "--out", labels], capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"--images {images}\n", done.stderr)
+        found = json.loads(self.calibrate("--out", self.root / "by-labels.safetensors", "--images", images, "--json", data=labels))
+        self.assertEqual(found["images"], IMAGES)
+        done = subprocess.run([PROGRAM, "train", "--model", self.base, "--data", labels, "--images", images, "--out", self.root / "by-labels", "--freeze", "all", "--max-steps", "2"],
+                              capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue((self.root / "by-labels/guard.safetensors").exists())
+
     def judged(self, *flags):
         done = subprocess.run([PROGRAM, "guard", "--model", self.base, *flags, "-r", self.root / "held/images"], capture_output=True, text=True, timeout=300)
         return done.returncode, done.stdout, done.stderr
