@@ -170,7 +170,7 @@ class GuardResults(unittest.TestCase):
     def killed_sort(self, words, to):
         """Begins a sort, kills it at some moment; whether it was over before."""
         process = subprocess.Popen([PROGRAM, "guard", "sort", *map(str, words)], cwd=self.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        time.sleep(self.random.random() * 0.12)
+        time.sleep(self.random.random() * self.seconds)
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.stderr.close()
@@ -182,8 +182,12 @@ class GuardResults(unittest.TestCase):
         before = tree_of(self.root / "uploads")
         words = ["run", "--to", to, "--by", "subcategory", f"--{how}"]
         cut = 0
+        begin = time.monotonic()
+        self.guard("sort", *words)
+        self.seconds = time.monotonic() - begin  # what a sort takes here, so that kills meet it under way
+        self.guard("sort", "--undo", to)
         for round_number in range(count):
-            for _ in range(self.random.randrange(3)):
+            for _ in range(1 + self.random.randrange(2)):
                 cut += not self.killed_sort(words, to)
             if round_number % 2:
                 self.guard("sort", *words)

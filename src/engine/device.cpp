@@ -83,7 +83,8 @@ Result<torch::Device> parse_device(const std::string& text) {
   if (!at::globalContext().hasCUDA())
     return fail(ErrorKind::unsupported, "cannot use device", text,
                 "expected a GPU and a LibTorch with CUDA, found none");
-  const auto count = static_cast<int>(at::detail::getCUDAHooks().deviceCount());
+  // NOLINTNEXTLINE(bugprone-signed-char-misuse): a number of GPUs, which LibTorch keeps in a byte
+  const int count = at::detail::getCUDAHooks().deviceCount();
   if (index >= count)
     return fail(ErrorKind::unsupported, "cannot use device", text,
                 fmt::format("expected one of {} GPUs, found no number {}", count, index));

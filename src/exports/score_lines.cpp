@@ -1,11 +1,13 @@
 #include "exports/score_lines.h"
 
+#include <array>
+
 namespace holisafe::exports {
 namespace {
 
-const std::vector<Cell> head = {"run",   "benchmark", "data_sha256", "judge",     "mode",     "group_kind",
-                                "group", "metric",    "n",           "count",     "unjudged", "value",
-                                "low",   "high",      "bound_low",   "bound_high"};
+constexpr std::array<const char*, 16> head = {
+    "run", "benchmark", "data_sha256", "judge", "mode", "group_kind", "group",     "metric",
+    "n",   "count",     "unjudged",    "value", "low",  "high",       "bound_low", "bound_high"};
 
 /// What the lines of one score begin with.
 class ScoreLines {
@@ -47,7 +49,7 @@ class ScoreLines {
 }  // namespace
 
 std::string score_lines(const std::vector<Source>& sources, CsvFor reader) {
-  std::string out = csv_line(head, reader);
+  std::string out = csv_line(std::vector<Cell>(head.begin(), head.end()), reader);
   for (const Source& source : sources) {
     for (const report::ScoredRun& run : source.scores) {
       const metrics::Score& score = run.score;

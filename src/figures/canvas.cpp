@@ -39,12 +39,19 @@ std::vector<Point> corners(const Box& box) {
 }
 
 /// Lines across a box, cut at its sides.
+/// Every `step` from `first` on, up to `end`.
+std::vector<double> places(double first, double end, double step) {
+  std::vector<double> out;
+  for (int i = 0; first + step * i < end; ++i) out.push_back(first + step * i);
+  return out;
+}
+
 std::vector<std::vector<Point>> hatch(const Box& box, const Look& look) {
   std::vector<std::vector<Point>> out;
   const double diagonal = hatch_step * std::numbers::sqrt2;
   const double reach = (box.right - box.left) + (box.bottom - box.top);
   if (look.rising) {
-    for (double along = diagonal / 2; along < reach; along += diagonal) {
+    for (const double along : places(diagonal / 2, reach, diagonal)) {
       const double sum = box.left + box.top + along;
       const double from = std::max(box.left, sum - box.bottom);
       const double to = std::min(box.right, sum - box.top);
@@ -52,7 +59,7 @@ std::vector<std::vector<Point>> hatch(const Box& box, const Look& look) {
     }
   }
   if (look.falling) {
-    for (double along = diagonal / 2; along < reach; along += diagonal) {
+    for (const double along : places(diagonal / 2, reach, diagonal)) {
       const double difference = box.left - box.bottom + along;
       const double from = std::max(box.left, difference + box.top);
       const double to = std::min(box.right, difference + box.bottom);
@@ -60,11 +67,11 @@ std::vector<std::vector<Point>> hatch(const Box& box, const Look& look) {
     }
   }
   if (look.level) {
-    for (double y = box.bottom - hatch_step; y > box.top; y -= hatch_step)
-      out.push_back({{box.left, y}, {box.right, y}});
+    for (const double up : places(hatch_step, box.bottom - box.top, hatch_step))
+      out.push_back({{box.left, box.bottom - up}, {box.right, box.bottom - up}});
   }
   if (look.upright) {
-    for (double x = box.left + hatch_step / 2; x < box.right; x += hatch_step)
+    for (const double x : places(box.left + hatch_step / 2, box.right, hatch_step))
       out.push_back({{x, box.top}, {x, box.bottom}});
   }
   return out;

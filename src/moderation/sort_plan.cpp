@@ -81,20 +81,19 @@ Result<Move> SortPlan::renamed(Move move) {
 }
 
 Result<std::optional<Move>> SortPlan::plan(const verdicts::Line& line) {
-  const auto none = std::optional<Move>();
   const fs::path from = paths_.absolute(line.path);
   if (before_->has(from.string())) {
     ++counts_->before;
-    return none;
+    return std::nullopt;
   }
   if (line.gone) ++counts_->gone;
   if (!line.gone && !line.verdict) ++counts_->unjudged;
-  if (line.gone || !line.verdict) return none;
-  if (options_->flagged_only && !flagging_.flags(*line.verdict)) return none;
+  if (line.gone || !line.verdict) return std::nullopt;
+  if (options_->flagged_only && !flagging_.flags(*line.verdict)) return std::nullopt;
   if (const auto unchanged = check_unchanged(line, from); !unchanged) {
     ++counts_->problems;
     (*on_stay_)(unchanged.error());
-    return none;
+    return std::nullopt;
   }
   Move move{from.string(), {}, *line.stamp};
   HOLISAFE_TRY(move.to, free_name(folder_of(*line.verdict), from.filename().string()));

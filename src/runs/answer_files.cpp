@@ -1,6 +1,7 @@
 #include "runs/answer_files.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -19,7 +20,7 @@ constexpr const char* position_field = "doc_id";
 constexpr const char* question_field = "input";
 constexpr const char* sample_answer = "filtered_resps";
 
-const std::vector<std::string> answer_names = {"prediction", "response", "answer", "output"};
+constexpr std::array<const char*, 4> answer_names = {"prediction", "response", "answer", "output"};
 
 std::vector<std::string> named_or(const std::string& named, std::vector<std::string> otherwise) {
   return named.empty() ? std::move(otherwise) : std::vector<std::string>{named};
@@ -56,7 +57,7 @@ std::size_t AnswerFiles::number(std::string_view name) const {
 Result<AnswerFiles> AnswerFiles::open(std::span<const std::string> paths,
                                       const benchmarks::Benchmark& benchmark, const AnswerFields& fields) {
   const auto ids = named_or(fields.id, joined({{std::string(benchmark.id_field)}, {"id"}}));
-  const auto answers = named_or(fields.answer, answer_names);
+  const auto answers = named_or(fields.answer, {answer_names.begin(), answer_names.end()});
   AnswerFiles out;
   out.names_ = joined({ids, answers, {position_field, question_field, sample_answer}});
   for (const auto& path : paths) {

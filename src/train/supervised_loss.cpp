@@ -29,7 +29,7 @@ struct CrossEntropy : torch::autograd::Function<CrossEntropy> {
       Tensor log_probabilities = at::_log_softmax(logits, 1, false);
       loss -= log_probabilities.gather(1, wanted).sum();
       if (!wants_hidden && !wants_weight) continue;
-      Tensor gradient = log_probabilities.exp_();  // softmax - one-hot
+      const Tensor& gradient = log_probabilities.exp_();  // softmax - one-hot
       gradient.scatter_add_(1, wanted, torch::full_like(wanted, -1, gradient.options()));
       const Tensor lowered = gradient.to(compute);
       if (wants_hidden) hidden_gradient.narrow(0, begin, count).copy_(at::mm(lowered, matrix));
