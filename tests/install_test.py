@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -157,6 +158,29 @@ class Install(unittest.TestCase):
         done = subprocess.run([program, "/nowhere", "x.png"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 2)
         self.assertIn("/nowhere", done.stderr)
+
+
+    @with_torch
+    def test_blocks_of_the_page(self):
+        blocks = re.findall(r"(?ms)^```(sh|cpp|cmake)\n(.*?)^```$", (SOURCE / "docs/cpp.md").read_text(encoding="utf-8"))
+        folder = self.folder / "page"
+        folder.mkdir()
+        run(self.prefix / "bin/holisafe", "model", "synth", "--family", "llava", "--preset", "tiny", "--guard", "--out", folder / "SafeLLaVA-7B")
+        run(self.prefix / "bin/holisafe", "data", "sheet", "--out", folder / "picture.jpg")
+        texts = {language: [text for other, text in blocks if other == language] for language in ("sh", "cpp", "cmake")}
+        self.assertEqual([len(texts[language]) for language in texts], [2, 1, 1])
+        (folder / "main.cpp").write_text(texts["cpp"][0])
+        targets = f"add_executable(scores main.cpp)\nadd_executable(guards {SOURCE}/docs/examples/guard_picture.cpp)\n"
+        (folder / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.25)\nproject(page LANGUAGES CXX)\n" + targets + texts["cmake"][0])
+        environment = {**os.environ, "PREFIX": str(self.prefix), "HOLISAFE_TORCH_DIR": torch_folder(),
+                       "PKG_CONFIG_PATH": str(next(self.prefix.glob("lib*/**/pkgconfig"))), "PATH": "/usr/bin:" + os.environ["PATH"]}
+        for text in texts["sh"]:
+            run("bash", "-euo", "pipefail", "-c", text, cwd=folder, env=environment)
+        run("/usr/bin/cmake", "-S", folder, "-B", folder / "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={self.prefix}", env=environment)
+        run("/usr/bin/cmake", "--build", folder / "build", env=environment)
+        done = subprocess.run([folder / "build/scores"], cwd=folder, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(done.stderr.strip(), texts["cpp"][0])
 
 
 if __name__ == "__main__":
