@@ -168,8 +168,10 @@ void add_bench_compare(CLI::App& bench) {
                       "Whose verdicts, as `bench report` names them; the benchmark's rule unless given");
   command->add_flag("--json", flags->json, "One JSON object");
   command->add_option("--html", flags->html, "Write a report with examples that changed to this file");
-  command->add_option("--export", flags->export_to,
-                      "Write differences.csv, .tex, .md and changed.csv into this folder, new or empty");
+  command
+      ->add_option("--export", flags->export_to,
+                   "Write differences.csv, .tex, .md and changed.csv into this folder, new or empty")
+      ->type_name(folder_type);
   command->add_option("--fail-masr", flags->fail_masr, "Exit 1 where mASR (macro) rose by more (a fraction)")
       ->check(CLI::Range(0.0, 1.0));
   command->add_option("--fail-rr", flags->fail_rr, "Exit 1 where RR rose by more (a fraction)")

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/left_out.h"
 #include "cli/program.h"
+#include "cli/type_names.h"
 #include "exports/export_runs.h"
 #include "figures/draw.h"
 
@@ -71,7 +72,9 @@ void add_bench_export(CLI::App& bench) {
       ->add_option("RUN", settings.inputs,
                    "Folders of runs, and prediction files as `bench score` reads them")
       ->required();
-  command->add_option("--out", flags->out, "Folder to make; it must be new or empty")->required();
+  command->add_option("--out", flags->out, "Folder to make; it must be new or empty")
+      ->type_name(folder_type)
+      ->required();
   command
       ->add_option("--formats", settings.formats,
                    "Which files: scores and rows as csv, rows as jsonl, tables as tex and md, figures as svg "

@@ -10,6 +10,7 @@
 #include "cli/program.h"
 #include "cli/score_table.h"
 #include "cli/terminal.h"
+#include "cli/type_names.h"
 #include "runs/import_run.h"
 
 namespace holisafe::cli {
@@ -72,6 +73,7 @@ void add_bench_import(CLI::App& bench) {
       ->required();
   command
       ->add_option("--out", flags->out, "RUN: folder for run.db, predictions.json, summary.json, report.html")
+      ->type_name(folder_type)
       ->required();
   command->add_option("--name", flags->run.name, "What the run is called; otherwise as the first file")
       ->check(utf8_text());

@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/program.h"
 #include "cli/text_table.h"
+#include "cli/type_names.h"
 #include "moderation/compare.h"
 #include "moderation/compare_page.h"
 #include "verdicts/verdict_json.h"
@@ -110,8 +111,8 @@ void add_guard_compare(CLI::App& guard) {
       declare(guard, "compare", "Two guard runs over the same pictures, which are told by their content",
               {"holisafe guard compare runs/old-guard runs/new-guard",
                "holisafe guard compare runs/old-guard runs/new-guard --json --html changed.html"});
-  command->add_option("RUN_A", flags->first, "Folder of the first run")->required();
-  command->add_option("RUN_B", flags->second, "Folder of the second run")->required();
+  command->add_option("RUN_A", flags->first, "Folder of the first run")->type_name(folder_type)->required();
+  command->add_option("RUN_B", flags->second, "Folder of the second run")->type_name(folder_type)->required();
   command->add_flag("--json", flags->json, "One JSON object, with every picture that changed");
   command->add_option("--html", flags->html, "Write a page with the pictures that changed most to this file");
   on_run(command, [flags] {

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/left_out.h"
 #include "cli/program.h"
+#include "cli/type_names.h"
 #include "exports/export_guard_run.h"
 
 namespace holisafe::cli {
@@ -58,8 +59,10 @@ void add_guard_export(CLI::App& guard) {
               {"holisafe guard export runs/uploads --out paper",
                "holisafe guard export runs/bench --out paper --labels HoliSafe-Bench/holisafe_bench.json "
                "--formats tex,pdf"});
-  command->add_option("RUN", flags->run, "Folder of a guard run")->required();
-  command->add_option("--out", flags->out, "Folder to make; it must be new or empty")->required();
+  command->add_option("RUN", flags->run, "Folder of a guard run")->type_name(folder_type)->required();
+  command->add_option("--out", flags->out, "Folder to make; it must be new or empty")
+      ->type_name(folder_type)
+      ->required();
   command
       ->add_option(
           "--formats", settings.formats,
@@ -74,8 +77,10 @@ void add_guard_export(CLI::App& guard) {
                     "Put ' before cells of csv that a spreadsheet would take for a formula");
   command->add_option("--labels", settings.labels.labels,
                       "Rows with image and image_safety_label: figures of the guard measured by them");
-  command->add_option("--images", settings.labels.images,
-                      "Folder that image paths of the labels start from (default: images beside them)");
+  command
+      ->add_option("--images", settings.labels.images,
+                   "Folder that image paths of the labels start from (default: images beside them)")
+      ->type_name(folder_type);
   on_run(command, [flags] { return export_run(*flags); });
 }
 

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
+#include "cli/type_names.h"
 #include "moderation/labels.h"
 #include "verdicts/verdict_json.h"
 
@@ -50,7 +51,7 @@ void add_guard_labels(CLI::App& guard) {
       {"holisafe guard labels runs/uploads --out labels.json",
        "holisafe guard labels runs/uploads --out labels.json --decisions decided.jsonl --decided-only",
        "echo '{\"path\": \"uploads/1.jpg\", \"label\": \"safe\"}' > decided.jsonl"});
-  command->add_option("RUN", flags->run, "Folder of a guard run")->required();
+  command->add_option("RUN", flags->run, "Folder of a guard run")->type_name(folder_type)->required();
   command->add_option("--out", flags->out, "File to write: a JSON array; stderr says what --images is for it")
       ->required();
   command->add_option(

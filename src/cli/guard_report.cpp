@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/image_flags.h"
 #include "cli/program.h"
+#include "cli/type_names.h"
 #include "metrics/guard_metrics_json.h"
 #include "moderation/run_page.h"
 
@@ -62,13 +63,15 @@ void add_guard_report(CLI::App& guard) {
       declare(guard, "report", "Make a guard run's page anew; with labels, measure the guard",
               {"holisafe guard report runs/uploads --html page.html",
                "holisafe guard report runs/bench --labels HoliSafe-Bench/holisafe_bench.json --json"});
-  command->add_option("RUN", flags->run, "Folder of a guard run")->required();
+  command->add_option("RUN", flags->run, "Folder of a guard run")->type_name(folder_type)->required();
   command->add_option("--html", flags->html, "File to write (default: report.html in RUN)");
   command->add_option(
       "--labels", flags->page.labels,
       "Rows with image and image_safety_label, such as a benchmark's or those of guard labels");
-  command->add_option("--images", flags->page.images,
-                      "Folder that image paths of the labels start from (default: images beside them)");
+  command
+      ->add_option("--images", flags->page.images,
+                   "Folder that image paths of the labels start from (default: images beside them)")
+      ->type_name(folder_type);
   command->add_flag("--json", flags->json, "With labels: the guard's metrics as one JSON object");
   add_image_limits(command, flags->page.decode.limits);
   on_run(command, [flags] {

@@ -10,6 +10,7 @@
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/text_table.h"
+#include "cli/type_names.h"
 #include "moderation/sort.h"
 
 namespace holisafe::cli {
@@ -78,9 +79,11 @@ Result<int> run(SortFlags& flags, Context& context) {
 }
 
 void add_flags(CLI::App* command, SortFlags& flags) {
-  command->add_option("RUN", flags.run, "Folder of a guard run");
-  command->add_option("--to", flags.options.to,
-                      "Folder that gets the others; moves.jsonl in it says what was done");
+  command->add_option("RUN", flags.run, "Folder of a guard run")->type_name(folder_type);
+  command
+      ->add_option("--to", flags.options.to,
+                   "Folder that gets the others; moves.jsonl in it says what was done")
+      ->type_name(folder_type);
   command->add_option("--by", flags.by, "What the folders are: harms, or flagged and not_flagged")
       ->check(CLI::IsMember({"category", "subcategory", "decision"}))
       ->type_name("category|subcategory|decision");

@@ -295,6 +295,9 @@ TEST_F(GuardRun, OneWritesAtATimeAndABenchmarksFolderIsNone) {
   const auto end = run(settings("bench"));
   ASSERT_FALSE(end);
   EXPECT_THAT(end.error().message(), HasSubstr("found a benchmark's"));
+  const auto bench = store::RunStore::open(root_ / "run", store::Access::write);
+  ASSERT_FALSE(bench);
+  EXPECT_THAT(bench.error().message(), HasSubstr("found a guard's"));
 }
 
 TEST_F(GuardRun, AnotherGuardJudgesKeptVectors) {

@@ -27,6 +27,12 @@ Result<std::int64_t> one_integer(Statement& statement) {
 }  // namespace
 
 Result<RunStore> RunStore::open(const std::filesystem::path& run, Access access) {
+  const std::filesystem::path other = run / guard_run_file;
+  std::error_code code;
+  if (std::filesystem::exists(other, code) && !std::filesystem::exists(run / file_name, code)) {
+    return fail(ErrorKind::unexpected, "no benchmark's run", other.string(),
+                "expected the folder of a benchmark's run, found a guard's");
+  }
   if (access == Access::write) HOLISAFE_CHECK(make_folders(run));
   std::optional<FolderLock> lock;
   if (access == Access::write) {

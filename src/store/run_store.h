@@ -97,12 +97,14 @@ class RowCursor {
 class RunStore {
  public:
   static constexpr std::string_view file_name = "run.db";
+  /// What lies in the folder of a guard run (verdicts/guard_store.h), which is no benchmark's.
+  static constexpr std::string_view guard_run_file = "guard.db";
 
   /// Opens RUN/run.db; with write access makes folder and file where they are missing. Anybody may have made
   /// or damaged them: the tables must be this program's and whole, the rows those that were written. A store
   /// of an earlier version is read as it is, as it stood when it was opened; write access brings it to this
   /// version first, in one transaction. Further errors: not_found (no run there), unsupported (a store of a
-  /// later version), permission (another process is writing), malformed, unexpected (a link, for instance).
+  /// later version), permission (another process is writing), malformed, unexpected (a link, a guard's run).
   static Result<RunStore> open(const std::filesystem::path& run, Access access);
 
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }

@@ -26,6 +26,7 @@
 #include "store/database.h"
 #include "store/folder_lock.h"
 #include "store/remembered.h"
+#include "store/run_store.h"
 #include "taxonomy/verdict.h"
 #include "verdicts/flagging.h"
 #include "verdicts/picture_judge.h"
@@ -128,7 +129,7 @@ struct GuardCounts {
 /// the same run; reading goes on beside it. Errors of all functions: those of Database.
 class GuardStore {
  public:
-  static constexpr std::string_view file_name = "guard.db";
+  static constexpr std::string_view file_name = store::RunStore::guard_run_file;
 
   /// Opens RUN/guard.db; with write access makes folder and file where they are missing. Anybody may have
   /// made or damaged them: the tables must be this program's. Further errors: not_found (no guard run there),

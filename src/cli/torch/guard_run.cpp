@@ -14,6 +14,7 @@
 #include "cli/text_table.h"
 #include "cli/torch/guard_progress.h"
 #include "cli/torch/model_flags.h"
+#include "cli/type_names.h"
 #include "engine/boundary.h"
 #include "engine/picture_judge.h"
 #include "moderation/run_page.h"
@@ -95,14 +96,19 @@ std::vector<std::string> folders_among(const std::vector<std::string>& paths) {
 }  // namespace
 
 void add_run_flags(CLI::App* command, GuardFlags& flags) {
-  auto* out = command->add_option("--out", flags.out,
-                                  "A run's folder: verdicts are kept as they come, the same command goes on; "
-                                  "verdicts.jsonl, summary.json, report.html");
+  auto* out = command
+                  ->add_option("--out", flags.out,
+                               "A run's folder: verdicts are kept as they come, the same command goes on; "
+                               "verdicts.jsonl, summary.json, report.html")
+                  ->type_name(folder_type);
   auto* pooled = command->add_flag(
       "--pooled", flags.pooled,
       "Keep each picture's pooled vector for --from: 4 bytes times the hidden size, 16 KB for 4,096");
-  auto* from = command->add_option(
-      "--from", flags.from, "Judge what this run keeps (--pooled) with another --guard, without its model");
+  auto* from =
+      command
+          ->add_option("--from", flags.from,
+                       "Judge what this run keeps (--pooled) with another --guard, without its model")
+          ->type_name(folder_type);
   pooled->needs(out);
   from->needs(out);
 }
