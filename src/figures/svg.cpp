@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/markup.h"
 #include "figures/draw.h"
 #include "figures/text_width.h"
 
@@ -15,29 +16,15 @@ std::string escaped(std::string_view text) {
   const std::string shown = one_line(text);
   std::string out;
   for (std::size_t i = 0; i < shown.size(); ++i) {
-    switch (shown[i]) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default: {
-        // U+FFFE and U+FFFF are no characters of XML.
-        const std::string_view three = std::string_view(shown).substr(i, 3);
-        if (three == "\xef\xbf\xbe" || three == "\xef\xbf\xbf") {
-          out += "\xef\xbf\xbd";
-          i += 2;
-        } else {
-          out += shown[i];
-        }
-      }
+    // U+FFFE and U+FFFF are no characters of XML.
+    const std::string_view three = std::string_view(shown).substr(i, 3);
+    if (const std::string_view name = entity(shown[i]); !name.empty()) {
+      out += name;
+    } else if (three == "\xef\xbf\xbe" || three == "\xef\xbf\xbf") {
+      out += "\xef\xbf\xbd";
+      i += 2;
+    } else {
+      out += shown[i];
     }
   }
   return out;

@@ -1,6 +1,7 @@
 // Escaping.
 #include <fmt/format.h>
 
+#include "base/markup.h"
 #include "report/page.h"
 
 namespace holisafe::report {
@@ -35,14 +36,8 @@ std::string escape(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else if (c == '"') {
-      out += "&quot;";
+    if (const std::string_view name = entity(c); !name.empty()) {
+      out += name;
     } else if (c == '\'') {
       out += "&#39;";
     } else if (byte == 0x7f) {

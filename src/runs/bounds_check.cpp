@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "base/markup.h"
+
 namespace holisafe::runs {
 namespace {
 
@@ -11,21 +13,10 @@ namespace {
 std::string xml(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+    if (const std::string_view name = entity(c); !name.empty()) {
+      out += name;
+    } else {
+      out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
     }
   }
   return out;
