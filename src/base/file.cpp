@@ -11,26 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/new_file.h"
 
 namespace holisafe {
 namespace {
-
-/// Closes a descriptor when it goes.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  [[nodiscard]] int get() const { return number_; }
-  int release() { return std::exchange(number_, -1); }
-
- private:
-  int number_;
-};
 
 std::string_view kind_of(mode_t mode) {
   if (S_ISDIR(mode)) return "a directory";
@@ -54,25 +39,8 @@ Result<std::pair<int, std::size_t>> open_regular(const std::filesystem::path& pa
 
 /// Reads into all of `out`, which becomes shorter where the file ends before.
 Result<void> fill(int file, std::string& out, const std::filesystem::path& path) {
-  std::size_t filled = 0;
-  while (filled < out.size()) {
-    const ssize_t got = ::read(file, out.data() + filled, out.size() - filled);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(system_error("cannot read", path, errno));
-    if (got == 0) break;
-    filled += static_cast<std::size_t>(got);
-  }
+  HOLISAFE_TRY(const std::size_t filled, read_fully(file, out, path));
   out.resize(filled);
-  return {};
-}
-
-Result<void> write_all(int file, std::string_view bytes, const std::filesystem::path& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail(system_error("cannot write", path, errno));
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
   return {};
 }
 
@@ -183,7 +151,7 @@ Result<void> write_file_atomic(const std::filesystem::path& path,
   if (folder.empty()) folder = ".";
   NewFile file(path);
   if (const int error = file.open()) return fail(system_error("cannot write", path, error));
-  HOLISAFE_CHECK(write([&](std::string_view piece) { return write_all(file.get(), piece, path); }));
+  HOLISAFE_CHECK(write([&](std::string_view piece) { return write_fully(file.get(), piece, path); }));
   if (const int error = file.publish()) return fail(system_error("cannot write", path, error));
   return sync_path(folder);
 }
@@ -202,7 +170,7 @@ Result<void> write_named_file(const std::filesystem::path& path,
     return write_file_atomic(target, write);
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC));
   if (file.get() < 0) return fail(system_error("cannot write", path, errno));
-  return write([&](std::string_view piece) { return write_all(file.get(), piece, path); });
+  return write([&](std::string_view piece) { return write_fully(file.get(), piece, path); });
 }
 
 Result<void> sync_path(const std::filesystem::path& path) {

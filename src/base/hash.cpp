@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/file.h"
 
 namespace holisafe {
@@ -47,26 +48,18 @@ Digest Sha256::finish() {
 }
 
 Result<Digest> sha256_file(const std::filesystem::path& path) {
-  struct Descriptor {
-    int number;
-    ~Descriptor() {
-      if (number >= 0) ::close(number);
-    }
-  };
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status {};
-  if (file.number < 0 || ::fstat(file.number, &status) != 0)
+  if (file.get() < 0 || ::fstat(file.get(), &status) != 0)
     return fail(system_error("cannot read", path, errno));
   if (!S_ISREG(status.st_mode))
     return fail(ErrorKind::not_a_file, "cannot read", path.string(), "expected a regular file");
   Sha256 hash;
   std::vector<char> buffer(std::size_t{64} << 10U);
   while (true) {
-    const ssize_t got = ::read(file.number, buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(system_error("cannot read", path, errno));
+    HOLISAFE_TRY(const std::size_t got, read_fully(file.get(), buffer, path));
     if (got == 0) return hash.finish();
-    hash.update({buffer.data(), static_cast<std::size_t>(got)});
+    hash.update({buffer.data(), got});
   }
 }
 

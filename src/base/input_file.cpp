@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
+
 namespace holisafe {
 namespace {
 
@@ -36,17 +38,6 @@ int open_unnamed() {
   return named;
 }
 
-Result<void> write_all(int file, const char* bytes, std::size_t size, const std::filesystem::path& path) {
-  while (size > 0) {
-    const ssize_t written = ::write(file, bytes, size);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail(system_error("cannot keep what is read", path, errno));
-    bytes += written;
-    size -= static_cast<std::size_t>(written);
-  }
-  return {};
-}
-
 /// Copies all that comes.
 Result<std::shared_ptr<const int>> kept(int from, const std::filesystem::path& path, std::uint64_t most) {
   auto to = owned(open_unnamed());
@@ -63,7 +54,8 @@ Result<std::shared_ptr<const int>> kept(int from, const std::filesystem::path& p
       return fail(ErrorKind::too_large, "cannot read", path.string(),
                   fmt::format("expected at most {} bytes of what is no file on disk, found more", most));
     }
-    HOLISAFE_CHECK(write_all(*to, buffer.data(), static_cast<std::size_t>(got), path));
+    HOLISAFE_CHECK(
+        write_fully(*to, {buffer.data(), static_cast<std::size_t>(got)}, path, "cannot keep what is read"));
   }
 }
 
@@ -97,7 +89,7 @@ Result<InputFile> InputFile::made(const std::filesystem::path& path,
   if (*out.file_ < 0) return fail(system_error("cannot keep what is read", path, errno));
   std::string buffer;
   const auto flush = [&]() -> Result<void> {
-    HOLISAFE_CHECK(write_all(*out.file_, buffer.data(), buffer.size(), path));
+    HOLISAFE_CHECK(write_fully(*out.file_, buffer, path, "cannot keep what is read"));
     buffer.clear();
     return {};
   };

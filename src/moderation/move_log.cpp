@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/file.h"
 #include "base/json_line.h"
 #include "dataset/row_stream.h"
@@ -253,13 +254,7 @@ void MoveLog::add(const MoveRecord& record) {
 }
 
 Result<void> MoveLog::write(bool sync) {
-  std::string_view rest = added_;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(*file_, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail(system_error("cannot write", file(), errno));
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
+  HOLISAFE_CHECK(write_fully(*file_, added_, file()));
   added_.clear();
   if (sync && ::fdatasync(*file_) != 0) return fail(system_error("cannot write", file(), errno));
   return {};

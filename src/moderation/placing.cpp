@@ -14,55 +14,20 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "verdicts/file_stamp.h"
 
 namespace holisafe::moderation {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t nanoseconds = 1'000'000'000;
-constexpr std::int64_t coarsest = 2 * nanoseconds;
+using verdicts::stamp;
+
+constexpr std::int64_t coarsest = 2 * verdicts::nanoseconds;
 constexpr std::size_t piece_bytes = std::size_t{1} << 20U;
-
-/// Closes a descriptor when it goes.
-struct OpenFile {
-  int number = -1;
-  explicit OpenFile(int opened) : number(opened) {}
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-  ~OpenFile() {
-    if (number >= 0) ::close(number);
-  }
-};
-
-verdicts::FileStamp stamp(const struct stat& status) {
-  return {status.st_size, status.st_mtim.tv_sec * nanoseconds + status.st_mtim.tv_nsec};
-}
-
-/// The next bytes of a file; fewer at its end alone.
-Result<std::size_t> read_piece(int file, std::vector<char>& buffer, const fs::path& path) {
-  std::size_t filled = 0;
-  while (filled < buffer.size()) {
-    const ssize_t got = ::read(file, buffer.data() + filled, buffer.size() - filled);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(system_error("cannot read", path, errno));
-    if (got == 0) break;
-    filled += static_cast<std::size_t>(got);
-  }
-  return filled;
-}
-
-Result<void> write_piece(int file, std::string_view bytes, const fs::path& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail(system_error("cannot write", path, errno));
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
 
 /// What the target does not know or allow is left out, as cp -a does.
 void copy_attributes(int from, int to) {
@@ -87,9 +52,9 @@ void copy_attributes(int from, int to) {
 Result<void> copy_bytes(int from, int to, const fs::path& source, const fs::path& target) {
   std::vector<char> buffer(piece_bytes);
   while (true) {
-    HOLISAFE_TRY(const std::size_t size, read_piece(from, buffer, source));
+    HOLISAFE_TRY(const std::size_t size, read_fully(from, buffer, source));
     if (size == 0) return {};
-    HOLISAFE_CHECK(write_piece(to, {buffer.data(), size}, target));
+    HOLISAFE_CHECK(write_fully(to, {buffer.data(), size}, target));
   }
 }
 
@@ -137,12 +102,12 @@ fs::path hidden_name(const fs::path& to) {
          fmt::format("{}{}", new_file_prefix, hex(sha256(to.filename().string())).substr(0, told_by));
 }
 
-Result<bool> copy_under_hidden_name(const OpenFile& source, const fs::path& from, const fs::path& to) {
+Result<bool> copy_under_hidden_name(const Descriptor& source, const fs::path& from, const fs::path& to) {
   const fs::path hidden = hidden_name(to);
   ::unlink(hidden.c_str());
-  const OpenFile target(::open(hidden.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (target.number < 0) return fail(system_error("cannot write", to, errno));
-  if (auto filled = fill_copy(source.number, target.number, from, to); !filled) {
+  const Descriptor target(::open(hidden.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (target.get() < 0) return fail(system_error("cannot write", to, errno));
+  if (auto filled = fill_copy(source.get(), target.get(), from, to); !filled) {
     ::unlink(hidden.c_str());
     return fail(filled.error());
   }
@@ -173,15 +138,15 @@ Result<bool> link_to(const fs::path& from, const fs::path& to) {
 Result<bool> copy_to(const fs::path& from, const fs::path& to) {
   struct stat status {};
   if (::lstat(to.c_str(), &status) == 0) return false;  // before anything is read
-  const OpenFile source(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (source.number < 0) return fail(system_error("cannot read", from, errno));
-  const OpenFile target(::open(to.parent_path().c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
-  const std::string own_path = fmt::format("/proc/self/fd/{}", target.number);
+  const Descriptor source(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (source.get() < 0) return fail(system_error("cannot read", from, errno));
+  const Descriptor target(::open(to.parent_path().c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+  const std::string own_path = fmt::format("/proc/self/fd/{}", target.get());
   bool placed = false;
-  if (target.number < 0 || ::access(own_path.c_str(), F_OK) != 0) {
+  if (target.get() < 0 || ::access(own_path.c_str(), F_OK) != 0) {
     HOLISAFE_TRY(placed, copy_under_hidden_name(source, from, to));
   } else {
-    HOLISAFE_CHECK(fill_copy(source.number, target.number, from, to));
+    HOLISAFE_CHECK(fill_copy(source.get(), target.get(), from, to));
     const int code = ::linkat(AT_FDCWD, own_path.c_str(), AT_FDCWD, to.c_str(), AT_SYMLINK_FOLLOW);
     HOLISAFE_TRY(placed, named(code, to));
   }
@@ -223,12 +188,12 @@ bool has_stamp(const fs::path& path, const verdicts::FileStamp& wanted) {
 void remove_remains(const fs::path& to) { ::unlink(hidden_name(to).c_str()); }
 
 Result<bool> is_copy_of(const fs::path& copy, const fs::path& original) {
-  const OpenFile first(::open(copy.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
-  const OpenFile second(::open(original.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
-  if (first.number < 0 || second.number < 0) return false;
+  const Descriptor first(::open(copy.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
+  const Descriptor second(::open(original.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
+  if (first.get() < 0 || second.get() < 0) return false;
   struct stat one {};
   struct stat other {};
-  if (::fstat(first.number, &one) != 0 || ::fstat(second.number, &other) != 0) return false;
+  if (::fstat(first.get(), &one) != 0 || ::fstat(second.get(), &other) != 0) return false;
   if (!S_ISREG(one.st_mode) || !S_ISREG(other.st_mode) || one.st_size != other.st_size ||
       std::abs(stamp(one).modified - stamp(other).modified) > coarsest)
     return false;
@@ -236,8 +201,8 @@ Result<bool> is_copy_of(const fs::path& copy, const fs::path& original) {
   std::vector<char> left(piece_bytes);
   std::vector<char> right(piece_bytes);
   while (true) {
-    HOLISAFE_TRY(const std::size_t size, read_piece(first.number, left, copy));
-    HOLISAFE_TRY(const std::size_t same, read_piece(second.number, right, original));
+    HOLISAFE_TRY(const std::size_t size, read_fully(first.get(), left, copy));
+    HOLISAFE_TRY(const std::size_t same, read_fully(second.get(), right, original));
     if (size != same ||
         !std::equal(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(size), right.begin()))
       return false;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/file.h"
 
 namespace holisafe::train {
@@ -58,13 +59,7 @@ MetricsLog::~MetricsLog() {
 
 Result<void> MetricsLog::append(const nlohmann::ordered_json& line) {
   const std::string text = line.dump() + "\n";
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t written = ::write(descriptor_, text.data() + done, text.size() - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail(system_error("cannot write metrics", path_, errno));
-    done += static_cast<std::size_t>(written);
-  }
-  return {};
+  return write_fully(descriptor_, text, path_, "cannot write metrics");
 }
 
 }  // namespace holisafe::train
