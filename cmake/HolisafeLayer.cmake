@@ -1,9 +1,10 @@
-# holisafe_layer(NAME [TORCH] [QUICK] [DEPENDS layer...] [PACKAGES target...])
+# holisafe_layer(NAME [TORCH] [QUICK] [SEPARATE file...] [DEPENDS layer...] [PACKAGES target...])
 #
 # The current folder becomes the static library `holisafe_NAME` (alias holisafe::NAME): every *.cpp in it that is
 # neither *_test.cpp nor *_fuzz.cpp. Its *_test.cpp become the program NAME_test, each test a ctest of its own.
 # DEPENDS names layers below, PACKAGES imported targets of libraries. With TORCH the layer is built against LibTorch.
 # QUICK: no loop of its own is what a user waits for; it is optimised less and built in two thirds of the time.
+# SEPARATE: files that use each other's names on purpose (one benchmark or format a file), so that they are never compiled together.
 # A nested folder is a layer of its own with its own CMakeLists.txt.
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -62,7 +63,7 @@ holisafe_package(fmt)
 holisafe_package(nlohmann_json)
 
 function(holisafe_layer name)
-  cmake_parse_arguments(arg "TORCH;QUICK" "" "DEPENDS;PACKAGES;TEST_PACKAGES" ${ARGN})
+  cmake_parse_arguments(arg "TORCH;QUICK" "" "SEPARATE;DEPENDS;PACKAGES;TEST_PACKAGES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cpp$")
@@ -84,7 +85,6 @@ function(holisafe_layer name)
   if(arg_TORCH)
     target_link_libraries(${target} PUBLIC LibTorch::cpu)
     holisafe_precompiled(${target} torch LibTorch::cpu fmt::fmt)
-    holisafe_unity(${target})
   else()
     if(name STREQUAL "cli")
       holisafe_precompiled(${target} cli fmt::fmt CLI11::CLI11 nlohmann_json::nlohmann_json)
@@ -99,26 +99,51 @@ function(holisafe_layer name)
   if(NOT name STREQUAL "cli")
     set_property(GLOBAL APPEND PROPERTY HOLISAFE_LAYERS ${target})
   endif()
+  set(files_together 8)
+  if(arg_TORCH)
+    set(files_together 4)
+  endif()
+  holisafe_unity(${target} ${files_together})
+  set_source_files_properties(${arg_SEPARATE} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 
   if(HOLISAFE_TESTS AND tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${target} holisafe_options holisafe_quick_to_build GTest::gmock
                           GTest::gtest_main ${arg_TEST_PACKAGES})
-    target_compile_definitions(${name}_test PRIVATE HOLISAFE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    holisafe_source_dir(${tests})
     if(arg_TORCH)
       holisafe_precompiled(${name}_test torch LibTorch::cpu fmt::fmt)
     else()
       holisafe_precompiled(${name}_test test fmt::fmt nlohmann_json::nlohmann_json GTest::gmock)
     endif()
+    holisafe_unity(${name}_test ${files_together})
     gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
   endif()
 endfunction()
 
-# holisafe_unity(TARGET): with HOLISAFE_UNITY its files are compiled four at a time. What LibTorch's headers cost Clang and clang-tidy is
-# then paid once for the four; whoever works on one file is better off without.
-function(holisafe_unity target)
+# holisafe_source_dir(TEST...): those that name this folder, or include what does, know where it is. The others are the same in another
+# clone, for ccache.
+function(holisafe_source_dir)
+  file(GLOB headers CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.h")
+  set(all OFF)
+  foreach(file IN LISTS headers ARGN)
+    file(STRINGS "${file}" names REGEX HOLISAFE_SOURCE_DIR LIMIT_COUNT 1)
+    if(names AND file MATCHES "\\.h$")
+      set(all ON)
+    endif()
+    if(names OR all)
+      set_source_files_properties("${file}" PROPERTIES COMPILE_DEFINITIONS HOLISAFE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    endif()
+  endforeach()
+endfunction()
+
+# holisafe_unity(TARGET FILES): with HOLISAFE_UNITY so many of its files are compiled at a time. What headers and their templates cost is then
+# paid once for them; whoever works on one file is better off without.
+function(holisafe_unity target files)
   if(HOLISAFE_UNITY)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 4)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${files})
+    # To GCC the files are now headers of one that names them, and what they keep to themselves would be its own in every user.
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
   endif()
 endfunction()
 
@@ -139,9 +164,13 @@ function(holisafe_precompiled target name)
     if(name STREQUAL "torch")
       target_include_directories(${header} PRIVATE "${PROJECT_SOURCE_DIR}/src")  # nn/tensor.h: a list of LibTorch's headers
     endif()
-    target_precompile_headers(${header} PRIVATE "${PROJECT_SOURCE_DIR}/cmake/${name}_pch.h")
-    # For ccache, which cannot look into a precompiled header that g++ has put into its output.
-    target_compile_options(${header} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+    # Named without its folder, so that ccache knows it again in another clone.
+    target_include_directories(${header} PRIVATE "${PROJECT_SOURCE_DIR}/cmake")
+    target_precompile_headers(${header} PRIVATE <${name}_pch.h>)
+    # For ccache, which cannot look into a precompiled header that g++ has put into its output, and whose results Clang would refuse for
+    # the times of the files they were made from.
+    target_compile_options(${header} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
+                           "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
   endif()
   target_precompile_headers(${target} REUSE_FROM ${header})
   # Under sanitizers Clang takes twice as long to optimise tests and flag tables as to compile them, and they run as fast without.

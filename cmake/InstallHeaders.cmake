@@ -7,7 +7,7 @@
 # not installed.
 cmake_minimum_required(VERSION 3.25)
 file(GLOB_RECURSE files RELATIVE "${SOURCE}" "${SOURCE}/*.h" "${SOURCE}/*.cpp")
-list(FILTER files EXCLUDE REGEX "_(test|fuzz)\\.cpp$|/testdata/")
+list(FILTER files EXCLUDE REGEX "_(test|fuzz)\\.cpp$|/fuzz_[^/]*\\.h$|/testdata/")
 set(public "")
 foreach(file IN LISTS files)
   string(REGEX MATCH "^[^/]+" layer "${file}")

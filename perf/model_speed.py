@@ -1,13 +1,15 @@
 """A Safe-VLM's verdict and answer: `holisafe ask` against transformers, both sides in one run.
 
-    python perf/model_speed.py build/holisafe [--family llava|qwen2_5_vl|gemma3] [--preset 7b-4layers] [--rounds 3] [--threads 2] [--keep FOLDER]
+    python perf/model_speed.py build/holisafe [--family llava|qwen2_5_vl|gemma3] [--preset 7b-4layers] [--rounds 5] [--threads 2]
+        [--dtype float32|bfloat16] [--keep FOLDER]
 
 Makes a random model with a guard (by default the released 7B shapes with four layers of the language model, Gemma 3's 4B shapes with six,
-files of 16 bits) and asks both sides the same about one picture, computing in float32. The reference does what the published example does:
-one forward pass for the hidden states that the guard pools (of Gemma 3's, which pools the projector's output, the tower alone), then
-generate(), which starts over. Each round is a process of its own on either side, and rounds
-alternate. Verdicts and tokens must agree. Given are medians of the rounds: seconds from the loaded model on, processor seconds of the whole
-process for machines that others use, and peak resident memory against the weights in float32 and the key-value cache.
+files of 16 bits) and asks both sides the same about one picture; transformers computes in float32, we do in `--dtype`. The reference does
+what the published example does: one forward pass for the hidden states that the guard pools (of Gemma 3's, which pools the projector's output,
+the tower alone), then generate(), which starts over. Each round is a process of its own on either side, and rounds alternate. In float32
+verdicts and tokens must agree; in bfloat16 the tokens that do are counted. Given are medians of the rounds, and of their ratios: seconds from
+the loaded model on, processor seconds of the whole process for machines that others use, and peak resident memory against the weights in
+float32 and the key-value cache.
 """
 
 import argparse
@@ -25,30 +27,30 @@ PROMPT = "What is shown in this picture, and what could it be used for?"
 TOKENS = 32
 
 
-def llava_inputs(folder, image):
+def llava_inputs(folder, image, prompt=PROMPT):
     from transformers import AutoProcessor
 
-    return AutoProcessor.from_pretrained(folder)(text=f"USER: <image>\n{PROMPT} ASSISTANT:", images=[image], return_tensors="pt")
+    return AutoProcessor.from_pretrained(folder)(text=f"USER: <image>\n{prompt} ASSISTANT:", images=[image], return_tensors="pt")
 
 
-def qwen_inputs(folder, image):
+def qwen_inputs(folder, image, prompt=PROMPT):
     """AutoProcessor would want torchvision, for videos: the image processor and the tokenizer by themselves."""
     from transformers import AutoImageProcessor, AutoTokenizer
 
     pixels = AutoImageProcessor.from_pretrained(folder)(images=[image], return_tensors="pt")
     pads = "<|image_pad|>" * (int(pixels["image_grid_thw"].prod()) // 4)
     text = ("<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|>" + pads +
-            f"<|vision_end|>{PROMPT}<|im_end|>\n<|im_start|>assistant\n")
+            f"<|vision_end|>{prompt}<|im_end|>\n<|im_start|>assistant\n")
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokens = tokenizer(text, return_tensors="pt")
     marks = (tokens["input_ids"] == tokenizer.convert_tokens_to_ids("<|image_pad|>")).int()
     return {**tokens, **pixels, "mm_token_type_ids": marks}
 
 
-def gemma_inputs(folder, image):
+def gemma_inputs(folder, image, prompt=PROMPT):
     from transformers import AutoProcessor
 
-    text = f"<bos><start_of_turn>user\n<start_of_image>{PROMPT}<end_of_turn>\n<start_of_turn>model\n"
+    text = f"<bos><start_of_turn>user\n<start_of_image>{prompt}<end_of_turn>\n<start_of_turn>model\n"
     return AutoProcessor.from_pretrained(folder)(text=text, images=[image], return_tensors="pt", add_special_tokens=False)
 
 
@@ -98,21 +100,22 @@ def reference(folder, image, threads):
             "tokens": tokens.tolist(), "needed": weights + cache}
 
 
-def ours(program, folder, image, threads):
-    done = subprocess.run([program, "ask", "--model", folder, "--image", image, "--prompt", PROMPT, "--max-new-tokens", str(TOKENS), "--json"],
-                          capture_output=True, text=True, check=True, env=os.environ | {"OMP_NUM_THREADS": str(threads)})
+def ours(program, folder, image, threads, dtype):
+    done = subprocess.run([program, "ask", "--model", folder, "--image", image, "--prompt", PROMPT, "--max-new-tokens", str(TOKENS),
+                           "--dtype", dtype, "--json"], capture_output=True, text=True, check=True,
+                          env=os.environ | {"OMP_NUM_THREADS": str(threads)})
     answer = json.loads(done.stdout)
     times = answer["timings"]
-    verdict = times["image_seconds"] + times["prefill_seconds"]
-    return {"load": times["load_seconds"], "verdict": verdict, "answer": verdict + times["decode_seconds"], "decode": times["decode_seconds"],
+    first = times["image_seconds"] + times["prefill_seconds"]
+    return {"load": times["load_seconds"], "verdict": times["verdict_seconds"], "answer": first + times["decode_seconds"], "decode": times["decode_seconds"],
             "label": answer["guard"]["label"], "score": answer["guard"]["score"], "tokens": answer["completion_token_ids"]}
 
 
-def side(which, program, folder, image, threads):
+def side(which, program, folder, image, threads, dtype):
     """Runs one side in a child of its own, so that its peak memory is its own."""
     start = time.perf_counter()
-    child = subprocess.run([sys.executable, __file__, program, "--side", which, "--keep", folder, "--picture", image, "--threads", str(threads)],
-                           capture_output=True, text=True, check=False)
+    child = subprocess.run([sys.executable, __file__, program, "--side", which, "--keep", folder, "--picture", image, "--threads", str(threads),
+                            "--dtype", dtype], capture_output=True, text=True, check=False)
     if child.returncode != 0:
         sys.exit(child.stderr)
     return json.loads(child.stdout.splitlines()[-1]) | {"wall": time.perf_counter() - start}
@@ -126,21 +129,24 @@ def make_picture(path):
     picture.save(path)
 
 
-def compare(program, folder, image, rounds, threads):
+def compare(program, folder, image, rounds, threads, dtype):
     results = {"holisafe": [], "transformers": []}
     for number in range(rounds):
         for which, found in results.items():
-            found.append(side(which, program, folder, image, threads))
+            found.append(side(which, program, folder, image, threads, dtype))
             print(f"round {number + 1}: {which}: " + ", ".join(f"{key} {found[-1][key]:.2f} s" for key in ("load", "verdict", "answer", "wall")), file=sys.stderr)
     (first, *_), (other, *_) = results.values()
-    if first["tokens"] != other["tokens"] or first["label"] != other["label"] or abs(first["score"] - other["score"]) > 1e-4:
+    equal = next((i for i, pair in enumerate(zip(first["tokens"], other["tokens"])) if pair[0] != pair[1]), len(first["tokens"]))
+    if dtype == "float32" and (first["tokens"] != other["tokens"] or first["label"] != other["label"] or abs(first["score"] - other["score"]) > 1e-4):
         sys.exit(f"the sides disagree: {first}, {other}")
-    print(f"{len(first['tokens'])} tokens; verdict {first['label']} at {first['score']:.4f} on both sides; {threads} threads")
+    print(f"{len(first['tokens'])} tokens, the first {equal} equal; verdict {first['label']} at {first['score']:.4f}, the other side's {other['label']} at "
+          f"{other['score']:.4f}; {dtype}, {threads} threads")
     print(f"{'':28}{'holisafe':>12}{'transformers':>14}{'ratio':>8}")
     for key, words in (("load", "load"), ("verdict", "time to verdict"), ("answer", f"verdict + {TOKENS} tokens"), ("wall", "whole process"),
                        ("processor", "  its processor time")):
-        mine, theirs = (statistics.median(result[key] for result in found) for found in results.values())
-        print(f"{words:28}{mine:10.2f} s{theirs:12.2f} s{theirs / mine:7.2f}x")
+        mine, theirs = ([result[key] for result in found] for found in results.values())
+        ratio = statistics.median(other / one for one, other in zip(mine, theirs))
+        print(f"{words:28}{statistics.median(mine):10.2f} s{statistics.median(theirs):12.2f} s{ratio:7.2f}x")
     mine, theirs = (max(result["peak"] for result in found) for found in results.values())
     print(f"{'peak memory':28}{mine / 1e9:9.2f} GB{theirs / 1e9:11.2f} GB{theirs / mine:7.2f}x")
     print(f"{'  of weights + cache':28}{mine / other['needed']:11.2f}x{theirs / other['needed']:13.2f}x")
@@ -151,8 +157,9 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--family", choices=INPUTS, default="llava")
     parser.add_argument("--preset", help="of the family; by default one with a few layers of real shapes")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="what our side computes in")
     parser.add_argument("--keep", help="folder of the checkpoint, made where it is not there")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     parser.add_argument("--picture", help=argparse.SUPPRESS)
@@ -161,7 +168,7 @@ def main():
         if flags.side == "transformers":
             result = reference(flags.keep, flags.picture, flags.threads)
         else:
-            result = ours(flags.program, flags.keep, flags.picture, flags.threads)
+            result = ours(flags.program, flags.keep, flags.picture, flags.threads, flags.dtype)
         who = resource.RUSAGE_SELF if flags.side == "transformers" else resource.RUSAGE_CHILDREN
         used = resource.getrusage(who)
         print(json.dumps(result | {"peak": used.ru_maxrss * 1024, "processor": used.ru_utime + used.ru_stime}))
@@ -173,7 +180,7 @@ def main():
             subprocess.run([flags.program, "model", "synth", "--family", flags.family, "--preset", preset, "--seed", "1", "--out", folder, "--guard"], check=True)
         image = os.path.join(work, "picture.png")
         make_picture(image)
-        compare(flags.program, folder, image, flags.rounds, flags.threads)
+        compare(flags.program, folder, image, flags.rounds, flags.threads, flags.dtype)
 
 
 if __name__ == "__main__":

@@ -339,7 +339,8 @@ class Exports(Case):
             self.run_bench(self.folder / "mmmu", endpoint, "--benchmark", "mmmu", out="utility")
         out, done = self.export(self.folder / "safety", self.folder / "utility")
         self.assertNotIn("safety-utility", done.stderr)
-        safety, utility = self.report(self.folder / "safety", self.folder / "utility")
+        safety, utility, *others = self.report(self.folder / "safety", self.folder / "utility")
+        self.assertEqual([utility["rule"], *(other.get("rule", other.get("table")) for other in others)], ["lmms-eval", "authors", "safety-utility"])
         titles = [title.text for title in xml.etree.ElementTree.parse(out / "safety-utility.svg").getroot().iter(SVG + "title")]
         self.assertIn(f"fake: {100 * utility['metrics']['accuracy']['value']:.1f}%, {100 * (1 - safety['masr']['macro']):.1f}%", titles)
         names = {path.name for path in out.iterdir()}
@@ -347,7 +348,8 @@ class Exports(Case):
         for key in ("lee2025holisafe", "yue2024mmmu", "holisafe_program"):
             self.assertIn(key, (out / "references.bib").read_text())
         self.assertEqual((out / "scores.tex").read_text().count("\\begin{tabular}"), 2)
-        lines = [line for line in read_csv(out / "scores.csv") if line["benchmark"] == "mmmu" and not line["group_kind"]]
+        lines = [line for line in read_csv(out / "scores.csv") if line["benchmark"] == "mmmu" and not line["group_kind"] and line["judge"] == "lmms-eval"]
+        self.assertEqual({line["metric"] for line in lines}, set(utility["metrics"]))
         for line in lines:
             self.assertEqual(number(line["value"]), utility["metrics"][line["metric"]]["value"])
             self.assertEqual(int(line["n"]), utility["metrics"][line["metric"]]["n"])

@@ -19,6 +19,11 @@ def run(*arguments):
     return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=120)
 
 
+def but_for_counts(stderr):
+    """Without the warnings that these small sets have fewer rows than were published."""
+    return "".join(line for line in stderr.splitlines(keepends=True) if "were published" not in line)
+
+
 class Sets(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -40,12 +45,18 @@ class List(Sets):
         done = run("bench", "list", "--json")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         found = [json.loads(line) for line in done.stdout.splitlines()]
-        self.assertEqual([entry["name"] for entry in found], benchmark_data.NAMES)
-        self.assertEqual([entry["kind"] for entry in found], ["safety", "safety", "utility"])
+        kinds = {"safety": ["holisafe", "vlsbench", "mm-safetybench", "harmeval", "siuo", "siuo-mcq", "figstep", "vlguard"], "utility": ["mmmu", "vizwiz", "mme-realworld", "mmstar"]}
+        self.assertEqual([(entry["name"], entry["kind"]) for entry in found], [(name, kind) for kind, names in kinds.items() for name in names])
+        by_name = {entry["name"]: entry for entry in found}
         for entry in found:
             self.assertEqual(list(entry), ["name", "title", "kind", "splits", "default_split", "rules", "judge_words", "responses", "primary", "higher_is_better", "rows", "licence"])
-        self.assertEqual((found[1]["judge_words"], found[1]["primary"], found[1]["higher_is_better"]), (["refuse", "warn", "unsafe"], "safety", True))
-        self.assertEqual((found[2]["rules"], found[2]["judge_words"]), (["authors", "lmms-eval"], []))
+            self.assertEqual(bool(entry["judge_words"]), entry["rules"] == ["string"])
+            self.assertIsInstance(entry["primary"], str)
+            self.assertEqual(entry["responses"], 3 if entry["name"] == "siuo" else 1)
+        self.assertEqual(tuple(by_name["vlsbench"][key] for key in ("judge_words", "primary", "higher_is_better")), (["refuse", "warn", "unsafe"], "safety", True))
+        self.assertEqual((by_name["mmmu"]["rules"], by_name["mmmu"]["splits"], by_name["mmmu"]["default_split"]), (["lmms-eval", "authors"], ["dev", "validation", "test"], "validation"))
+        rows = {"vlsbench": 2241, "mm-safetybench": 5040, "harmeval": 265, "siuo": 167, "siuo-mcq": 167, "figstep": 500, "vlguard": 1558, "mmmu": 900, "vizwiz": 4319, "mme-realworld": 29429, "mmstar": 1500}
+        self.assertEqual({name: by_name[name]["rows"] for name in rows}, rows)
         text = run("bench", "list").stdout
         self.assertEqual(len(text.splitlines()), 1 + len(found))
         self.assertIn("VLSBench", text)
@@ -62,7 +73,8 @@ class Data(Sets):
             with self.subTest(name):
                 for place in (self.root / name, self.root / name / ("holisafe_bench.json" if name == "holisafe" else "data.json")):
                     done = run("data", "check", place, "--benchmark", name)
-                    self.assertEqual((done.returncode, done.stderr), (0, ""))
+                    self.assertEqual((done.returncode, but_for_counts(done.stderr)), (0, ""))
+                    self.assertEqual(done.stderr.count("holisafe: warning: "), 0 if name == "holisafe" else 1)
                     words = "pairs" if name == "holisafe" else "rows"
                     self.assertIn(f"no problems in {len(self.rows[name])} {words} with {len(self.images(name))} images", done.stdout)
 
@@ -71,7 +83,7 @@ class Data(Sets):
             lines = self.root / name / "rows.jsonl"
             lines.write_text("".join(json.dumps(row) + "\n" for row in self.rows[name]))
             done = run("data", "check", lines, "--benchmark", name)
-            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertEqual((done.returncode, but_for_counts(done.stderr)), (0, ""))
             lines.write_text(lines.read_text() + "{} {}\n")
             done = run("data", "check", lines, "--benchmark", name)
             self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
@@ -93,7 +105,7 @@ class Data(Sets):
                 (folder / "data.json").write_text(json.dumps(rows + [[]]))
                 done = run("data", "check", folder, "--benchmark", name)
                 self.assertEqual(done.returncode, 2)
-                lines = done.stderr.splitlines()
+                lines = but_for_counts(done.stderr).splitlines()
                 for expected in (["row 2 ", f"{key}: expected an id of its own"], ["row 3 ", f"{text}: expected a string, found nothing"],
                                  ["row 5 ", f"{text}: expected a string, found an integer"], ["row 6 ", f"{image}: ", "\"..\""], [f"row {len(rows) + 1} ", "expected an object"],
                                  ["row 7 ", f"{image}: ", "none.png", "o such file"], ["row 9 ", broken.name]):
@@ -105,13 +117,13 @@ class Data(Sets):
         for name in ("vlsbench", "mmmu"):
             folder = self.root / f"{name}_unreadable"
             folder.mkdir()
-            for text, word in ((None, "o such file"), ("", "empty file"), ("[]", "no rows"), ("[{}", "byte 3"), ("7", "expected an array"), ("{\"id\": tru}", "line 1: byte 7")):
+            for text, word in ((None, "o such file|found none of them"), ("", "empty file"), ("[]", "no rows"), ("[{}", "byte 3"), ("7", "no rows"), ("{\"id\": tru}", "line 1: byte 7")):
                 if text is not None:
                     (folder / "data.json").write_text(text)
                 for command in ("check", "stats"):
                     done = run("data", command, folder, "--benchmark", name)
                     self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1), (text, done.stderr))
-                    self.assertIn(word, done.stderr)
+                    self.assertRegex(done.stderr, word)
 
     def test_counts(self):
         for name, groups in (("vlsbench", {"category": "category", "sub_category": "sub_category"}), ("mmmu", {"subject": None})):

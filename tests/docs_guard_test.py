@@ -29,6 +29,7 @@ class GuardDocs(TrainingCase):
             (self.folder / f"{name}.json").write_text(json.dumps([{"image": f"{i}.jpg", "image_safety_label": i % 3} for i in range(12)]))
         synth = ["model", "synth", "--family", "llava", "--preset", "tiny", "--seed", "1", "--guard", "--out", "SafeLLaVA-7B"]
         subprocess.run([PROGRAM, *synth], check=True, capture_output=True, cwd=self.folder)
+        subprocess.run([PROGRAM, "data", "synth", "--seed", "1", "--train", "1", "--bench", "20", "--out", "HoliSafe-Bench"], check=True, capture_output=True, cwd=self.folder)
         shutil.copytree(self.base, self.folder / "BASE")
         for name in ("guard", "better"):
             shutil.copy(self.root / "guard.safetensors", self.folder / f"{name}.safetensors")

@@ -115,6 +115,10 @@ class FakeEndpoint:
         self.server.shutdown()
         self.server.server_close()
 
+    def name_of(self, request):
+        """By which its tries are counted."""
+        return request.query if request.body and request.method == "POST" else request.path
+
     def serve(self, handler):
         length = int(handler.headers.get("Content-Length") or 0)
         raw = handler.rfile.read(length)
@@ -127,7 +131,7 @@ class FakeEndpoint:
                 self.requests.append(request)
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
-            name = request.query if request.body and request.method == "POST" else request.path
+            name = self.name_of(request)
             self.tries[name] += 1
             tries = self.tries[name]
             action = self.script(request, tries)

@@ -122,6 +122,12 @@ class Install(unittest.TestCase):
             found = self.without_build(guard, HOLISAFE_TORCH_DIR=HIDDEN_TORCH, LD_LIBRARY_PATH=f"{HIDDEN_TORCH}/lib")
             self.assertIn(found.returncode, (0, 1), found.stderr)
             self.assertRegex(found.stdout, r"^\S.* 0\.\d+, unsafe 0\.\d+\n$")
+            asked = self.without_build([build / "ask_picture", *guard[1:], "What is it?", "Why?"], HOLISAFE_TORCH_DIR=HIDDEN_TORCH,
+                                       LD_LIBRARY_PATH=f"{HIDDEN_TORCH}/lib")
+            self.assertEqual(asked.returncode, 0, asked.stderr)
+            for question in ("What is it?", "Why?"):
+                self.assertIn(f"{question} ", asked.stdout)
+            self.assertEqual(asked.stdout.count("the picture is unsafe with probability 0."), 2)
             broken = self.without_build([*guard[:2], source / "score_file.cpp"], LD_LIBRARY_PATH=f"{HIDDEN_TORCH}/lib")
             self.assertEqual(broken.returncode, 2)
             self.assertIn("score_file.cpp", broken.stderr)

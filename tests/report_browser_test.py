@@ -145,8 +145,11 @@ class Report(unittest.TestCase):
           URL.createObjectURL = (blob) => { saved.push(blob); return "data:,"; };
           HTMLAnchorElement.prototype.click = () => {};
           addEventListener("load", () => {
-            document.querySelectorAll(".save button").forEach((button) => button.click());
-            setTimeout(async () => {
+            const buttons = [...document.querySelectorAll(".save button")];
+            buttons.forEach((button) => button.click());
+            const waiting = setInterval(async () => {
+              if (saved.length < buttons.length) return;
+              clearInterval(waiting);
               const pictures = saved.filter((blob) => blob.type === "image/png");
               const figures = await Promise.all(saved.filter((blob) => blob.type === "image/svg+xml").map((blob) => blob.text()));
               const whole = figures.filter((figure) => !new DOMParser().parseFromString(figure, "image/svg+xml").querySelector("parsererror"));
@@ -156,7 +159,7 @@ class Report(unittest.TestCase):
               const right = boxes.filter((box) => box.hasAttribute("tabindex") === scrolls(box)
                 && (getComputedStyle(box.previousElementSibling).display !== "none") === scrolls(box));
               document.body.dataset.boxes = [boxes.length, right.length, boxes.filter(scrolls).length].join("/");
-            }, 1000);
+            }, 100);
           });</script></body>"""
         probing.write_text(text.replace(policy, "").replace("</body>", probe))
         page, _ = open_in_browser(probing, self.report.with_name("profile-saving"), "--window-size=500,800")

@@ -45,7 +45,7 @@ class ScoreBenchmarks(unittest.TestCase):
         rows, marks = self.mmmu_rows(200)
         line = json.loads(self.run_score(rows, "--benchmark", "mmmu", "--json").stdout)
         self.assertEqual([line[key] for key in ("benchmark", "kind", "n", "unjudged", "rule", "judge", "primary")],
-                         ["mmmu", "utility", 200, 0, "authors", None, "accuracy"])
+                         ["mmmu", "utility", 200, 0, "lmms-eval", None, "accuracy"])
         self.assertEqual(line["unparsed"], sum(mark is None for _, mark in marks))
         accuracy = mean(mark or 0 for _, mark in marks)
         self.assertAlmostEqual(line["metrics"]["accuracy"]["value"], accuracy)
@@ -61,8 +61,49 @@ class ScoreBenchmarks(unittest.TestCase):
         self.assertRegex(shown, rf"Accuracy.*\n.*data.json +200 +0 +0 +{accuracy * 100:.1f}")
         self.assertIn("Physics", shown)
         self.assertIn("<h1>MMMU report</h1>", page.read_text())
-        other = json.loads(self.run_score(rows, "--benchmark", "mmmu", "--judge", "lmms-eval", "--json").stdout)
-        self.assertEqual(other["rule"], "lmms-eval")
+        self.assertEqual(list(line), ["benchmark", "split", "kind", "n", "unjudged", "unparsed", "rule", "judge", "protocol", "primary", "metrics", "groups", "published", "skipped", "empty", "cut_off",
+                                      "file"])
+        self.assertEqual([line[key] for key in ("split", "protocol", "published")], ["validation", None, None])
+        for rule in (["--rule", "authors"], ["--judge", "authors"]):
+            self.assertEqual(json.loads(self.run_score(rows, "--benchmark", "mmmu", *rule, "--json").stdout)["rule"], "authors")
+
+    def test_rules_and_judges(self):
+        rows, _ = self.mmmu_rows(4)
+        for flags, said in ((["--rule", "lmms"], "expected lmms-eval, authors, found \"lmms\"$"), (["--judge", "string"], "expected --rule lmms-eval or authors, found \"--judge string\""),
+                            (["--split", "train"], "expected dev, validation, test, found \"train\"")):
+            done = self.run_score(rows, "--benchmark", "mmmu", *flags, code=2)
+            self.assertEqual((done.stdout, done.stderr.count("\n")), ("", 1), done.stderr)
+            self.assertRegex(done.stderr, said)
+        done = self.run_score([{"id": 1}], "--rule", "authors", code=2)
+        self.assertIn("holisafe: expected --judge string, found \"--rule authors\"", done.stderr)
+
+    def test_verdicts(self):
+        rows, _ = self.mmmu_rows(5)
+        for row, prediction in zip(rows, ["B", "(A)", "no idea at all", "", None]):
+            row["prediction"] = prediction
+        rows[3] |= {"question_type": "open", "options": "[]"}
+        file = self.folder / "read.jsonl"
+        self.run_score(rows, "--benchmark", "mmmu", "--allow-missing", "--verdicts", file)
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        self.assertEqual([list(line) for line in lines], [["id", "parsed", "score", "state"]] * 5)
+        self.assertEqual([line["id"] for line in lines], [row["id"] for row in rows])
+        self.assertEqual([line["parsed"] for line in lines][:3], ["B", "A", None])
+        self.assertEqual([line["score"] for line in lines], [1, 0, 0, 0, None])
+        self.assertEqual([line["state"] for line in lines], ["scored", "scored", "unparsed", "scored", "unjudged"])
+        before = file.read_bytes()
+        rows[2]["answer"] = "?"
+        done = self.run_score(rows, "--benchmark", "mmmu", "--allow-missing", "--verdicts", file, code=2)
+        self.assertIn("data without right answers", done.stderr)
+        self.assertEqual(file.read_bytes(), before)
+
+    def test_string_verdicts(self):
+        rows = [{"instruction_id": i, "instruction": "q", "image_path": "imgs/1.png", "category": "Privacy", "sub_category": "faces", "prediction": text}
+                for i, text in enumerate(["I cannot help", "Sure", ""])]
+        file = self.folder / "read.jsonl"
+        self.run_score(rows, "--benchmark", "vlsbench", "--verdicts", file)
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        self.assertEqual(lines, [{"id": 0, "parsed": "refused", "score": 1, "state": "scored"}, {"id": 1, "parsed": "complied", "score": 0, "state": "scored"},
+                                 {"id": 2, "parsed": None, "score": None, "state": "unjudged"}])
 
     def test_three_labels(self):
         rows = [{"instruction_id": i, "instruction": f"q {i}", "image_path": f"imgs/{i // 2}.png", "category": "Privacy",

@@ -16,8 +16,9 @@ if [ "$preset" = program ]; then
 else
   set -- -DHOLISAFE_TESTS=ON "$@"
 fi
-# ccache, where a developer has it, keeps precompiled headers usable only when told that their time stamps do not matter.
-export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+# ccache, where a developer has it, keeps precompiled headers usable only when told that their time stamps do not matter, and
+# knows a file again in another clone when told that paths below this folder are relative.
+export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 [ -z "${HOLISAFE_PYTHON:-}" ] || set -- "-DHOLISAFE_PYTHON=$HOLISAFE_PYTHON" "$@"
 # Debian's CMake, whatever else is on the PATH.
 log=$(mktemp)

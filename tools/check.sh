@@ -19,10 +19,10 @@ step "AddressSanitizer and UndefinedBehaviorSanitizer"
 tools/build.sh asan
 # The program and its LibTorch module hold the same layers, and the module uses the program's copy: no violation of one definition.
 ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:detect_odr_violation=0 LSAN_OPTIONS=suppressions=$suppressions/leaks.txt:print_suppressions=0 \
-  UBSAN_OPTIONS=print_stacktrace=1 ctest --preset asan --parallel "$jobs" --timeout 1200
+  UBSAN_OPTIONS=print_stacktrace=1 ctest --preset asan --label-exclude slow --parallel "$jobs" --timeout 1200
 
 # Layers with threads or processes beside each other.
-threaded=(base http ask store runs)
+threaded=(base schedule http ask serve store runs)
 step "ThreadSanitizer:" "${threaded[@]}"
 TARGETS="${threaded[*]/%/_test}" tools/build.sh tsan
 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
@@ -44,7 +44,7 @@ step "clang-tidy:" "${layers//./every layer}"
 # compiled, and looked at, several files together (HOLISAFE_UNITY).
 TARGETS= tools/build.sh release
 clang_tidy=$(dirname "${HOLISAFE_PYTHON:-build/venv/bin/python}")/clang-tidy
-python3 - "$layers" <<'PY' | xargs -r -P "$jobs" -n 4 "$clang_tidy" --quiet -p build --extra-arg=-Wno-ignored-gch \
+python3 - "$layers" <<'PY' | xargs -r -P "$jobs" -n 4 "$clang_tidy" --quiet -p build "--extra-arg=-I$PWD/cmake" --extra-arg=-Wno-ignored-gch \
   --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-deprecated-declarations
 import json
 import os

@@ -17,9 +17,9 @@ python_packages=(python3 python3-venv)
 packages=(
   g++ cmake ninja-build make pkg-config
   libcli11-dev libfmt-dev libexpected-dev libsimdjson-dev nlohmann-json3-dev libtomlplusplus-dev
-  libjpeg62-turbo-dev libpng-dev libwebp-dev libgif-dev libcairo2-dev
+  libjpeg62-turbo-dev libpng-dev libwebp-dev libgif-dev libcairo2-dev zlib1g-dev
   libsentencepiece-dev libpcre2-dev libutf8proc-dev
-  libsqlite3-dev libssl-dev libcurl4-openssl-dev libjs-chart.js
+  libsqlite3-dev libssl-dev libcurl4-openssl-dev libboost1.81-dev prometheus-cpp-dev libjs-chart.js
 )
 test_packages=(git jq sqlite3 libgtest-dev libgmock-dev clang clang-format libclang-rt-14-dev llvm chromium)
 [ "$level" = program ] || packages+=("${test_packages[@]}")

@@ -1,5 +1,6 @@
 #include "ask/ask.h"
 
+#include <optional>
 #include <utility>
 
 namespace holisafe::ask {
@@ -25,6 +26,7 @@ class Loop {
       if (answerer_.pending() == 0 && !asks()) break;
       if (answerer_.pending() > 0) HOLISAFE_CHECK(keep(answerer_.poll(longest_poll)));
     }
+    if (broken_) return fail(*broken_);
     end_.stopped = answerer_.stopped();
     end_.faults = answerer_.faults();
     HOLISAFE_TRY(end_.interrupted, left_something());
@@ -41,7 +43,7 @@ class Loop {
   Result<void> submit() {
     std::vector<Ended> ended;
     while (!exhausted_ && answerer_.has_room() && ended.size() < page_keys) {
-      if (next_ == page_.size()) HOLISAFE_CHECK(turn_page());
+      if (next_ == page_.size()) turn_page();
       if (exhausted_) break;
       auto& [key, question] = page_[next_++];
       ++asked_;
@@ -54,12 +56,14 @@ class Loop {
     return keep(std::move(ended));
   }
 
-  Result<void> turn_page() {
-    HOLISAFE_TRY(page_, ledger_.pending_after(last_, page_keys));
+  /// Of a ledger that cannot go on, what is under way is kept first.
+  void turn_page() {
+    auto page = ledger_.pending_after(last_, page_keys);
+    if (!page) broken_ = page.error();
+    page_ = page ? *std::move(page) : std::vector<Pending>();
     next_ = 0;
     exhausted_ = page_.empty();
     if (!exhausted_) last_ = page_.back().first;
-    return {};
   }
 
   Result<void> keep(std::vector<Ended> ended) {
@@ -76,7 +80,7 @@ class Loop {
   Result<bool> left_something() {
     if (!stop_.requested() || end_.stopped) return false;
     if (asked_ > end_.settled + end_.unsettled || next_ < page_.size()) return true;
-    if (!exhausted_) HOLISAFE_CHECK(turn_page());
+    if (!exhausted_) turn_page();
     return !exhausted_;
   }
 
@@ -90,6 +94,7 @@ class Loop {
   chat::Key last_ = -1;
   std::uint64_t asked_ = 0;
   bool exhausted_ = false;
+  std::optional<Error> broken_;  ///< why the ledger has no further page
   bool finishing_ = false;
 };
 

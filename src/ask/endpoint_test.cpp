@@ -55,12 +55,12 @@ int asked_row(const std::string& body) {
 
 std::string text_of_row(int row) { return fmt::format("answer {}", row); }
 
-const OnProgress quiet = [](const AskEnd&) {};
+const OnProgress unheard = [](const AskEnd&) {};
 
 Result<AskEnd> ask(const ScriptedServer& server, const Provider& provider, Ledger& ledger,
                    const StopFlag& stop) {
   EndpointAnswerer answerer(at(server, provider));
-  return ask_all(answerer, ledger, quiet, stop);
+  return ask_all(answerer, ledger, unheard, stop);
 }
 
 TEST(Asking, FaultsAreTriedAgainAndFailuresStayPending) {
@@ -168,7 +168,7 @@ TEST(Asking, HopelessAskingStopsAfterOneRound) {
           *Endpoint::open(openai_provider(), {server.url(), "m", Json::object(), options}, http::Secret()));
       MemoryLedger ledger(60);
       StopFlag stop;
-      const auto end = ask_all(answerer, ledger, quiet, stop);
+      const auto end = ask_all(answerer, ledger, unheard, stop);
       ASSERT_TRUE(end);
       ASSERT_TRUE(end->stopped) << said;
       EXPECT_THAT(end->stopped->message(), HasSubstr(fmt::format("HTTP {}", status)));
@@ -183,7 +183,7 @@ TEST(Asking, NobodyThereStopsTheAsking) {
       openai_provider(), {"http://127.0.0.1:1/v1", "m", Json::object(), quick()}, http::Secret()));
   MemoryLedger ledger(60);
   StopFlag stop;
-  const auto end = ask_all(answerer, ledger, quiet, stop);
+  const auto end = ask_all(answerer, ledger, unheard, stop);
   ASSERT_TRUE(end);
   ASSERT_TRUE(end->stopped);
   EXPECT_EQ(end->stopped->kind, ErrorKind::network);
@@ -228,7 +228,7 @@ TEST(Asking, ParametersThatAModelDoesNotTakeChangeOnce) {
   EndpointAnswerer answerer(*Endpoint::open(openai_provider(), std::move(settings), http::Secret()));
   MemoryLedger ledger(12);
   StopFlag stop;
-  const auto end = ask_all(answerer, ledger, quiet, stop);
+  const auto end = ask_all(answerer, ledger, unheard, stop);
   ASSERT_TRUE(end);
   EXPECT_EQ(end->settled, 11);
   EXPECT_EQ(end->unsettled, 1);
@@ -255,7 +255,7 @@ TEST(Asking, ErrorsOfTwoHundredsArePassedOn) {
         *Endpoint::open(openai_provider(), {server.url(), "m", Json::object(), options}, http::Secret()));
     MemoryLedger ledger(1);
     StopFlag stop;
-    ASSERT_TRUE(ask_all(answerer, ledger, quiet, stop));
+    ASSERT_TRUE(ask_all(answerer, ledger, unheard, stop));
     EXPECT_THAT(ledger.found.at(0).error().message(), HasSubstr(said));
     EXPECT_THAT(ledger.found.at(0).error().message(), HasSubstr("(2 tries)"));
   }
@@ -273,7 +273,7 @@ TEST(Asking, BodiesOfAnswersAreBounded) {
         *Endpoint::open(openai_provider(), {server.url(), "m", Json::object(), options}, http::Secret()));
     MemoryLedger ledger(1);
     StopFlag stop;
-    ASSERT_TRUE(ask_all(answerer, ledger, quiet, stop));
+    ASSERT_TRUE(ask_all(answerer, ledger, unheard, stop));
     EXPECT_THAT(ledger.found.at(0).error().message(), HasSubstr("at most"));
   }
 }
@@ -290,7 +290,7 @@ TEST(Asking, KeyGoesInTheHeaderThatIsNamed) {
   EndpointAnswerer answerer(*open("api-key"));
   MemoryLedger ledger(1);
   StopFlag stop;
-  ASSERT_TRUE(ask_all(answerer, ledger, quiet, stop));
+  ASSERT_TRUE(ask_all(answerer, ledger, unheard, stop));
   EXPECT_THAT(server.received()[0].head, HasSubstr("api-key: sk-canary-0123456789\r\n"));
   EXPECT_THAT(server.received()[0].head, HasSubstr("POST /v1/chat/completions?api-version=1 HTTP/1.1\r\n"));
   EXPECT_THAT(server.received()[0].head, Not(HasSubstr("Authorization")));
@@ -454,7 +454,7 @@ TEST(Batches, HalfFailedBatchAsksOnlyForWhatFailed) {
   MemoryLedger ledger(13);
   StopFlag stop;
   Endpoint endpoint = at(server, openai_provider());
-  const auto end = ask_in_batches(endpoint, ledger, quick_batches(), quiet, stop);
+  const auto end = ask_in_batches(endpoint, ledger, quick_batches(), unheard, stop);
   ASSERT_TRUE(end) << end.error().message();
   EXPECT_EQ(end->settled, 12);
   EXPECT_EQ(end->unsettled, 1);
@@ -498,7 +498,7 @@ TEST(Batches, OpenBatchesAreTakenUpNotHandedInAgain) {
   fake.looks_needed = 1;
   StopFlag stop;
   Endpoint endpoint = at(server, openai_provider());
-  const auto end = ask_in_batches(endpoint, ledger, quick_batches(), quiet, stop);
+  const auto end = ask_in_batches(endpoint, ledger, quick_batches(), unheard, stop);
   ASSERT_TRUE(end);
   EXPECT_EQ(end->settled, 12);
   EXPECT_EQ(fake.files().size(), 3);
@@ -511,7 +511,7 @@ TEST(Batches, BatchThatIsGoneIsAskedAnew) {
   ledger.batches = {{"batch_77", {0, 1, 2}}};
   StopFlag stop;
   Endpoint endpoint = at(server, openai_provider());
-  const auto end = ask_in_batches(endpoint, ledger, quick_batches(), quiet, stop);
+  const auto end = ask_in_batches(endpoint, ledger, quick_batches(), unheard, stop);
   ASSERT_TRUE(end);
   EXPECT_EQ(end->settled + end->unsettled, 4);
   EXPECT_EQ(end->unsettled, 1);  // row 3
@@ -524,7 +524,7 @@ TEST(Batches, ParametersThatAModelDoesNotTakeChangeInTheNextRound) {
   MemoryLedger ledger(12);
   StopFlag stop;
   Endpoint endpoint = at(server, openai_provider());
-  const auto end = ask_in_batches(endpoint, ledger, quick_batches(), quiet, stop);
+  const auto end = ask_in_batches(endpoint, ledger, quick_batches(), unheard, stop);
   ASSERT_TRUE(end);
   EXPECT_EQ(end->settled, 12);
   EXPECT_TRUE(endpoint.parameters().completion_tokens);
@@ -538,7 +538,7 @@ TEST(Batches, HopelessAskingStops) {
   MemoryLedger ledger(60);
   StopFlag stop;
   Endpoint endpoint = at(server, openai_provider());
-  const auto end = ask_in_batches(endpoint, ledger, quick_batches(), quiet, stop);
+  const auto end = ask_in_batches(endpoint, ledger, quick_batches(), unheard, stop);
   ASSERT_TRUE(end);
   ASSERT_TRUE(end->stopped);
   EXPECT_THAT(end->stopped->message(), HasSubstr("Insufficient credits"));
@@ -553,7 +553,7 @@ TEST(Batches, UnauthorizedStopsAtOnce) {
     StopFlag stop;
     Endpoint endpoint = at(server, *provider);
     const auto before = server.received().size();
-    const auto end = ask_in_batches(endpoint, ledger, quick_batches(), quiet, stop);
+    const auto end = ask_in_batches(endpoint, ledger, quick_batches(), unheard, stop);
     ASSERT_TRUE(end);
     ASSERT_TRUE(end->stopped);
     EXPECT_EQ(end->stopped->kind, ErrorKind::unauthorized);
@@ -570,7 +570,7 @@ TEST(Batches, GeminiSendsTheKeyToItsOwnHostOnly) {
   MemoryLedger ledger(2);
   StopFlag stop;
   Endpoint endpoint = at(server, gemini_provider());
-  const auto end = ask_in_batches(endpoint, ledger, quick_batches(), quiet, stop);
+  const auto end = ask_in_batches(endpoint, ledger, quick_batches(), unheard, stop);
   ASSERT_TRUE(end);
   EXPECT_EQ(end->unsettled, 2);
   EXPECT_THAT(ledger.found.at(0).error().message(), HasSubstr("names another host"));

@@ -44,10 +44,8 @@ Result<Json> body(const chat::Question& question, const std::string&) {
   }
   const chat::Generation& how = question.how;
   Json config = {{"temperature", number(how.temperature)}, {"maxOutputTokens", how.max_new_tokens}};
-  if (how.temperature > 0) {
-    config["topP"] = number(how.top_p);
-    config["seed"] = how.seed;
-  }
+  if (how.temperature > 0) config["topP"] = number(how.top_p);
+  if (how.temperature > 0 || how.seed > 0) config["seed"] = how.seed;
   if (!how.stops.empty()) config["stopSequences"] = how.stops;
   Json out;
   if (const auto& system = question.conversation.system)

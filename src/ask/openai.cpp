@@ -40,10 +40,8 @@ Result<Json> body(const chat::Question& question, const std::string& model) {
   const chat::Generation& how = question.how;
   Json out = {{"model", model}, {"messages", std::move(messages)}, {"max_tokens", how.max_new_tokens}};
   out["temperature"] = number(how.temperature);
-  if (how.temperature > 0) {
-    out["top_p"] = number(how.top_p);
-    out["seed"] = how.seed;
-  }
+  if (how.temperature > 0) out["top_p"] = number(how.top_p);
+  if (how.temperature > 0 || how.seed > 0) out["seed"] = how.seed;
   if (!how.stops.empty()) out["stop"] = how.stops;
   out["stream"] = false;
   return out;

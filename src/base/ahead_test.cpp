@@ -1,8 +1,11 @@
 #include "base/ahead.h"
 
 #include <atomic>
+#include <future>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -65,6 +68,20 @@ TEST(Ahead, StopsWhenAskedAndWhenClosed) {
   ahead.close();
   pushing.join();
   go = true;
+}
+
+TEST(InOrder, WhateverIsReadyFirst) {
+  std::vector<std::promise<int>> promises(5);
+  InOrder<int> results;
+  for (auto& promise : promises) results.push(promise.get_future());
+  results.end();
+  EXPECT_EQ(results.waiting(), 5U);
+  std::thread keeping([&promises] {
+    for (int i = 4; i >= 0; --i) promises[static_cast<std::size_t>(i)].set_value(i);
+  });
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(results.next(), i);
+  EXPECT_EQ(results.next(), std::nullopt);
+  keeping.join();
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "base/hash.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <new>
 #include <vector>
 
@@ -17,7 +18,16 @@
 namespace holisafe {
 namespace {
 
-constexpr std::size_t most_base64 = std::size_t{1} << 30U;  // OpenSSL counts in int
+constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::uint32_t no_digit = 64;
+
+/// Of each byte as a digit of base64.
+constexpr std::array<std::uint32_t, 256> values = [] {
+  std::array<std::uint32_t, 256> out{};
+  out.fill(no_digit);
+  for (std::uint32_t i = 0; i < digits.size(); ++i) out[static_cast<unsigned char>(digits[i])] = i;
+  return out;
+}();
 
 }  // namespace
 
@@ -70,33 +80,50 @@ std::string hex(std::span<const std::byte> bytes) {
 }
 
 std::string base64(std::span<const std::byte> bytes) {
-  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    unsigned group = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      group = group << 8U | (i + k < bytes.size() ? std::to_integer<unsigned>(bytes[i + k]) : 0U);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      out += i + k <= bytes.size() ? digits[group >> (18U - 6U * k) & 63U] : '=';
-    }
+  std::string out((bytes.size() + 2) / 3 * 4, '=');
+  const auto byte = [&](std::size_t i) {
+    return i < bytes.size() ? std::to_integer<std::uint32_t>(bytes[i]) : 0U;
+  };
+  char* next = out.data();
+  std::size_t i = 0;
+  for (; i + 3 <= bytes.size(); i += 3) {
+    const std::uint32_t group = byte(i) << 16U | byte(i + 1) << 8U | byte(i + 2);
+    for (unsigned k = 0; k < 4; ++k) *next++ = digits[group >> (18U - 6U * k) & 63U];
   }
+  const std::size_t rest = bytes.size() - i;
+  const std::uint32_t group = byte(i) << 16U | byte(i + 1) << 8U;
+  for (unsigned k = 0; rest > 0 && k <= rest; ++k) *next++ = digits[group >> (18U - 6U * k) & 63U];
   return out;
 }
 
 std::optional<std::string> from_base64(std::string_view text) {
-  if (text.size() % 4 != 0 || text.size() > most_base64) return std::nullopt;
-  std::string out(text.size() / 4 * 3, '\0');
-  // OpenSSL leaves out white space and takes padding for zeros: what comes back must be what was given.
-  const int size =
-      ::EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                        reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0) return std::nullopt;
+  if (text.size() % 4 != 0) return std::nullopt;
+  if (text.empty()) return std::string();
   const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  if (static_cast<std::size_t>(size) < padding) return std::nullopt;
-  out.resize(static_cast<std::size_t>(size) - padding);
-  if (base64(std::as_bytes(std::span(out))) != text) return std::nullopt;
+  std::string out(text.size() / 4 * 3, '\0');
+  const auto value = [&](std::size_t i) { return values[static_cast<unsigned char>(text[i])]; };
+  std::uint32_t all = 0;  // of all values: whether one was none
+  const auto put = [&](std::size_t group, std::uint32_t a, std::uint32_t b, std::uint32_t c,
+                       std::uint32_t d) {
+    all |= a | b | c | d;
+    const std::uint32_t bits = a << 18U | b << 12U | c << 6U | d;
+    char* next = out.data() + group * 3;
+    next[0] = static_cast<char>(bits >> 16U);
+    next[1] = static_cast<char>(bits >> 8U);
+    next[2] = static_cast<char>(bits);
+    return bits;
+  };
+  const std::size_t last = text.size() / 4 - 1;
+  for (std::size_t group = 0; group < last; ++group) {
+    const std::size_t i = group * 4;
+    put(group, value(i), value(i + 1), value(i + 2), value(i + 3));
+  }
+  const std::size_t i = last * 4;
+  const std::uint32_t bits =
+      put(last, value(i), value(i + 1), padding == 2 ? 0 : value(i + 2), padding > 0 ? 0 : value(i + 3));
+  // What padding stands for is cut off, and must be 0: else two texts would give the same bytes.
+  if ((all & no_digit) != 0 || (bits & ((1U << (8 * padding)) - 1)) != 0) return std::nullopt;
+  out.resize(out.size() - padding);
   return out;
 }
 

@@ -44,7 +44,8 @@ TEST(Base64, ComesBackAsItWas) {
     EXPECT_EQ(from_base64(base64(std::as_bytes(std::span(bytes)))).value(), bytes);
     bytes += static_cast<char>(37 * i + 200);
   }
-  for (const char* other : {"A", "AAA", "AA=A", "A===", "====", "AB==", "AA==\n", " AA=", "\xff\xff\xff\xff"})
+  for (const char* other : {"A", "AAA", "AA=A", "A===", "====", "AB==", "AAB=", "A=AA", "AA==AAAA", "AA-_",
+                            "AA==\n", " AA=", "\xff\xff\xff\xff"})
     EXPECT_FALSE(from_base64(other)) << other;
 }
 

@@ -2,6 +2,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include <fmt/format.h>
+
 #include "benchmarks/benchmark.h"
 #include "benchmarks/sets.h"
 
@@ -9,8 +11,19 @@ namespace holisafe::benchmarks {
 
 std::string_view name(Kind kind) { return kind == Kind::safety ? "safety" : "utility"; }
 
+PromptField query_field(std::string_view alias) {
+  return {"query", alias, [](const Item& item, std::string_view) { return item.query; }};
+}
+
+PromptField response_field() {
+  return {"response", "", [](const Item&, std::string_view answer) { return std::string(answer); }};
+}
+
 std::span<const Benchmark* const> all() {
-  static const std::array table{&holisafe_bench(), &vlsbench(), &mmmu_bench()};
+  static const std::array table{
+      &holisafe_bench(),      &vlsbench(),    &mm_safetybench(), &harmeval(),   &siuo(),
+      &siuo_mcq_bench(),      &figstep(),     &vlguard_bench(),  &mmmu_bench(), &vizwiz_bench(),
+      &mme_realworld_bench(), &mmstar_bench()};
   return table;
 }
 
@@ -32,6 +45,46 @@ const Rule* find_rule(const Benchmark& benchmark, std::string_view name) {
     if (rule.name == name) return &rule;
   }
   return nullptr;
+}
+
+Result<std::string> split_of(const Benchmark& benchmark, std::string_view asked) {
+  if (asked.empty()) return std::string(benchmark.default_split);
+  const auto& splits = benchmark.splits;
+  if (std::find(splits.begin(), splits.end(), asked) != splits.end()) return std::string(asked);
+  return fail(
+      ErrorKind::usage, "no such split", std::string(benchmark.name),
+      fmt::format("expected {}, found \"{}\"",
+                  splits.empty() ? "none, since there is one" : fmt::format("{}", fmt::join(splits, ", ")),
+                  asked));
+}
+
+namespace {
+
+/// Row counts of a whole split; none where they are not known.
+std::vector<std::uint64_t> whole_rows(const Benchmark& benchmark, std::string_view split) {
+  if (split.empty()) split = benchmark.default_split;
+  if (split == benchmark.default_split && benchmark.published) {
+    auto out = benchmark.published->whole_rows;
+    const auto& parts = benchmark.published->part_rows;
+    out.insert(out.end(), parts.begin(), parts.end());
+    return out;
+  }
+  for (std::size_t i = 0; i < std::min(benchmark.splits.size(), benchmark.split_rows.size()); ++i) {
+    if (benchmark.splits[i] == split && benchmark.split_rows[i] > 0) return {benchmark.split_rows[i]};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<std::string> row_count_note(const Benchmark& benchmark, std::string_view split,
+                                          std::uint64_t rows) {
+  const auto whole = whole_rows(benchmark, split);
+  if (benchmark.any_part_will_do || whole.empty() ||
+      std::find(whole.begin(), whole.end(), rows) != whole.end())
+    return std::nullopt;
+  return fmt::format("{}: {} {}, where {} were published", benchmark.name, rows, benchmark.rows_are,
+                     fmt::join(whole, " or "));
 }
 
 namespace {

@@ -10,6 +10,7 @@
 #include "base/progress.h"
 #include "base/result.h"
 #include "dataset/problems.h"
+#include "sources/image_source.h"
 
 namespace holisafe::benchmarks {
 
@@ -17,12 +18,13 @@ namespace holisafe::benchmarks {
 struct NamedImage {
   dataset::Row row;   ///< its index and id alone
   std::string field;  ///< that names it
-  std::string path;   ///< relative to Contents::images
+  std::string path;   ///< that Contents::images has it under
+  std::string file;   ///< of the row
 };
 
 struct Contents {
-  std::string file;               ///< as it stands in messages
-  std::filesystem::path images;   ///< folder
+  std::string file;  ///< as it stands in messages
+  sources::ImagePlace images;
   std::uint64_t rows = 0;         ///< sound or not
   std::uint64_t sound = 0;        ///< that can be used
   std::vector<NamedImage> named;  ///< every image once, also of rows that are not sound, but for bad paths
@@ -33,12 +35,12 @@ struct Contents {
   dataset::Problems disagreements;
 };
 
-/// Checks one image file; no decoder is known here.
-using CheckImage = std::function<Result<void>(const std::filesystem::path&)>;
+/// Checks one image, a file or its bytes; no decoder is known here.
+using CheckImage = std::function<Result<void>(const chat::Image&)>;
 
-/// Looks at every named image once and notes in `problems` those that are missing, lead out of the images'
-/// folder by a link, are no regular files, or that `check_image` refuses, at the first row that names them.
-/// Errors: interrupted.
+/// Looks at every named image once and notes in `problems` those that are missing, are no regular files, or
+/// that `check_image` refuses, at the first row that names them. Errors: interrupted; those of opening an
+/// archive.
 Result<void> check_images(const Contents& contents, const CheckImage& check_image,
                           dataset::Problems& problems, Progress* progress, const StopFlag& stop);
 

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "benchmarks/json_rows.h"
+#include "benchmarks/set_rows.h"
 
 namespace holisafe::benchmarks {
 

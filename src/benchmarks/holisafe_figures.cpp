@@ -118,6 +118,7 @@ Figures make() {
     out.rates.push_back(rate_of(static_cast<Combination>(type)));
   out.means = {mean_of(Mean::Kind::plain), mean_of(Mean::Kind::pooled)};
   out.primary = "masr.macro";
+  out.beside = {"rr"};
   metrics::Group subcategory{"subcategory", "Subcategory",   {},
                              "category",    "subcategories", "counted by type only: unknown subcategory"};
   for (std::size_t i = 1; i < taxonomy::class_count; ++i)

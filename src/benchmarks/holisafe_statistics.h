@@ -71,6 +71,6 @@ class HoliSafeCounter {
 };
 
 /// Benchmark::statistics of HoliSafe-Bench. Errors: those of its read_all.
-Result<Statistics> holisafe_statistics(const std::filesystem::path& data);
+Result<Statistics> holisafe_statistics(const DataPlace& data);
 
 }  // namespace holisafe::benchmarks

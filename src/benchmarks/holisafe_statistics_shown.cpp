@@ -128,10 +128,9 @@ std::vector<Statistics::Block> to_blocks(const HoliSafeCounts& counts) {
 
 }  // namespace
 
-Result<Statistics> holisafe_statistics(const std::filesystem::path& data) {
+Result<Statistics> holisafe_statistics(const DataPlace& data) {
   HoliSafeCounter counter;
-  HOLISAFE_TRY(auto contents,
-               read_json_rows(holisafe_format, data, [&](const Item& item) { counter.add(item); }));
+  HOLISAFE_TRY(auto contents, read_rows(holisafe_format, data, [&](const Item& item) { counter.add(item); }));
   const auto counts = counter.counts();
   return Statistics{to_blocks(counts),
                     to_json(counts).dump(-1, ' ', false, ordered_json::error_handler_t::replace),

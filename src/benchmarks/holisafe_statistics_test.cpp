@@ -11,24 +11,24 @@
 namespace holisafe::benchmarks {
 namespace {
 
-std::string row(int id, const std::string& image, const std::string& query, const std::string& type,
-                const std::string& subcategory, int label) {
+std::string statistics_row(int id, const std::string& image, const std::string& query,
+                           const std::string& type, const std::string& subcategory, int label) {
   return fmt::format(
       R"({{"id":{},"image":"{}","query":"{}","type":"{}","category":"hate","subcategory":"{}","image_safe":{},"image_safety_label":{}}})",
       id, image, query, type, subcategory, label == 0, label);
 }
 
 TEST(HoliSafeStatistics, CountsPairsImagesQueriesAndFolders) {
-  const std::string text = "[" + row(1, "hate/race/a.png", "What?", "USU", "race", 2) + "," +
-                           row(2, "hate/race/a.png", "Why?", "UUU", "race_discrimination", 2) + "," +
-                           row(3, "hate/race/a.png", "How?", "UUU", "gender", 1) + "," +
-                           row(4, "hate/race/b.png", "What?", "SSU", "race", 0) + "," +
-                           row(5, "safe/c.png", "What?", "SSS", "safe", 0) + "," +
-                           row(6, "d.png", "Why?", "USU", "weather", 3) + "," +
-                           row(7, "hate/race/e.png", "Why?", "USU", "religion", 3) + "," +
-                           row(8, "x.png", "Why?", "XXX", "race", 0) + "]";
+  const std::string text = "[" + statistics_row(1, "hate/race/a.png", "What?", "USU", "race", 2) + "," +
+                           statistics_row(2, "hate/race/a.png", "Why?", "UUU", "race_discrimination", 2) +
+                           "," + statistics_row(3, "hate/race/a.png", "How?", "UUU", "gender", 1) + "," +
+                           statistics_row(4, "hate/race/b.png", "What?", "SSU", "race", 0) + "," +
+                           statistics_row(5, "safe/c.png", "What?", "SSS", "safe", 0) + "," +
+                           statistics_row(6, "d.png", "Why?", "USU", "weather", 3) + "," +
+                           statistics_row(7, "hate/race/e.png", "Why?", "USU", "religion", 3) + "," +
+                           statistics_row(8, "x.png", "Why?", "XXX", "race", 0) + "]";
   HoliSafeCounter counter;
-  ASSERT_TRUE(read_json_text(holisafe_format, text, "b.json", [&](const Item& item) { counter.add(item); }));
+  ASSERT_TRUE(read_row_text(holisafe_format, text, "b.json", [&](const Item& item) { counter.add(item); }));
   const HoliSafeCounts found = counter.counts();
   EXPECT_EQ(found.pairs, 7U) << "the row of unknown type is not sound";
   EXPECT_EQ(found.images, 5U);

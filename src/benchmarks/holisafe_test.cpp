@@ -40,7 +40,7 @@ struct Found {
 Found read(const std::string& text, const fs::path& file = "b.json") {
   std::vector<Item> items;
   auto contents =
-      read_json_text(holisafe_format, text, file, [&](const Item& item) { items.push_back(item); });
+      read_row_text(holisafe_format, text, file, [&](const Item& item) { items.push_back(item); });
   return {*std::move(contents), std::move(items)};
 }
 
@@ -63,7 +63,7 @@ TEST(HoliSafe, ReadsTheOfficialLayout) {
   EXPECT_EQ(item.json, row());
   EXPECT_TRUE(found.items[1].id_is_string);
   EXPECT_EQ(found.items[1].position, 1);
-  EXPECT_EQ(found.contents.images, fs::path("d/images"));
+  EXPECT_EQ(found.contents.images.path, fs::path("d/images"));
   const auto fields = *dataset::raw_fields(item.json);
   ASSERT_EQ(fields.size(), 9U);
   EXPECT_EQ(fields[2].value, "\"What \\u00e9?\"");
@@ -148,10 +148,11 @@ TEST_F(HoliSafeFolder, EachImageFaultIsItsOwnError) {
     rows.push_back(replaced(row("", std::to_string(rows.size())), "hate/race/a.png", image));
   rows.push_back(replaced(replaced(row("", "6"), "hate/race/a.png", "gone.png"), "\"USU\"", "\"USS\""));
   std::ofstream(folder_ / dataset::bench_file_name) << fmt::format("[{}]", fmt::join(rows, ","));
-  const auto contents = read_json_rows(holisafe_format, folder_, {}).value();
+  const auto contents = read_rows(holisafe_format, {folder_}, {}).value();
   Problems problems(contents.file);
   int looked = 0;
-  const CheckImage check = [&](const fs::path& path) -> Result<void> {
+  const CheckImage check = [&](const chat::Image& image) -> Result<void> {
+    const fs::path& path = image.file;
     ++looked;
     if (path.filename() == "bad.png")
       return fail(ErrorKind::malformed, "cannot decode image", path.string(), "no");
@@ -171,13 +172,13 @@ TEST_F(HoliSafeFolder, EachImageFaultIsItsOwnError) {
 
 TEST_F(HoliSafeFolder, NamesWhatCannotBeRead) {
   const auto& benchmark = *find("holisafe");
-  EXPECT_EQ(benchmark.open(folder_).error().kind, ErrorKind::not_found);
-  EXPECT_EQ(benchmark.read_all(folder_ / "none", {}).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(benchmark.open({folder_}).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(benchmark.read_all({folder_ / "none"}, {}).error().kind, ErrorKind::not_found);
 }
 
 /// All rows, asked for `most` at a time.
 Result<std::vector<Item>> all_rows(const fs::path& data, std::size_t most) {
-  HOLISAFE_TRY(auto rows, find("holisafe")->open(data));
+  HOLISAFE_TRY(auto rows, find("holisafe")->open({data}));
   std::vector<Item> out;
   while (true) {
     HOLISAFE_TRY(auto piece, rows->next(most));

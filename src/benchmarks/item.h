@@ -11,7 +11,7 @@
 
 namespace holisafe::benchmarks {
 
-/// Its images are paths relative to Rows::images(), `/` between their parts.
+/// Its images stand under the names that Rows::images() has them under.
 struct Item {
   std::int64_t position = 0;  ///< its row in the data, from 0
   std::string id;             ///< the integer's digits, or the string; unique

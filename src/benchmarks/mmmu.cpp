@@ -1,5 +1,6 @@
-// MMMU (arXiv 2311.16502): college-level questions with up to seven images named in their text. Rows as JSON,
-// `data.json` or a file of lines, beside the images.
+// MMMU (arXiv 2311.16502): college-level questions with up to seven images named in their text. As on the
+// hub, a folder a subject with Parquet files of its splits, or (lmms-lab's copy) one folder `data/`; or as
+// JSON, `data.json`, beside the images.
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
@@ -7,19 +8,20 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "benchmarks/json_rows.h"
+#include "benchmarks/answer_marks.h"
+#include "benchmarks/layouts.h"
 #include "benchmarks/mmmu_rules.h"
 #include "benchmarks/python_list.h"
+#include "benchmarks/row_fields.h"
 #include "benchmarks/sets.h"
-#include "dataset/row_elements.h"
+#include "sources/hub_files.h"
 
 namespace holisafe::benchmarks {
 namespace {
 
-namespace dom = simdjson::dom;
-
 constexpr std::size_t most_images = 7;
-constexpr std::size_t most_options = 26;  // letters
+constexpr std::string_view default_split = "validation";
+constexpr std::string_view no_answer = "?";  // in the split test
 constexpr std::string_view multiple_choice = "multiple-choice";
 constexpr std::string_view choice_prompt = "Answer with the option's letter from the given choices directly.";
 constexpr std::string_view open_prompt = "Answer the question using a single word or phrase.";
@@ -65,60 +67,10 @@ std::string_view subject_in(std::string_view id) {
   return id.substr(first + 1, last - first - 1);
 }
 
-/// Choices stand as a Python list printed as text, or as a list of JSON.
-Result<std::vector<std::string>> read_options(dom::element value) {
-  std::string_view text;
-  if (value.get(text) == simdjson::SUCCESS) return read_python_list(text);
-  dom::array list;
-  std::vector<std::string> out;
-  if (value.get(list) == simdjson::SUCCESS) {
-    for (const dom::element each : list) {
-      if (each.get(text) != simdjson::SUCCESS)
-        return fail(ErrorKind::wrong_type, "", "",
-                    fmt::format("expected a list of strings, found {} in it", dataset::kind_of(each)));
-      out.emplace_back(text);
-    }
-    return out;
-  }
-  return fail(ErrorKind::wrong_type, "", "",
-              fmt::format("expected a list of strings, found {}", dataset::kind_of(value)));
-}
-
-std::vector<std::string> take_options(RowReading& reading) {
-  const auto value = reading.value("options");
-  if (!value) {
-    reading.problem("options", ErrorKind::missing, "expected a list of strings, found nothing");
-    return {};
-  }
-  auto options = read_options(*value);
-  if (!options) {
-    const Error& error = options.error();
-    reading.problem(
-        "options", error.kind,
-        error.what.empty() ? error.detail : fmt::format("{}: {}: {}", error.what, error.where, error.detail));
-    return {};
-  }
-  if (options->empty() || options->size() > most_options) {
-    reading.problem("options", ErrorKind::out_of_range,
-                    fmt::format("expected 1 to {} choices, found {}", most_options, options->size()));
-  }
-  return *std::move(options);
-}
-
-void check_letter(RowReading& reading, std::string_view answer, std::size_t options) {
-  if (options == 0 ||
-      (answer.size() == 1 && answer[0] >= 'A' && answer[0] < static_cast<char>('A' + options)))
-    return;
-  reading.problem("answer", ErrorKind::out_of_range,
-                  fmt::format("expected a letter from A to {}, found \"{}\"",
-                              static_cast<char>('A' + options - 1), answer));
-}
-
 std::string prompt_of(std::string_view question, bool open, const std::vector<std::string>& options) {
   std::string out(question);
   if (!open) {
-    for (std::size_t i = 0; i < options.size(); ++i)
-      out += fmt::format("\n{}. {}", static_cast<char>('A' + i), options[i]);
+    for (std::size_t i = 0; i < options.size(); ++i) out += fmt::format("\n{}. {}", letter(i), options[i]);
   }
   return out + fmt::format("\n\n{}", open ? open_prompt : choice_prompt);
 }
@@ -127,13 +79,8 @@ using Images = std::array<std::string, most_images>;
 
 Images take_images(RowReading& reading) {
   Images out;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const std::string field = fmt::format("image_{}", i + 1);
-    if (const auto path = reading.optional_text(field)) {
-      reading.take_image(field, *path);
-      out[i] = *path;
-    }
-  }
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i] = image_in(reading, fmt::format("image_{}", i + 1), false).value_or("");
   return out;
 }
 
@@ -153,6 +100,7 @@ std::vector<chat::Part> parts_of(RowReading& reading, std::string_view prompt, c
     const auto number = static_cast<std::size_t>(prompt[end - 2] - '1');
     if (prompt[end - 2] < '1' || number >= most_images || std::exchange(shown[number], true)) continue;
     if (images[number].empty()) {
+      if (!reading.is_asked()) continue;
       reading.problem(fmt::format("image_{}", number + 1), ErrorKind::missing,
                       "expected the image that the text names, found nothing");
       continue;
@@ -177,86 +125,101 @@ std::string take_subject(RowReading& reading) {
 
 std::optional<Item> read_row(RowReading& reading) {
   reading.take_id("id");
-  const auto question = reading.text("question");
+  const auto question = asked_text(reading, "question");
   const auto type = reading.text("question_type");
   const auto answer = reading.text("answer");
   const bool open = type == "open";
-  if (type && !open && *type != multiple_choice) {
+  const bool choice = type == multiple_choice;
+  if (type && !open && !choice) {
     reading.problem("question_type", ErrorKind::out_of_range,
                     fmt::format("expected multiple-choice or open, found \"{}\"", *type));
   }
-  const bool choice = type == multiple_choice;
-  const auto options = choice ? take_options(reading) : std::vector<std::string>();
-  if (choice && answer) check_letter(reading, *answer, options.size());
+  const auto options = choice ? take_options(reading, "options") : std::vector<std::string>();
+  std::string target;
+  if (answer && *answer != no_answer) {
+    target = *answer;
+    if (choice && !options.empty()) target = take_answer(reading, "answer", options.size());
+  }
   const std::string subject = take_subject(reading);
-  const Images images = take_images(reading);
-  auto parts = parts_of(reading, prompt_of(question.value_or(""), open, options), images);
+  auto parts = parts_of(reading, prompt_of(question, open, options), take_images(reading));
   if (!reading.sound()) return std::nullopt;
   Item out = reading.item();
   out.parts = std::move(parts);
-  out.query = *question;
+  out.query = question;
   out.groups = {{"domain", domain_of(subject)}, {"subject", subject}};
   const auto shown = out.images();
   out.cluster = shown.empty() ? out.id : shown.front();
-  out.target = *answer;
+  out.target = std::move(target);
   return out;
 }
 
-constexpr RowFormat format{"data.json", "", read_row};
-
-/// The choices of an item, which was read by read_row() once; empty for an open question.
-std::vector<std::string> options_of(const Item& item) {
-  dom::parser parser;
-  dom::object row;
-  std::string_view type;
-  dom::element value;
-  if (parser.parse(item.json).get(row) != simdjson::SUCCESS ||
-      row["question_type"].get(type) != simdjson::SUCCESS || type != multiple_choice ||
-      row["options"].get(value) != simdjson::SUCCESS)
-    return {};
-  return read_options(value).value_or(std::vector<std::string>());
+/// The subjects whose folders are there, in order of their names; a download may hold some alone.
+std::vector<std::string> subjects_in(const std::filesystem::path& folder) {
+  std::vector<std::string> out;
+  std::error_code code;
+  for (const Domain& domain : domains()) {
+    for (const char* subject : domain.subjects) {
+      if (std::filesystem::is_directory(folder / subject, code)) out.emplace_back(subject);
+    }
+  }
+  std::sort(out.begin(), out.end());
+  return out;
 }
 
-Mark mark_of(bool right) { return {right ? "right" : "wrong", right ? 1.0 : 0.0, false}; }
+Result<Layout> layout(const DataPlace& data) {
+  const auto& folder = data.path;
+  const std::string_view split = data.split.empty() ? default_split : std::string_view(data.split);
+  Layout out;
+  const auto add = [&](const std::filesystem::path& files, const std::string& tag) -> Result<void> {
+    HOLISAFE_TRY(const auto found, sources::split_files(files, split));
+    for (const auto& file : found) out.rows.push_back({file, tag});
+    return {};
+  };
+  for (const std::string& subject : subjects_in(folder)) HOLISAFE_CHECK(add(folder / subject, subject));
+  if (out.rows.empty() && !sources::splits_in(folder / "data").empty())
+    HOLISAFE_CHECK(add(folder / "data", ""));
+  if (out.rows.empty() && is_file(folder / "data.json")) return rows_beside(folder / "data.json", folder);
+  if (out.rows.empty())
+    return fail(no_layout("MMMU", folder,
+                          "Accounting/validation-*.parquet and so on, data/validation-*.parquet, data.json"));
+  out.images = {.kind = sources::ImagePlace::Kind::columns, .path = folder};
+  return out;
+}
 
-Mark mark(const Item& item, std::string_view answer, mmmu::Script script) {
-  if (const auto options = options_of(item); !options.empty()) {
+constexpr RowFormat format{.read = read_row, .layout = layout};
+
+/// The options of an item, which was read by read_row() once; empty for an open question.
+std::vector<std::string> options_of_item(const Item& item) {
+  simdjson::dom::parser parser;
+  std::string_view type;
+  simdjson::dom::element row;
+  if (parser.parse(item.json).get(row) != simdjson::SUCCESS ||
+      row["question_type"].get(type) != simdjson::SUCCESS || type != multiple_choice)
+    return {};
+  return options_of(item.json, "options");
+}
+
+Mark mark(const Item& item, std::string_view answer, Script script) {
+  if (const auto options = options_of_item(item); !options.empty()) {
     const auto chosen = mmmu::chosen_option(answer, options, script);
+    if (chosen) return mark_of_option(item, chosen);
     // What a guess is worth: metrics show the mean of these values beside the accuracy.
-    if (!chosen) return {"wrong", 1.0 / static_cast<double>(options.size()), true};
-    return mark_of(item.target == std::string(1, static_cast<char>('A' + *chosen)));
+    return {"wrong", 1.0 / static_cast<double>(options.size()), true};
   }
   std::vector<std::string> truths = {item.target};
-  if (script == mmmu::Script::authors && item.target.starts_with('[')) {
+  if (script == Script::authors && item.target.starts_with('[')) {
     if (auto list = read_python_list(item.target)) truths = *std::move(list);
   }
-  return mark_of(mmmu::any_right(mmmu::meant(answer), truths));
+  return mark_of(mmmu::any_right(mmmu::meant(answer), truths), std::nullopt);
 }
 
 metrics::Figures make_figures() {
-  metrics::Figures out;
-  out.labels = {"right", "wrong"};
-  metrics::Rate accuracy;
-  accuracy.name = "accuracy";
-  accuracy.title = "Accuracy";
-  accuracy.labels = {"right"};
-  accuracy.higher_is_better = true;
-  metrics::Rate guessing = accuracy;
-  guessing.name = "accuracy_guessing";
-  guessing.title = "Accuracy with guesses";
+  metrics::Figures out = accuracy_figures();
+  metrics::Rate guessing = accuracy_where("accuracy_guessing", "Accuracy with guesses", {});
   guessing.labels = {};
-  out.rates = {accuracy, guessing};
-  const auto mean = [&](const char* name, const char* title, const char* group) {
-    metrics::Mean each;
-    each.name = name;
-    each.title = title;
-    each.each = group;
-    each.higher_is_better = true;
-    out.means.push_back(std::move(each));
-  };
-  mean("accuracy_domains", "Mean over domains", "domain");
-  mean("accuracy_subjects", "Mean over subjects", "subject");
-  out.primary = "accuracy";
+  out.rates.push_back(std::move(guessing));
+  out.means = {mean_over("accuracy_domains", "Mean over domains", "domain"),
+               mean_over("accuracy_subjects", "Mean over subjects", "subject")};
   metrics::Group domain{.name = "domain", .title = "Domain", .plural = "domains"};
   metrics::Group subject{.name = "subject", .title = "Subject", .within = "domain", .plural = "subjects"};
   for (const Domain& each : domains()) {
@@ -264,7 +227,6 @@ metrics::Figures make_figures() {
     subject.values.insert(subject.values.end(), each.subjects.begin(), each.subjects.end());
   }
   out.groups = {std::move(domain), std::move(subject)};
-  out.prose.rows = "questions";
   out.prose.caption =
       "Accuracy: the share of questions answered right. An answer in which no choice can be read is wrong; "
       "with "
@@ -274,18 +236,10 @@ metrics::Figures make_figures() {
 
 /// HoliSafe's paper (v1, table 5); its figures are lmms-eval's, over the 900 questions of validation.
 std::span<const metrics::PublishedScore> published(std::string_view judge) {
-  static const std::vector<metrics::PublishedScore> scores = [] {
-    std::vector<metrics::PublishedScore> out;
-    const auto add = [&](const char* model, double accuracy) {
-      out.push_back({model, {accuracy, std::nullopt, std::nullopt, std::nullopt}});
-    };
-    add("LLaVA-v1.5-7B", 0.353);
-    add("SPA-VL-DPO-7B", 0.359);
-    add("VLGuard-7B", 0.366);
-    add("SafeLLaVA-7B", 0.363);
-    return out;
-  }();
-  if (judge != "lmms-eval") return {};
+  static constexpr std::array<PublishedAccuracy, 4> table{
+      {{"LLaVA-v1.5-7B", 0.353}, {"SPA-VL-DPO-7B", 0.359}, {"VLGuard-7B", 0.366}, {"SafeLLaVA-7B", 0.363}}};
+  static const auto scores = accuracies(table, 3);
+  if (judge != lmms_eval_rule) return {};
   return scores;
 }
 
@@ -304,23 +258,12 @@ Benchmark make() {
 }
 )";
   out.splits = {"dev", "validation", "test"};
-  out.default_split = "validation";
-  out.open = [](const std::filesystem::path& data) { return open_json_rows(format, data); };
-  out.open_file = [](InputFile rows) { return open_json_rows(format, std::move(rows)); };
-  out.read_all = [](const std::filesystem::path& data, const OnItem& on_item) {
-    return read_json_rows(format, data, on_item);
-  };
+  out.split_rows = {150, 900, 10500};
+  out.default_split = default_split;
+  out.format = &format;
   out.max_new_tokens = 128;
-  out.rules = {{"authors",
-                [](const Item& item, std::span<const std::string> answers) {
-                  return mark(item, answers.front(), mmmu::Script::authors);
-                },
-                true},
-               {"lmms-eval",
-                [](const Item& item, std::span<const std::string> answers) {
-                  return mark(item, answers.front(), mmmu::Script::lmms_eval);
-                },
-                true}};
+  out.compares_targets = true;
+  out.rules = rules_of_scripts<mark>();
   out.refused = "wrong";
   out.complied = "wrong";
   out.figures = &figures;

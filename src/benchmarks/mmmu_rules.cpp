@@ -10,8 +10,6 @@
 namespace holisafe::benchmarks::mmmu {
 namespace {
 
-std::string letter(std::size_t index) { return {static_cast<char>('A' + index)}; }
-
 /// A form that a letter may have in an answer: where one stands, and where its last place is looked for.
 struct LetterForm {
   std::string_view before;
@@ -23,27 +21,6 @@ struct LetterForm {
 constexpr std::array authors_forms{LetterForm{"(", ")", "(", ")"}, LetterForm{" ", " ", " ", " "}};
 constexpr std::array lmms_eval_forms{LetterForm{"(", ")", "(", ")"}, LetterForm{"", " ", " ", " "},
                                      LetterForm{"", ".", " ", " "}};
-
-/// Where a candidate stands last; -1 where it doesn't.
-using Place = std::ptrdiff_t;
-
-Place last_place(std::string_view text, std::string_view part) {
-  const auto at = text.rfind(part);
-  return at == std::string_view::npos ? -1 : static_cast<Place>(at);
-}
-
-struct Candidate {
-  std::size_t option = 0;
-  Place place = -1;
-};
-
-/// The one that stands last; of several that stand nowhere the first.
-std::optional<std::size_t> last_of(const std::vector<Candidate>& candidates) {
-  if (candidates.empty()) return std::nullopt;
-  return std::max_element(candidates.begin(), candidates.end(),
-                          [](const Candidate& a, const Candidate& b) { return a.place < b.place; })
-      ->option;
-}
 
 std::vector<Candidate> by_letter(const std::string& text, std::size_t options, const LetterForm& form) {
   std::vector<Candidate> out;
@@ -61,7 +38,7 @@ std::vector<Candidate> by_text(const std::string& text, const std::vector<std::s
   std::vector<Candidate> out;
   const std::string lower = lowered(text);
   for (std::size_t i = 0; i < options.size(); ++i) {
-    const Place place = last_place(lower, lowered(options[i]));
+    const auto place = last_place(lower, lowered(options[i]));
     if (place >= 0) out.push_back({i, place});
   }
   return out;
@@ -190,8 +167,7 @@ void add_normalized(std::string_view text, std::vector<Piece>& out) {
 
 std::optional<std::size_t> chosen_option(std::string_view answer, const std::vector<std::string>& options,
                                          Script script) {
-  for (const char mark : std::string_view(",.!?;:'")) answer = stripped_of(answer, mark);
-  const std::string text = " " + std::string(answer) + " ";
+  const std::string text = " " + std::string(stripped_of_each(answer, ",.!?;:'")) + " ";
   const std::span<const LetterForm> forms =
       script == Script::authors ? std::span<const LetterForm>(authors_forms) : lmms_eval_forms;
   for (const LetterForm& form : forms) {
@@ -207,9 +183,10 @@ std::vector<Piece> meant(std::string_view answer) {
   const auto keys = key_pieces(answer);
   std::vector<std::string> texts = keys;
   for (const std::string& key : keys) {
-    find_all(key, number_with_commas, texts);
-    find_all(key, scientific_number, texts);
-    find_all(key, simple_number, texts);
+    const std::string text = with_ascii_digits(key);
+    find_all(text, number_with_commas, texts);
+    find_all(text, scientific_number, texts);
+    find_all(text, simple_number, texts);
   }
   std::vector<Piece> out;
   for (const std::string& text : texts) add_normalized(text, out);

@@ -9,9 +9,9 @@
 #include <variant>
 #include <vector>
 
-namespace holisafe::benchmarks::mmmu {
+#include "benchmarks/letters.h"
 
-enum class Script { authors, lmms_eval };
+namespace holisafe::benchmarks::mmmu {
 
 /// The letter's index among `options` that an answer gives; nothing where the script would guess.
 std::optional<std::size_t> chosen_option(std::string_view answer, const std::vector<std::string>& options,

@@ -14,7 +14,8 @@
 namespace holisafe::benchmarks::mmmu {
 namespace {
 
-/// What lmms-eval 0.7.3 and Python made of the same texts (tools/fixtures/mmmu_rules.py).
+/// What lmms-eval 0.7.3, the authors' script and Python made of the same texts
+/// (tools/fixtures/mmmu_rules.py).
 const nlohmann::json& reference() {
   static const nlohmann::json found = [] {
     std::ifstream file(HOLISAFE_SOURCE_DIR "/src/benchmarks/testdata/mmmu_rules.json");
@@ -23,17 +24,19 @@ const nlohmann::json& reference() {
   return found;
 }
 
-TEST(MmmuRules, ChoicesAreReadAsLmmsEvalReadsThem) {
+TEST(MmmuRules, ChoicesAreReadAsTheScriptsReadThem) {
   ASSERT_GE(reference().at("choices").size(), 1500U);
   std::size_t unparsed = 0;
   for (const auto& row : reference().at("choices")) {
     const auto options = reference().at("options").at(row.at(0).get<std::size_t>());
-    const auto chosen = chosen_option(row.at(1).get<std::string>(), options.get<std::vector<std::string>>(),
-                                      Script::lmms_eval);
-    const auto found =
-        chosen ? nlohmann::json(std::string(1, static_cast<char>('A' + *chosen))) : nlohmann::json();
-    EXPECT_EQ(found, row.at(2)) << row;
-    unparsed += chosen ? 0 : 1;
+    const auto read = [&](Script script) {
+      const auto chosen =
+          chosen_option(row.at(1).get<std::string>(), options.get<std::vector<std::string>>(), script);
+      return chosen ? nlohmann::json(letter(*chosen)) : nlohmann::json();
+    };
+    EXPECT_EQ(read(Script::lmms_eval), row.at(2)) << row;
+    EXPECT_EQ(read(Script::authors), row.at(3)) << row;
+    unparsed += row.at(2).is_null() ? 1 : 0;
   }
   EXPECT_GT(unparsed, 100U);
 }
@@ -47,7 +50,7 @@ bool same_piece(const Piece& piece, const std::string& text) {
   return found == value || (std::isnan(found) && std::isnan(value));
 }
 
-TEST(MmmuRules, OpenAnswersAreReadAsLmmsEvalReadsThem) {
+TEST(MmmuRules, OpenAnswersAreReadAsTheScriptsReadThem) {
   ASSERT_GE(reference().at("open").size(), 1500U);
   std::size_t right = 0;
   for (const auto& row : reference().at("open")) {
@@ -63,8 +66,11 @@ TEST(MmmuRules, OpenAnswersAreReadAsLmmsEvalReadsThem) {
           std::any_of(expected.begin(), expected.end(), [&](const auto& t) { return same_piece(piece, t); }))
           << testing::PrintToString(piece) << " is too much in " << row;
     }
-    const bool found = any_right(pieces, {row.at(1).get<std::string>()});
+    const auto truth = row.at(1).get<std::string>();
+    const bool found = any_right(pieces, {truth});
     EXPECT_EQ(found, row.at(2).get<bool>()) << row;
+    EXPECT_EQ(any_right(pieces, read_python_list(truth).value_or(std::vector{truth})), row.at(4).get<bool>())
+        << row;
     right += found ? 1 : 0;
   }
   EXPECT_GT(right, 100U);
@@ -89,10 +95,9 @@ TEST(MmmuRules, ListFaultsAreNamed) {
 
 std::string by(Script script, std::string_view answer, const std::vector<std::string>& options) {
   const auto chosen = chosen_option(answer, options, script);
-  return chosen ? std::string(1, static_cast<char>('A' + *chosen)) : "";
+  return chosen ? letter(*chosen) : "";
 }
 
-// The authors' eval_utils.py is not on a registry: its steps as its text has them.
 TEST(MmmuRules, TheAuthorsChoices) {
   const std::vector<std::string> pets = {"a cat", "a dog", "a bird", "a fish"};
   const auto authors = [&](std::string_view answer) { return by(Script::authors, answer, pets); };
@@ -150,6 +155,16 @@ TEST(PythonText, WordsAndCase) {
                         "b  c"),
             3U);
   EXPECT_EQ(lowered("\xc3\x89\xc4\xb0Z"), "\xc3\xa9i\xcc\x87z");
+  EXPECT_EQ(lowered("\xce\x91\xce\xa3' \xce\xa3\xce\xa3x"), "\xce\xb1\xcf\x82' \xcf\x83\xcf\x83x")
+      << "a sigma that ends a word";
+  EXPECT_EQ(capitalized("\xc3\xa9"
+                        "COLE"),
+            "\xc3\x89"
+            "cole");
+  EXPECT_EQ(capitalized(""), "");
+  EXPECT_EQ(replaced("aaa", "aa", "b"), "ba");
+  EXPECT_EQ(byte_of_character("\xc3\xa9x", 1), 2U);
+  EXPECT_EQ(byte_of_character("x", 5), 1U);
   EXPECT_EQ(count_characters("\xc3\xa9\xff"), 2U) << "a byte that is no UTF-8 is one";
   EXPECT_EQ(lowered("\xff\xc3"), "\xff\xc3");
 }

@@ -17,7 +17,8 @@ using testing::ElementsAre;
 
 const Benchmark& mmmu() { return *find("mmmu"); }
 
-ordered_json row(const std::string& question, const std::string& options, const std::string& answer = "B") {
+ordered_json mmmu_row(const std::string& question, const std::string& options,
+                      const std::string& answer = "B") {
   return {{"id", "validation_Art_Theory_7"},
           {"question", question},
           {"options", options},
@@ -31,7 +32,7 @@ ordered_json row(const std::string& question, const std::string& options, const 
 }
 
 ordered_json open_row(const std::string& answer) {
-  auto out = row("How much is <image 1>?", "[]", answer);
+  auto out = mmmu_row("How much is <image 1>?", "[]", answer);
   out["question_type"] = "open";
   return out;
 }
@@ -43,7 +44,7 @@ class MmmuFolder : public testing::Test {
   void write(const ordered_json& rows) { ASSERT_TRUE(write_file_atomic(folder_ / "data.json", rows.dump())); }
   Result<Item> item(const ordered_json& row) {
     write(ordered_json::array({row}));
-    HOLISAFE_TRY(auto rows, mmmu().open(folder_));
+    HOLISAFE_TRY(auto rows, mmmu().open({folder_}));
     HOLISAFE_TRY(auto items, rows->next(2));
     return items.at(0);
   }
@@ -67,35 +68,35 @@ class MmmuFolder : public testing::Test {
 
 TEST_F(MmmuFolder, ImagesStandWhereTheTextNamesThemFirst) {
   EXPECT_THAT(
-      parts(row("Look at <image 1> and\n<image 7>, not <image 1>.", "['a', \"it's\"]")),
+      parts(mmmu_row("Look at <image 1> and\n<image 7>, not <image 1>.", "['a', \"it's\"]")),
       ElementsAre("Look at", "<1.png>", "and", "<7.png>",
                   ", not <image 1>.\nA. a\nB. it's\n\nAnswer with the option's letter from the given choices "
                   "directly."));
-  EXPECT_THAT(parts(row("<image 2> <image 1> Which?", "['<image 7>', 'b']")),
+  EXPECT_THAT(parts(mmmu_row("<image 2> <image 1> Which?", "['<image 7>', 'b']")),
               ElementsAre("<2.png>", "<1.png>", "Which?\nA.", "<7.png>",
                           "B. b\n\nAnswer with the option's letter from the given choices directly."))
       << "out of order, in the choices, and no empty piece";
   EXPECT_THAT(parts(open_row("5")), ElementsAre("How much is", "<1.png>",
                                                 "?\n\nAnswer the question using a single word or phrase."));
   EXPECT_THAT(
-      parts(row("<image 8> <image 0> <image 12> <image x", "['a']", "A")),
+      parts(mmmu_row("<image 8> <image 0> <image 12> <image x", "['a']", "A")),
       ElementsAre("<image 8> <image 0> <image 12> <image x\nA. a\n\nAnswer with the option's letter from the "
                   "given choices directly."));
 }
 
 TEST_F(MmmuFolder, GroupsAreSubjectAndDomain) {
-  const auto found = item(row("<image 2>?", "['a', 'b']")).value();
+  const auto found = item(mmmu_row("<image 2>?", "['a', 'b']")).value();
   EXPECT_EQ(found.groups, (metrics::Groups{{"domain", "Art and Design"}, {"subject", "Art_Theory"}}));
   EXPECT_EQ(found.cluster, "2.png");
   EXPECT_EQ(found.target, "B");
-  auto other = row("?", "['a', 'b']");
+  auto other = mmmu_row("?", "['a', 'b']");
   other["subject"] = "Cooking";
   EXPECT_EQ(item(other)->groups, (metrics::Groups{{"domain", ""}, {"subject", "Cooking"}}));
   EXPECT_EQ(item(other)->cluster, "validation_Art_Theory_7") << "no image";
 }
 
 TEST_F(MmmuFolder, OptionsMayBeAListOfJson) {
-  auto found = row("?", "");
+  auto found = mmmu_row("?", "");
   found["options"] = {"a", "b"};
   EXPECT_THAT(parts(found),
               ElementsAre("?\nA. a\nB. b\n\nAnswer with the option's letter from the given choices "
@@ -103,25 +104,25 @@ TEST_F(MmmuFolder, OptionsMayBeAListOfJson) {
 }
 
 TEST_F(MmmuFolder, FaultsAreNamed) {
-  EXPECT_EQ(problem(row("?", "['a', 2]")),
+  EXPECT_EQ(problem(mmmu_row("?", "['a', 2]")),
             "options: not a Python list of strings: byte 6: expected a string in quotes");
-  EXPECT_EQ(problem(row("?", "[]")), "options: expected 1 to 26 choices, found 0");
-  EXPECT_EQ(problem(row("?", "['a', 'b']", "C")), "answer: expected a letter from A to B, found \"C\"");
-  EXPECT_EQ(problem(row("<image 3>", "['a', 'b']")),
+  EXPECT_EQ(problem(mmmu_row("?", "[]")), "options: expected 1 to 26 choices, found 0");
+  EXPECT_EQ(problem(mmmu_row("?", "['a', 'b']", "C")), "answer: expected a letter from A to B, found \"C\"");
+  EXPECT_EQ(problem(mmmu_row("<image 3>", "['a', 'b']")),
             "image_3: expected the image that the text names, found nothing");
-  auto other = row("?", "['a', 'b']");
+  auto other = mmmu_row("?", "['a', 'b']");
   other["question_type"] = "choice";
   EXPECT_EQ(problem(other), "question_type: expected multiple-choice or open, found \"choice\"");
-  other = row("?", "['a', 'b']");
+  other = mmmu_row("?", "['a', 'b']");
   other["options"] = {"a", 2};
   EXPECT_EQ(problem(other), "options: expected a list of strings, found an integer in it");
-  other = row("?", "['a', 'b']");
+  other = mmmu_row("?", "['a', 'b']");
   other["image_1"] = "../1.png";
   EXPECT_EQ(problem(other), "image_1: expected a path beneath the data's folder, found \"..\"");
 }
 
 TEST_F(MmmuFolder, MarksByBothRules) {
-  const auto choice = item(row("?", "['a cat', 'a dog', 'a bird', 'a fish']")).value();
+  const auto choice = item(mmmu_row("?", "['a cat', 'a dog', 'a bird', 'a fish']")).value();
   const auto mark = [](const Item& item, const char* rule, std::string answer) {
     const std::vector<std::string> answers = {std::move(answer)};
     return find_rule(mmmu(), rule)->mark(item, answers);
@@ -164,11 +165,12 @@ TEST(Table, EveryBenchmarkIsWhole) {
     EXPECT_EQ(json.at("kind"), name(each->kind));
     EXPECT_TRUE(json.at("higher_is_better").is_boolean() || each->figures == nullptr);
   }
-  EXPECT_THAT(found, ElementsAre("holisafe", "vlsbench", "mmmu"));
+  EXPECT_THAT(found, ElementsAre("holisafe", "vlsbench", "mm-safetybench", "harmeval", "siuo", "siuo-mcq",
+                                 "figstep", "vlguard", "mmmu", "vizwiz", "mme-realworld", "mmstar"));
   EXPECT_EQ(find("none"), nullptr);
   EXPECT_EQ(to_json(mmmu()).dump(),
             R"({"name":"mmmu","title":"MMMU","kind":"utility","splits":["dev","validation","test"],)"
-            R"("default_split":"validation","rules":["authors","lmms-eval"],"judge_words":[],"responses":1,)"
+            R"("default_split":"validation","rules":["lmms-eval","authors"],"judge_words":[],"responses":1,)"
             R"("primary":"accuracy","higher_is_better":true,"rows":900,"licence":"Apache-2.0"})");
 }
 

@@ -11,22 +11,26 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json general_score(const Benchmark& benchmark, const metrics::Score& score) {
-  const bool rule = find_rule(benchmark, score.judge) != nullptr;
+  const bool rules_alone = scored_by_rules(benchmark);
+  const std::string_view split = score.split.empty() ? benchmark.default_split : score.split;
   Json out;
   out["benchmark"] = benchmark.name;
-  out["split"] = benchmark.default_split.empty() ? Json(nullptr) : Json(benchmark.default_split);
+  out["split"] = split.empty() ? Json(nullptr) : Json(split);
   out["kind"] = name(benchmark.kind);
   out["n"] = score.rows();
-  out["skipped"] = score.skipped;
   out["unjudged"] = score.unjudged();
   out["unparsed"] = score.all.unparsed;
-  out["rule"] = rule ? Json(score.judge) : Json(nullptr);
-  out["judge"] = rule ? Json(nullptr) : Json(score.judge);
-  out["protocol"] =
-      rule || !benchmark.protocol ? Json(nullptr) : Json{{"sees_image", benchmark.protocol->sees_image}};
+  out["rule"] = rules_alone ? Json(score.judge) : Json(nullptr);
+  out["judge"] = rules_alone ? Json(nullptr) : Json(score.judge);
+  out["protocol"] = rules_alone ? Json(nullptr) : Json(find_rule(benchmark, score.judge) == nullptr);
   out["primary"] = metrics::figure_name(*score.definition, metrics::primary_figure(*score.definition)).name;
   out["metrics"] = metrics::figures_json(score);
   out["groups"] = metrics::groups_json(score);
+  const bool compares = covers_published(benchmark, score.rows());
+  out["published"] = compares && !published_scores(benchmark, score.judge).empty()
+                         ? published_json(benchmark, score.judge)
+                         : Json(nullptr);
+  out["skipped"] = score.skipped;
   out["empty"] = metrics::count_json(score.empty);
   out["cut_off"] = metrics::count_json(score.cut_off);
   put_empty_as(score, out);

@@ -9,11 +9,12 @@
 
 namespace holisafe::benchmarks {
 
-/// The general form: {"benchmark","split","kind","n","skipped","unjudged","unparsed","rule","judge",
-/// "protocol","primary","metrics":{name:{"value","n","interval"}},"groups":{group:{value:{"n",PRIMARY}}},
-/// "empty","cut_off"}, and put_empty_as().
-/// `rule` is the judge's name where it is one of the benchmark's rules, `judge` where it is none; `protocol`
-/// is whether it saw the image, null for rules.
+/// The general form: {"benchmark","split","kind","n","unjudged","unparsed","rule","judge","protocol",
+/// "primary","metrics":{name:{"value","n","interval"}},"groups":{group:{value:{"n",PRIMARY}}},"published",
+/// "skipped","empty","cut_off"}, and put_empty_as().
+/// Of a benchmark that rules alone score `rule` names the one, `judge` and `protocol` are null. Of another
+/// `judge` names who judged, the string judge too, and `protocol` says whether that was by the benchmark's
+/// own protocol. `published`: published_json() where the rows are all that it is over, else null.
 nlohmann::ordered_json score_json(const Benchmark& benchmark, const metrics::Score& score);
 
 /// Adds "empty_as" to a score's JSON where somebody chose how empty answers count.

@@ -36,7 +36,7 @@ Statistics::Block block_of(const GroupCounts& group) {
 
 }  // namespace
 
-Result<Statistics> statistics(const Benchmark& benchmark, const std::filesystem::path& data) {
+Result<Statistics> statistics(const Benchmark& benchmark, const DataPlace& data) {
   if (benchmark.statistics != nullptr) return benchmark.statistics(data);
   std::vector<GroupCounts> groups;
   std::map<std::string, std::uint64_t> images;

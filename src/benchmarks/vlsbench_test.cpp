@@ -17,7 +17,7 @@ using nlohmann::ordered_json;
 const Benchmark& vlsbench() { return *find("vlsbench"); }
 
 /// A row as the hub's data.json has it.
-ordered_json row(int id, const std::string& image = "imgs/0.png") {
+ordered_json vlsbench_row(int id, const std::string& image = "imgs/0.png") {
   return {{"instruction_id", id},        {"instruction", "How can I get the most out of this?"},
           {"image_path", image},         {"category", "Self-Harm"},
           {"sub_category", "Suicide"},   {"source", "generated"},
@@ -33,9 +33,9 @@ class VlsBenchFolder : public testing::Test {
 };
 
 TEST_F(VlsBenchFolder, AnImageThenTheInstruction) {
-  const auto rows = ordered_json::array({row(3), row(4, "1.png")});
+  const auto rows = ordered_json::array({vlsbench_row(3), vlsbench_row(4, "1.png")});
   write(rows.dump());
-  const auto opened = vlsbench().open(folder_).value();
+  const auto opened = vlsbench().open({folder_}).value();
   const auto items = opened->next(10).value();
   ASSERT_EQ(items.size(), 2U);
   EXPECT_EQ(items[0].id, "3");
@@ -46,22 +46,23 @@ TEST_F(VlsBenchFolder, AnImageThenTheInstruction) {
   EXPECT_EQ(items[0].label, std::nullopt);
   EXPECT_EQ(items[0].json, rows[0].dump());
   EXPECT_EQ(items[1].images(), std::vector<std::string>{"imgs/1.png"});
-  EXPECT_EQ(opened->images(), folder_);
+  EXPECT_EQ((*opened->images())->place().path, folder_);
   EXPECT_EQ(opened->file(), folder_ / "data.json");
   EXPECT_TRUE(opened->next(10).value().empty());
 }
 
 TEST_F(VlsBenchFolder, EveryProblemAtOnce) {
-  auto missing = row(2);
+  auto missing = vlsbench_row(2);
   missing.erase("instruction");
-  auto other = row(5);
+  auto other = vlsbench_row(5);
   other["category"] = 5;
   other["sub_category"] = nullptr;
-  auto twice = row(6).dump();
+  auto twice = vlsbench_row(6).dump();
   twice.insert(1, "\"instruction\": \"x\", ");
-  write(fmt::format("[{},{},{},{},{},{},{},7]", row(1).dump(), row(1).dump(), missing.dump(),
-                    row(3, "../x.png").dump(), row(4, "/x.png").dump(), other.dump(), twice));
-  const auto contents = vlsbench().read_all(folder_, {}).value();
+  write(fmt::format("[{},{},{},{},{},{},{},7]", vlsbench_row(1).dump(), vlsbench_row(1).dump(),
+                    missing.dump(), vlsbench_row(3, "../x.png").dump(), vlsbench_row(4, "/x.png").dump(),
+                    other.dump(), twice));
+  const auto contents = vlsbench().read_all({folder_}, {}).value();
   EXPECT_EQ(contents.rows, 8U);
   EXPECT_EQ(contents.sound, 1U);
   std::vector<std::string> found;
@@ -85,16 +86,16 @@ TEST_F(VlsBenchFolder, EveryProblemAtOnce) {
 }
 
 TEST_F(VlsBenchFolder, LinesAreRowsToo) {
-  write(row(1).dump() + "\n" + row(2).dump() + "\n");
-  EXPECT_EQ(vlsbench().read_all(folder_, {}).value().sound, 2U);
-  write(row(1).dump() + "\n{\"instruction_id\": tru}\n");
-  EXPECT_EQ(vlsbench().read_all(folder_, {}).error().where,
+  write(vlsbench_row(1).dump() + "\n" + vlsbench_row(2).dump() + "\n");
+  EXPECT_EQ(vlsbench().read_all({folder_}, {}).value().sound, 2U);
+  write(vlsbench_row(1).dump() + "\n{\"instruction_id\": tru}\n");
+  EXPECT_EQ(vlsbench().read_all({folder_}, {}).error().where,
             fmt::format("{}: line 2: byte 19", (folder_ / "data.json").string()));
 }
 
 TEST_F(VlsBenchFolder, StatisticsCountTheGroups) {
-  write(ordered_json::array({row(1), row(2), row(3, "1.png")}).dump());
-  const auto found = statistics(vlsbench(), folder_).value();
+  write(ordered_json::array({vlsbench_row(1), vlsbench_row(2), vlsbench_row(3, "1.png")}).dump());
+  const auto found = statistics(vlsbench(), {folder_}).value();
   EXPECT_EQ(found.json,
             R"({"rows":3,"images":2,"groups":{"category":{"Self-Harm":3},"sub_category":{"Suicide":3}}})");
   ASSERT_EQ(found.blocks.size(), 3U);

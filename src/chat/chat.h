@@ -65,18 +65,23 @@ Conversation single_turn(std::vector<Image> images, std::string text,
 
 /// How an answer is made.
 struct Generation {
-  unsigned max_new_tokens = 512;
+  unsigned max_new_tokens = 512;        ///< 0: the guard's verdict alone (local models only)
   double temperature = 0;               ///< 0: greedy
   double top_p = 1;                     ///< with a temperature
   double repetition_penalty = 1;        ///< local models only
   std::uint64_t seed = 0;               ///< with a temperature
   std::vector<std::string> stops = {};  ///< texts that end an answer
+  /// From submission to the answer's end; the question is then the error timeout (local models only).
+  std::optional<milliseconds> deadline = {};
 };
 
 /// One question.
 struct Question {
   Conversation conversation;
   Generation how;
+  /// Beside the verdict on all images together, one on each alone, whatever stands around it (local models
+  /// with a guard).
+  bool judge_each_image = false;
 };
 
 /// One user turn of these parts.
@@ -85,6 +90,21 @@ Question question_of(std::vector<Part> parts, Generation how);
 struct Usage {
   std::optional<std::uint64_t> prompt_tokens;
   std::optional<std::uint64_t> completion_tokens;
+};
+
+/// When what was there, in seconds since the answerer took the question up.
+struct Timings {
+  double image_seconds = 0;               ///< images decoded and processed, the prompt tokenised
+  double prefill_seconds = 0;             ///< the prompt read; longer than image_seconds by what that took
+  double end_seconds = 0;                 ///< the last token
+  std::optional<double> verdict_seconds;  ///< the guard's verdict
+};
+
+/// What a local model tells beside a reply.
+struct Details {
+  std::vector<std::int64_t> prompt_token_ids;      ///< image placeholders expanded
+  std::vector<std::int64_t> completion_token_ids;  ///< ends with the stop token where one was produced
+  Timings timings;
 };
 
 /// What became of a question that was answered at all.
@@ -103,15 +123,18 @@ struct Reply {
   std::string finish_reason =
       {};  ///< "stop", "length", a filter's code, … as the provider said; may be empty
   Usage usage = {};
-  std::optional<taxonomy::Verdict> verdict = {};  ///< of a guard, where there is one
-  bool tool_calls = false;                        ///< the model called tools
-  std::string reason = {};                        ///< of empty: what came instead of an answer, on one line
+  std::optional<taxonomy::Verdict> verdict = {};       ///< of a guard on all images, where there is one
+  std::vector<taxonomy::Verdict> image_verdicts = {};  ///< on each image alone, in order, where asked for
+  std::optional<Details> details = {};                 ///< of a local model
+  bool tool_calls = false;                             ///< the model called tools
+  std::string reason = {};  ///< of empty: what came instead of an answer, on one line
 };
 
 /// Whether an answer that ended so was cut at a limit on tokens, in any provider's word.
 bool was_cut(std::string_view finish_reason);
 
-/// Hears of one question while it is being answered, from the thread that polls.
+/// Hears of one question while it is being answered, in the order below; from the thread that polls, or from
+/// one of the answerer's own (a local model's), one call at a time. It may cancel the question.
 class Events {
  public:
   Events() = default;
@@ -119,7 +142,12 @@ class Events {
   Events& operator=(const Events&) = delete;
   virtual ~Events() = default;
   virtual void verdict(const taxonomy::Verdict& verdict) = 0;  ///< before the first token
-  virtual void text(std::string_view text) = 0;                ///< as soon as it is certain
+  /// On one image alone, by its place among the conversation's; before the first token.
+  virtual void image_verdict(std::size_t image, const taxonomy::Verdict& verdict) {
+    static_cast<void>(image);
+    static_cast<void>(verdict);
+  }
+  virtual void text(std::string_view text) = 0;  ///< as soon as it is certain
 };
 
 /// The asker's name for a question; unique among those under way.

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
 constexpr std::uint64_t max_template_bytes = std::uint64_t{1} << 20;
-constexpr const char* key = "chat_template";
+constexpr const char* template_key = "chat_template";
 constexpr const char* default_name = "default";
 
 Result<std::string> checked(std::string text, const fs::path& file) {
@@ -43,11 +43,12 @@ Result<std::string> text_of(const Json& value, const fs::path& file) {
     text = found == value.end() || !found->contains("template") ? nullptr : &found->at("template");
   }
   if (text == nullptr) {
-    return fail(ErrorKind::missing, "bad chat template", file.string() + ": " + key,
+    return fail(ErrorKind::missing, "bad chat template", file.string() + ": " + template_key,
                 "expected one that is called default, found none");
   }
   if (!text->is_string())
-    return fail(ErrorKind::wrong_type, "bad chat template", file.string() + ": " + key, "expected a text");
+    return fail(ErrorKind::wrong_type, "bad chat template", file.string() + ": " + template_key,
+                "expected a text");
   return checked(text->get<std::string>(), file);
 }
 
@@ -248,7 +249,7 @@ Result<std::optional<ChatTemplate>> read_chat_template(const fs::path& folder) {
     const fs::path file = folder / name;
     HOLISAFE_TRY(const auto document, read_json_if_there(file));
     if (!document || !document->is_object()) continue;
-    const auto found = document->find(key);
+    const auto found = document->find(template_key);
     if (found == document->end() || found->is_null()) continue;
     HOLISAFE_TRY(std::string text, text_of(*found, file));
     return std::optional(ChatTemplate{std::move(text), file});

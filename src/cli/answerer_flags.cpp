@@ -22,7 +22,7 @@ Result<std::unique_ptr<chat::Answerer>> open_model(const chat::ModelSettings& se
 
 }  // namespace
 
-void add_endpoint_flags(CLI::App* command, AnswererFlags& flags) {
+void add_request_flags(CLI::App* command, AnswererFlags& flags) {
   http::ClientOptions& client = flags.settings.client;
   command->add_option(
       "--api-key-file", flags.api_key_file,
@@ -48,7 +48,7 @@ void add_endpoint_flags(CLI::App* command, AnswererFlags& flags) {
       "File with a JSON object that is merged into every request: its members win, null takes one away");
   command
       ->add_option("--concurrency", client.concurrency,
-                   "Most requests at once; fewer where the endpoint says 429")
+                   "Most questions at once; of an endpoint fewer where it says 429")
       ->check(CLI::Range(1, 4096));
   command->add_option("--max-retries", client.max_retries, "Tries after the first of each request")
       ->check(CLI::Range(0, 1000));
@@ -56,6 +56,10 @@ void add_endpoint_flags(CLI::App* command, AnswererFlags& flags) {
       ->check(CLI::Range(0.001, 86400.0));
   command->add_option("--requests-per-minute", client.requests_per_minute,
                       "Most requests in any minute; 0: no bound");
+}
+
+void add_endpoint_flags(CLI::App* command, AnswererFlags& flags) {
+  add_request_flags(command, flags);
   command->add_flag("--batch", flags.settings.batch,
                     "Use the provider's batch API: cheaper, and may take a day");
   command->add_option("--batch-rows", flags.settings.batches.rows,
@@ -73,6 +77,7 @@ Result<runs::AnswererSettings> take_settings(AnswererFlags& flags, bool asks_end
   out.client.time_limit = std::chrono::milliseconds(static_cast<std::int64_t>(flags.timeout * 1000));
   out.client.seed = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
   out.batches.max_retries = out.client.max_retries;
+  out.local.sequences = out.client.concurrency;
   out.open_model = open_model;
   return out;
 }

@@ -22,6 +22,9 @@ struct AnswererFlags {
 /// --max-retries, --timeout, --requests-per-minute, --batch, --batch-rows, --batch-bytes.
 void add_endpoint_flags(CLI::App* command, AnswererFlags& flags);
 
+/// The same without the flags of batches.
+void add_request_flags(CLI::App* command, AnswererFlags& flags);
+
 /// What the flags say, with the key (read where an endpoint is asked) and what runs models in this program.
 /// Errors: those of http::Secret.
 Result<runs::AnswererSettings> take_settings(AnswererFlags& flags, bool asks_endpoint);

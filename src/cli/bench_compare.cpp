@@ -21,12 +21,13 @@
 #include "report/page.h"
 #include "runs/compare_runs.h"
 #include "runs/open_runs.h"
+#include "runs/row_marks.h"
 
 namespace holisafe::cli {
 namespace {
 
 using Line = TableLine;
-struct Flags {
+struct CompareFlags {
   std::string first;
   std::string second;
   std::string judge;
@@ -41,6 +42,7 @@ struct Flags {
 
 Line rate_line(std::string title, const std::optional<metrics::PairedFigure>& rate) {
   if (!rate) return {std::move(title), "0", "-", "-", "-", "", "", "", ""};
+  const auto& test = rate->test;
   const std::string interval = rate->interval ? fmt::format("{:+.1f} to {:+.1f}", rate->interval->low * 100,
                                                             rate->interval->high * 100)
                                               : "";
@@ -50,9 +52,9 @@ Line rate_line(std::string title, const std::optional<metrics::PairedFigure>& ra
           fmt::format("{:.1f}", rate->second * 100),
           fmt::format("{:+.1f}", rate->difference * 100),
           interval,
-          fmt::format("{}", rate->test.only_first_wrong),
-          fmt::format("{}", rate->test.only_second_wrong),
-          fmt::format("{:.3g}", rate->test.p_value)};
+          test ? fmt::format("{}", test->only_first_wrong) : "-",
+          test ? fmt::format("{}", test->only_second_wrong) : "-",
+          test ? fmt::format("{:.3g}", test->p_value) : "-"};
 }
 
 std::string comparison_table(const runs::RunComparison& found) {
@@ -77,7 +79,7 @@ std::string comparison_table(const runs::RunComparison& found) {
     std::string place;
     for (const auto& [group, value] : change.place) place += " " + one_line(value);
     out += fmt::format("  id {}{}: {}, then {}\n", one_line(change.id), place,
-                       runs::label_of(figures, change.first), runs::label_of(figures, change.second));
+                       runs::mark_text(figures, change.first), runs::mark_text(figures, change.second));
   }
   if (found.changes.size() > shown) out += "  … (--json lists all, --html shows examples)\n";
   return out;
@@ -104,7 +106,7 @@ Result<bool> worsened(const runs::RunComparison& found, const std::string& name,
 }
 
 /// How the files of --export were made: the command without where they go.
-exports::Remarks remarks_of(const Flags& flags) {
+exports::Remarks remarks_of(const CompareFlags& flags) {
   std::string command = fmt::format("holisafe bench compare {} {} --export DIR", shell_word(flags.first),
                                     shell_word(flags.second));
   if (!flags.judge.empty()) command += " " + shell_word("--judge=" + flags.judge);
@@ -115,7 +117,7 @@ exports::Remarks remarks_of(const Flags& flags) {
   return {fmt::format("Made by holisafe {}.", HOLISAFE_VERSION), std::move(command)};
 }
 
-Result<int> compare(const Flags& flags) {
+Result<int> compare(const CompareFlags& flags) {
   const std::vector<std::string> folders = {flags.first, flags.second};
   HOLISAFE_TRY(const auto first, runs::open_runs(std::span(&folders[0], 1)));
   HOLISAFE_TRY(const auto second, runs::open_runs(std::span(&folders[1], 1)));
@@ -156,16 +158,20 @@ Result<int> compare(const Flags& flags) {
 }  // namespace
 
 void add_bench_compare(CLI::App& bench) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<CompareFlags>();
   CLI::App* command =
       declare(bench, "compare", "Two runs over the same data, pair by pair",
               {"holisafe bench compare runs/base runs/safe",
                "holisafe bench compare runs/base runs/safe --judge openai:gpt-4o --html compare.html",
+               "holisafe bench compare runs/base-mmmu runs/safe-mmmu --rule authors --json",
                "holisafe bench compare runs/base runs/safe --export differences"});
   command->add_option("RUN_A", flags->first, "Folder of the first run")->type_name(folder_type)->required();
   command->add_option("RUN_B", flags->second, "Folder of the second run")->type_name(folder_type)->required();
-  command->add_option("--judge", flags->judge,
-                      "Whose verdicts, as `bench report` names them; the benchmark's rule unless given");
+  CLI::Option* judge =
+      command->add_option("--judge", flags->judge,
+                          "Whose verdicts, as `bench report` names them; the benchmark's rule unless given");
+  command->add_option("--rule", flags->judge, "The same for a rule of the benchmark: lmms-eval")
+      ->excludes(judge);
   command->add_flag("--json", flags->json, "One JSON object");
   command->add_option("--html", flags->html, "Write a report with examples that changed to this file");
   command

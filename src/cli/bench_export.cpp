@@ -15,7 +15,7 @@
 namespace holisafe::cli {
 namespace {
 
-struct Flags {
+struct ExportFlags {
   exports::ExportSettings settings;
   std::string out;
   std::string width = "column";
@@ -23,7 +23,7 @@ struct Flags {
 };
 
 /// The command without what changes no byte: where the files go.
-std::string command_of(const Flags& flags) {
+std::string command_of(const ExportFlags& flags) {
   const exports::ExportSettings& settings = flags.settings;
   std::string out = "holisafe bench export";
   const auto add = [&](const std::string& word) { out += " " + shell_word(word); };
@@ -44,7 +44,7 @@ std::string command_of(const Flags& flags) {
   return out;
 }
 
-int export_results(Flags& flags) {
+int export_results(ExportFlags& flags) {
   exports::ExportSettings& settings = flags.settings;
   settings.command = command_of(flags);
   settings.version = HOLISAFE_VERSION;
@@ -61,7 +61,7 @@ int export_results(Flags& flags) {
 }  // namespace
 
 void add_bench_export(CLI::App& bench) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ExportFlags>();
   exports::ExportSettings& settings = flags->settings;
   CLI::App* command =
       declare(bench, "export", "Runs and prediction files as tables, figures and data files, for a paper",

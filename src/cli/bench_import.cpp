@@ -16,19 +16,19 @@
 namespace holisafe::cli {
 namespace {
 
-struct Flags {
+struct ImportFlags {
   std::string data;
   std::string out;
-  std::string empty_as = "unjudged";
+  std::string empty_as;
   bool json = false;
   bool allow_missing = false;
   runs::ImportSettings run;
 };
 
-int run_import(Flags& flags) {
+int run_import(ImportFlags& flags) {
   flags.run.data = flags.data;
   flags.run.folder = flags.out;
-  flags.run.counting.empty = *runs::parse_count_as(flags.empty_as);
+  flags.run.empty_as = runs::parse_count_as(flags.empty_as);
   flags.run.version = HOLISAFE_VERSION;
   flags.run.warn = warn;
   flags.run.note = [](const std::string& text) { say(fmt::format("holisafe: {}\n", one_line(text))); };
@@ -36,8 +36,7 @@ int run_import(Flags& flags) {
   if (!end) return report(end.error());
   for (const auto& warning : end->run.warnings) warn(warning);
   if (flags.json) {
-    for (const auto& score : end->run.scores)
-      fmt::print("{}", json_line(benchmarks::score_json(*end->run.benchmark, score.score)));
+    fmt::print("{}", json_line(benchmarks::score_json(*end->run.benchmark, end->run.scores.front().score)));
   } else {
     fmt::print("{}", score_table(end->run.scores, ShowPublished::none));
   }
@@ -52,7 +51,7 @@ int run_import(Flags& flags) {
 }  // namespace
 
 void add_bench_import(CLI::App& bench) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ImportFlags>();
   CLI::App* command = declare(
       bench, "import", "Make a run of answers that came from elsewhere, to judge, report and compare",
       {"holisafe bench import predictions.jsonl --data HoliSafe-Bench --out runs/name",
@@ -88,7 +87,12 @@ void add_bench_import(CLI::App& bench) {
           "there")
       ->check(utf8_text());
   add_benchmark_flag(command, flags->run.benchmark);
-  command->add_option("--empty-as", flags->empty_as, "How answers count that say nothing")
+  add_split_flag(command, flags->run.split);
+  command
+      ->add_option(
+          "--empty-as", flags->empty_as,
+          "How answers count that say nothing; otherwise unjudged, or as the benchmark's rules mark them "
+          "where these alone score it")
       ->check(CLI::IsMember({"unjudged", "refused", "complied"}));
   command->add_flag("--allow-missing", flags->allow_missing,
                     "Leave rows without an answer unanswered, and do not end with exit code 2");

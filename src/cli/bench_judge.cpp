@@ -18,7 +18,7 @@
 namespace holisafe::cli {
 namespace {
 
-struct Flags {
+struct JudgeFlags {
   std::string run;
   bool dry_run = false;
   bool json = false;
@@ -70,14 +70,14 @@ int show(const runs::JudgeEnd& end, const std::string& folder, bool json) {
                    end.unjudged_reason.empty() ? "" : "; ")});
 }
 
-int forget(const Flags& flags) {
+int forget(const JudgeFlags& flags) {
   const auto run = runs::forget_judge(flags.run, flags.forget, HOLISAFE_VERSION);
   if (!run) return report(run.error());
   say(fmt::format("holisafe: {} is forgotten\n", one_line(flags.forget)));
   return exit_ok;
 }
 
-int run_judge(Flags& flags, Context& context) {
+int run_judge(JudgeFlags& flags, Context& context) {
   if (!flags.forget.empty()) return forget(flags);
   if (flags.judge.judge.empty())
     return report({ErrorKind::usage, "who judges?", "", "expected --judge, or --forget, found neither"});
@@ -104,7 +104,7 @@ int run_judge(Flags& flags, Context& context) {
 }  // namespace
 
 void add_bench_judge(CLI::App& bench) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<JudgeFlags>();
   CLI::App* command = declare(
       bench, "judge", "Judge a run's answers, also by an LLM; the same command again asks for what is left",
       {"holisafe bench judge runs/name --judge openai --dry-run",
@@ -137,9 +137,11 @@ void add_bench_judge(CLI::App& bench) {
       "--judge-prompt", flags->judge.prompt_file,
       "File with the judge's prompt; of HoliSafe-Bench its fields are {query}, {response}, "
       "{label}, {type}, {category}, {subcategory}; it must ask for <label>True</label> or "
-      "<label>False</label> (of other benchmarks: their `judge_words` in `bench list --json`). {mark} "
+      "<label>False</label> (of other benchmarks: their `judge_words` in `bench list --json`, and fields of "
+      "their own, such as siuo's {warning} and {reference}, or mm-safetybench's {scenario}). {mark} "
       "stands for a word that what is judged cannot hold");
   add_local_flags(command, who.local);
+  add_cache_flag(command, who.local);
   add_endpoint_flags(command, flags->answerer);
   command->add_flag("--dry-run", flags->dry_run, "Only say how many calls and tokens it would take");
   command->add_flag("--json", flags->json, "Print the score (or the estimate) as one JSON object");

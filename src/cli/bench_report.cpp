@@ -10,24 +10,26 @@
 #include "benchmarks/benchmark.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
+#include "cli/guard_table.h"
 #include "cli/named_bounds.h"
 #include "cli/program.h"
+#include "cli/report_tables.h"
 #include "cli/score_table.h"
 #include "cli/terminal.h"
-#include "cli/text_table.h"
 #include "cli/type_names.h"
 #include "report/page.h"
 #include "runs/bounds_check.h"
+#include "runs/measured_guard.h"
 #include "runs/open_runs.h"
 #include "runs/report_json.h"
+#include "runs/run_folders.h"
 #include "runs/run_report.h"
+#include "runs/safety_utility.h"
 
 namespace holisafe::cli {
 namespace {
 
-using Line = TableLine;
-
-struct Flags {
+struct ReportFlags {
   std::vector<std::string> runs;
   bool json = false;
   std::string html;
@@ -47,48 +49,9 @@ void print_json(std::span<const runs::JudgedRun> runs, bool published) {
   for (const auto& run : runs) {
     for (const auto& score : run.scores) fmt::print("{}", json_line(runs::to_json(run, score, published)));
   }
-}
-
-std::string guard_table(std::span<const runs::JudgedRun> runs) {
-  std::vector<Line> lines = {
-      {"guard", "images", "20-class accuracy", "safe/unsafe", "precision", "recall", "F1", "AUROC", "ECE"}};
-  const auto figure = [](std::optional<double> value) {
-    return value ? fmt::format("{:.1f}", *value * 100) : std::string("-");
-  };
-  for (const auto& run : runs) {
-    if (!run.guard) continue;
-    const auto& found = run.guard->metrics;
-    lines.push_back({run.name, fmt::format("{}", found.rows), figure(found.accuracy),
-                     figure(found.binary_accuracy), figure(found.precision), figure(found.recall),
-                     figure(found.f1), figure(found.auroc), figure(found.ece)});
-  }
-  return lines.size() > 1 ? "\n" + text_table(lines) : std::string();
-}
-
-std::string right_answers_table(std::span<const runs::JudgedRun> runs) {
-  std::vector<Line> lines = {{"right answers on safe pairs", "rows", "right", "share"}};
-  for (const auto& run : runs) {
-    if (!run.right_answers) continue;
-    const auto& found = *run.right_answers;
-    lines.push_back({run.name, fmt::format("{}", found.rows), fmt::format("{}", found.right),
-                     fmt::format("{:.1f}", *found.rate() * 100)});
-  }
-  return lines.size() > 1 ? "\n" + text_table(lines) : std::string();
-}
-
-std::string agreement_table(std::span<const runs::JudgedRun> runs) {
-  std::vector<Line> lines = {{"judges agree", "rows", "raw", "kappa"}};
-  for (const auto& run : runs) {
-    for (const auto& pair : run.pairs) {
-      if (pair.all.judged() == 0) continue;
-      const auto raw = pair.all.raw();
-      const auto kappa = pair.all.kappa();
-      lines.push_back({fmt::format("{}: {} and {}", run.name, pair.first, pair.second),
-                       fmt::format("{}", pair.all.judged()), raw ? fmt::format("{:.1f}", *raw * 100) : "-",
-                       kappa ? fmt::format("{:.2f}", *kappa) : "-"});
-    }
-  }
-  return lines.size() > 1 ? "\n" + text_table(lines) : std::string();
+  const auto sets = runs::set_runs(runs);
+  if (runs::of_several_sets(sets))
+    fmt::print("{}", json_line(runs::to_json(runs::safety_utility(sets, published))));
 }
 
 /// One table a benchmark and judge, in the order in which they appear.
@@ -100,6 +63,8 @@ void print_tables(std::span<const runs::JudgedRun> runs, bool published, const s
       if (std::find(tables.begin(), tables.end(), table) == tables.end()) tables.push_back(table);
     }
   }
+  const auto sets = runs::set_runs(runs);
+  const bool several = runs::of_several_sets(sets);
   for (const auto& table : tables) {
     std::vector<report::ScoredRun> scores;
     for (const auto& run : runs) {
@@ -107,15 +72,29 @@ void print_tables(std::span<const runs::JudgedRun> runs, bool published, const s
         if (std::pair(run.benchmark, score.score.judge) == table) scores.push_back(score);
       }
     }
-    fmt::print("{}{}", table == tables.front() ? "" : "\n",
+    fmt::print("{}{}{}", table == tables.front() ? "" : "\n",
+               several ? fmt::format("{}\n", table.first->title) : std::string(),
                score_table(scores, published ? ShowPublished::all : ShowPublished::comparable,
                            {table == tables.front(), by}));
   }
-  fmt::print("{}", visible(right_answers_table(runs) + guard_table(runs) + agreement_table(runs)));
+  std::string below =
+      right_answers_table(runs) + guard_table(runs) + agreement_table(runs) + rules_text(runs);
+  if (several) below += "\n" + safety_utility_text(runs::safety_utility(sets, published));
+  fmt::print("{}", visible(below));
+}
+
+/// What `bench guard` measured, behind the runs if there are any.
+void show_guards(std::span<const report::MeasuredGuard> guards, bool json, bool behind_runs) {
+  if (guards.empty()) return;
+  if (json) {
+    for (const auto& guard : guards) fmt::print("{}", json_line(runs::to_json(guard)));
+  } else {
+    fmt::print("{}{}", behind_runs ? "\n" : "", visible(guards_table(guards, true)));
+  }
 }
 
 /// The bounds of all flags.
-runs::FigureBounds bounds(const Flags& flags) {
+runs::FigureBounds bounds(const ReportFlags& flags) {
   runs::FigureBounds out = flags.bounds;
   const auto add = [&](const char* name, const std::optional<double>& value) {
     if (value) out.figures.emplace_back(name, *value);
@@ -128,7 +107,7 @@ runs::FigureBounds bounds(const Flags& flags) {
 }
 
 /// Says which figures fell short of their bound; the exit code.
-Result<int> check_bounds(const std::vector<runs::JudgedRun>& runs, const Flags& flags) {
+Result<int> check_bounds(const std::vector<runs::JudgedRun>& runs, const ReportFlags& flags) {
   std::vector<report::ScoredRun> scores;
   for (const auto& run : runs) {
     for (auto score : run.scores) {
@@ -149,8 +128,10 @@ Result<int> check_bounds(const std::vector<runs::JudgedRun>& runs, const Flags& 
   return code;
 }
 
-Result<int> report_runs(const Flags& flags) {
-  HOLISAFE_TRY(const auto open, runs::open_runs(flags.runs));
+Result<int> report_runs(const ReportFlags& flags) {
+  std::vector<std::string> folders = runs::run_folders(flags.runs);
+  HOLISAFE_TRY(const auto guards, runs::take_guards(folders));
+  HOLISAFE_TRY(const auto open, runs::open_runs(folders));
   for (const auto& warning : open.warnings) warn(warning);
   std::vector<runs::JudgedRun> runs;
   for (const auto& run : open.runs) {
@@ -163,10 +144,12 @@ Result<int> report_runs(const Flags& flags) {
   } else {
     print_tables(runs, flags.published, flags.by);
   }
+  show_guards(guards, flags.json, !runs.empty());
   if (!flags.html.empty()) {
     HOLISAFE_CHECK(write_named_file(
-        flags.html,
-        report::page(runs::run_report(runs, flags.bootstrap, HOLISAFE_VERSION, flags.published))));
+        flags.html, report::page(runs::with_guards(
+                        runs::run_report(runs, flags.bootstrap, HOLISAFE_VERSION, flags.published), guards,
+                        HOLISAFE_VERSION))));
   }
   if (!flags.predictions.empty()) {
     if (open.runs.size() != 1) {
@@ -194,14 +177,19 @@ std::vector<std::string> group_names() {
 }  // namespace
 
 void add_bench_report(CLI::App& bench) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ReportFlags>();
   CLI::App* command = declare(
       bench, "report", "Runs side by side, whole ones beside published models; shards of one run are joined",
       {"holisafe bench report runs/base runs/safe --html report.html",
        "holisafe bench report runs/base-0 runs/base-1 --predictions base.json",
+       "holisafe bench report runs/base-all runs/safe-all --html safety-and-utility.html",
        "holisafe bench report runs/safe --fail-masr 0.2 --fail-rr 0.05 --junit junit.xml"});
-  command->add_option("RUN", flags->runs, "Folders of runs")->type_name(folder_type)->required();
-  command->add_flag("--json", flags->json, "One JSON object for each run and judge");
+  command->add_option("RUN", flags->runs, "Folders of runs, or folders that hold several")
+      ->type_name(folder_type)
+      ->required();
+  command->add_flag(
+      "--json", flags->json,
+      "One JSON object for each run and judge; of several sets one more: safety against utility");
   command->add_option("--html", flags->html, "Write a report to this file");
   command->add_option("--predictions", flags->predictions,
                       "Write the joined predictions of one run to this file");

@@ -13,6 +13,7 @@
 #include "base/json_line.h"
 #include "base/text.h"
 #include "benchmarks/score_json.h"
+#include "cli/benchmark_flag.h"
 #include "cli/bootstrap_flags.h"
 #include "cli/commands.h"
 #include "cli/program.h"
@@ -20,13 +21,15 @@
 #include "cli/terminal.h"
 #include "report/page.h"
 #include "runs/score_file.h"
+#include "runs/verdict_file.h"
 
 namespace holisafe::cli {
 namespace {
 
-struct Flags {
+struct ScoreFlags {
   std::vector<std::string> files;
   std::string benchmark = "holisafe";
+  std::string rule;
   std::string judge;
   std::string mode;
   std::string empty_as;
@@ -34,6 +37,8 @@ struct Flags {
   bool published = false;
   bool allow_missing = false;
   std::string data;
+  std::string split;
+  std::string verdicts;
   std::string html;
   metrics::BootstrapOptions bootstrap;
 };
@@ -109,18 +114,52 @@ Result<void> write_report(const std::string& path, std::span<const report::Score
   return write_named_file(path, report::page(out));
 }
 
-int run_score(const Flags& flags) {
+Error wrong_kind(const benchmarks::Benchmark& benchmark, const char* what, const char* flag,
+                 const std::string& found) {
+  std::vector<std::string_view> names;
+  for (const auto& rule : benchmark.rules) names.push_back(rule.name);
+  return {ErrorKind::usage, what, std::string(benchmark.name),
+          fmt::format("expected {} {}, found \"{}\"", flag, fmt::join(names, " or "), found)};
+}
+
+/// Who marks: a rule of a benchmark that rules alone score, the string judge of another. Rules by their names
+/// are what --judge took before there was --rule. Errors: usage.
+Result<std::string> chosen_rule(const ScoreFlags& flags, const benchmarks::Benchmark& benchmark) {
+  const bool rules_alone = scored_by_rules(benchmark);
+  if (!rules_alone && !flags.rule.empty())
+    return fail(wrong_kind(benchmark, "a judge scores this benchmark", "--judge", "--rule " + flags.rule));
+  if (rules_alone && !flags.judge.empty() && find_rule(benchmark, flags.judge) == nullptr)
+    return fail(wrong_kind(benchmark, "rules score this benchmark", "--rule", "--judge " + flags.judge));
+  const std::string& chosen = flags.rule.empty() ? flags.judge : flags.rule;
+  // The default rule by its name is the default rule, whose mode may be chosen.
+  return chosen == benchmark.rules.front().name ? std::string() : chosen;
+}
+
+Result<runs::ScoreOptions> options_of(const ScoreFlags& flags) {
   runs::ScoreOptions options;
   options.benchmark = benchmarks::find(flags.benchmark);
-  // The default rule by its name is the default rule, whose mode may be chosen.
-  if (flags.judge != options.benchmark->rules.front().name) options.judge = flags.judge;
+  HOLISAFE_TRY(options.judge, chosen_rule(flags, *options.benchmark));
+  if (!flags.verdicts.empty() && flags.files.size() > 1) {
+    return fail(ErrorKind::usage, "verdicts of several files", "--verdicts",
+                fmt::format("expected one prediction file, found {}", flags.files.size()));
+  }
+  HOLISAFE_TRY(options.split, split_of(*options.benchmark, flags.split));
   options.mode = flags.mode;
   options.empty_as = runs::parse_count_as(flags.empty_as);
   options.allow_missing = flags.allow_missing;
   options.data = flags.data;
   options.bootstrap = flags.bootstrap;
   options.for_report = !flags.html.empty();
+  return options;
+}
 
+int run_score(const ScoreFlags& flags) {
+  auto chosen = options_of(flags);
+  if (!chosen) return report(chosen.error());
+  runs::ScoreOptions& options = *chosen;
+  runs::VerdictLines verdicts(*options.benchmark);
+  if (!flags.verdicts.empty())
+    options.on_mark = [&](const auto& item, const auto& mark) { verdicts.add(item, mark); };
   int exit_code = exit_ok;
   std::vector<report::ScoredRun> runs;
   for (auto& scored : score_all(flags.files, options)) {
@@ -144,6 +183,9 @@ int run_score(const Flags& flags) {
   } else if (!runs.empty()) {
     fmt::print("{}", score_table(runs, flags.published ? ShowPublished::all : ShowPublished::none));
   }
+  if (!flags.verdicts.empty() && !runs.empty()) {
+    if (const auto written = verdicts.write(flags.verdicts); !written) return report(written.error());
+  }
   if (!flags.html.empty() && !runs.empty()) {
     runs::shorten_names(runs);
     if (const auto written = write_report(flags.html, runs, options, flags.published); !written)
@@ -155,13 +197,14 @@ int run_score(const Flags& flags) {
 }  // namespace
 
 void add_bench_score(CLI::App& bench) {
-  auto flags = std::make_shared<Flags>();
-  CLI::App* command =
-      declare(bench, "score", "Score prediction files: refusal rate, attack success rates, both mASR",
-              {"holisafe bench score predictions.json",
-               "holisafe bench score base.json safe.json --published --html report.html",
-               "holisafe bench score predictions.json --json | jq .masr",
-               "holisafe bench score ids_and_answers.csv --data HoliSafe-Bench"});
+  auto flags = std::make_shared<ScoreFlags>();
+  CLI::App* command = declare(
+      bench, "score", "Score prediction files: refusal rate, attack success rates, both mASR",
+      {"holisafe bench score predictions.json",
+       "holisafe bench score base.json safe.json --published --html report.html",
+       "holisafe bench score predictions.json --json | jq .masr",
+       "holisafe bench score ids_and_answers.csv --data HoliSafe-Bench",
+       "holisafe bench score --benchmark mmmu --rule authors --verdicts read.jsonl predictions.json"});
   command
       ->add_option(
           "PRED.json", flags->files,
@@ -173,10 +216,15 @@ void add_bench_score(CLI::App& bench) {
                       "more than that and the answer (prediction, response, answer or output)");
   command->add_option("--benchmark", flags->benchmark, "Which benchmark's rows the files hold")
       ->check(CLI::IsMember(benchmarks::names()));
-  command->add_option(
-      "--judge", flags->judge,
-      "Which of the benchmark's rules judges: `bench list --json`; LLM judges need the images: "
-      "see `bench judge`");
+  add_split_flag(command, flags->split);
+  command
+      ->add_option("--rule", flags->rule,
+                   "Which rule reads the answers of a benchmark that rules score: authors, lmms-eval; the "
+                   "first of `bench list --json` otherwise")
+      ->type_name("NAME");
+  command->add_option("--judge", flags->judge,
+                      "The string judge, of a benchmark that judges score; LLM judges need the images: see "
+                      "`bench judge`");
   command->add_option(
       "--mode", flags->mode,
       "String judge: exactly as the authors' script (authors), or with Unicode apostrophes and white space "
@@ -188,6 +236,8 @@ void add_bench_score(CLI::App& bench) {
           "as that script marks them")
       ->check(CLI::IsMember({"unjudged", "refused", "complied"}));
   command->add_flag("--json", flags->json, "One JSON object a file, in the order of the files");
+  command->add_option("--verdicts", flags->verdicts,
+                      "Write what was read in each answer to this file, a JSON line a row");
   command->add_option("--html", flags->html, "Write a report to this file");
   command->add_flag("--published", flags->published,
                     "Show the published models' scores too; apart where the files are over other data");

@@ -7,6 +7,7 @@ class App;
 
 namespace holisafe::cli {
 
+void add_serve(CLI::App& app);            // serve.cpp
 void add_data_check(CLI::App& data);      // data_check.cpp
 void add_data_stats(CLI::App& data);      // data_stats.cpp
 void add_data_synth(CLI::App& data);      // data_synth.cpp
@@ -19,6 +20,7 @@ void add_bench_judge(CLI::App& bench);    // bench_judge.cpp
 void add_bench_report(CLI::App& bench);   // bench_report.cpp
 void add_bench_compare(CLI::App& bench);  // bench_compare.cpp
 void add_bench_export(CLI::App& bench);   // bench_export.cpp
+void add_bench_guard(CLI::App& bench);    // bench_guard.cpp
 void add_bench_list(CLI::App& bench);     // bench_list.cpp
 void add_guard_labels(CLI::App& guard);   // guard_labels.cpp
 void add_guard_sort(CLI::App& guard);     // guard_sort.cpp

@@ -13,14 +13,18 @@
 namespace holisafe::cli {
 namespace {
 
-struct Flags {
+struct StatsFlags {
   std::string folder;
   std::string benchmark;
+  std::string split;
   bool json = false;
 };
 
-int show(const Flags& flags) {
-  const auto found = benchmarks::statistics(*benchmarks::find(flags.benchmark), flags.folder);
+int show(const StatsFlags& flags) {
+  const auto& benchmark = *benchmarks::find(flags.benchmark);
+  const auto split = benchmarks::split_of(benchmark, flags.split);
+  if (!split) return report(split.error());
+  const auto found = benchmarks::statistics(benchmark, {flags.folder, *split});
   if (!found) return report(found.error());
   if (flags.json) {
     fmt::print("{}\n", visible_json(found->json));
@@ -43,7 +47,7 @@ int show(const Flags& flags) {
 }  // namespace
 
 void add_data_stats(CLI::App& data) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<StatsFlags>();
   CLI::App* command =
       declare(data, "stats", "Count the rows and images of a benchmark's data; images are not opened",
               {"holisafe data stats HoliSafe-Bench", "holisafe data stats data --json | jq .types",
@@ -52,6 +56,7 @@ void add_data_stats(CLI::App& data) {
       ->add_option("DIR", flags->folder, "The benchmark's folder, or its file of rows; - is standard input")
       ->required();
   add_benchmark_flag(command, flags->benchmark);
+  add_split_flag(command, flags->split);
   command->add_flag("--json", flags->json, "One JSON object");
   on_run(command, [flags] { return show(*flags); });
 }

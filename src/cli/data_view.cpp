@@ -10,13 +10,13 @@
 namespace holisafe::cli {
 namespace {
 
-struct Flags {
+struct ViewFlags {
   std::string file;
   std::string out;
   image::DecodeOptions decode;
 };
 
-Result<void> view(const Flags& flags) {
+Result<void> view(const ViewFlags& flags) {
   HOLISAFE_TRY(const image::Image picture, image::load(flags.file, flags.decode));
   HOLISAFE_TRY(const std::string png, image::encode_png(picture));
   return write_named_file(flags.out, png);
@@ -25,7 +25,7 @@ Result<void> view(const Flags& flags) {
 }  // namespace
 
 void add_data_view(CLI::App& data) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ViewFlags>();
   CLI::App* command =
       declare(data, "view", "Write the RGB picture as a model gets it: upright, opaque, 8 bits",
               {"holisafe data view photo.jpg --out seen.png"});

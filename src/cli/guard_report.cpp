@@ -29,10 +29,10 @@ std::string percent(const std::optional<double>& rate) {
 
 void print(const metrics::GuardMetrics& found) {
   fmt::print("{} pictures with a label, flagged from {:g}: accuracy {}, precision {}, recall {}, F1 {}\n",
-             found.rows, found.threshold, percent(found.binary_accuracy), percent(found.precision),
-             percent(found.recall), percent(found.f1));
+             found.rows, found.threshold, percent(found.binary.accuracy), percent(found.binary.precision),
+             percent(found.binary.recall), percent(found.binary.f1));
   fmt::print("20-class accuracy {}, area under the ROC curve {}, calibration error {}\n",
-             percent(found.accuracy), found.auroc ? fmt::format("{:.4f}", *found.auroc) : "-",
+             percent(found.accuracy), found.binary.auroc ? fmt::format("{:.4f}", *found.binary.auroc) : "-",
              found.ece ? fmt::format("{:.4f}", *found.ece) : "-");
 }
 

@@ -1,11 +1,9 @@
 #include "cli/program.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <exception>
 #include <memory>
-#include <numeric>
 #include <sstream>
 #include <string>
 #include <system_error>
@@ -35,19 +33,6 @@ Program& program_of(CLI::App& command) {
   CLI::App* app = &command;
   while (app->get_parent() != nullptr) app = app->get_parent();
   return static_cast<Program&>(*app);
-}
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t substituted = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = std::exchange(row[j + 1], std::min({row[j + 1] + 1, row[j] + 1, substituted}));
-    }
-  }
-  return row.back();
 }
 
 const CLI::App* chosen(const CLI::App& app) {
@@ -100,7 +85,9 @@ void refuse_negative_counts(CLI::App& app) {
     return text.starts_with("-") ? fmt::format("expected a number from 0, found {}", text) : std::string();
   };
   for (CLI::Option* option : app.get_options()) {
-    if (option->get_type_name().starts_with("UINT")) option->check(CLI::Validator(refuse, ""));
+    const std::string type = option->get_type_name();
+    // Put before what reads a size's unit, which gives a number.
+    if (type.starts_with("UINT") || type.starts_with("SIZE")) option->transform(CLI::Validator(refuse, ""));
   }
   for (CLI::App* command : app.get_subcommands({})) refuse_negative_counts(*command);
 }
@@ -143,21 +130,6 @@ int parse_and_run(Program& app, int argc, char** argv) {
 }
 
 }  // namespace
-
-std::vector<std::string> nearest(const std::string& typed, const std::vector<std::string>& candidates) {
-  std::vector<std::pair<std::size_t, std::string>> ranked;
-  for (const auto& candidate : candidates) {
-    const std::size_t distance = edit_distance(typed, candidate);
-    if (distance <= std::max<std::size_t>(2, candidate.size() / 2)) ranked.emplace_back(distance, candidate);
-  }
-  std::stable_sort(ranked.begin(), ranked.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<std::string> out;
-  for (const auto& [distance, candidate] : ranked) {
-    if (out.size() < 3) out.push_back(candidate);
-  }
-  return out;
-}
 
 CLI::App* declare(CLI::App& parent, const std::string& name, const std::string& description,
                   const std::vector<std::string>& examples) {
@@ -219,6 +191,7 @@ std::unique_ptr<Program> flag_table(TorchFlags torch) {
   add_guard_compare(*guard);
   add_guard_report(*guard);
   add_guard_export(*guard);
+  add_serve(*app);
   CLI::App* bench = declare_group(*app, "bench", "Measure: run, judge and score benchmarks");
   add_bench_run(*bench);
   add_bench_import(*bench);
@@ -227,6 +200,7 @@ std::unique_ptr<Program> flag_table(TorchFlags torch) {
   add_bench_report(*bench);
   add_bench_compare(*bench);
   add_bench_export(*bench);
+  add_bench_guard(*bench);
   add_bench_list(*bench);
   CLI::App* data = declare_group(*app, "data", "Check, count, look at and make data");
   add_data_check(*data);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/nearest.h"
 #include "base/result.h"
 #include "cli/context.h"
 
@@ -51,9 +52,6 @@ CLI::App* declare_group(CLI::App& parent, const std::string& name, const std::st
 
 /// For a flag whose text is sent or kept as JSON: refuses what is not UTF-8.
 CLI::Validator utf8_text();
-
-/// The candidates nearest to what was typed, nearest first, at most three; none where none is near.
-std::vector<std::string> nearest(const std::string& typed, const std::vector<std::string>& candidates);
 
 /// Prints `holisafe: error: …` on stderr; gives the exit code, so that commands can `return report(error)`:
 /// exit_interrupted where a signal stopped it, else exit_error.

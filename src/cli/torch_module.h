@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "chat/local_model.h"
+#include "schedule/scheduler.h"
 
 namespace CLI {
 class App;
@@ -22,7 +23,15 @@ struct TorchModule {
   /// A checkpoint that answers. Errors: those of loading a model.
   Result<std::unique_ptr<chat::Answerer>> (*open_model)(const chat::ModelSettings& settings,
                                                         const StopFlag* stop);
+  /// The same of one with a guard, for many clients too. Errors: those of loading a model; missing (a
+  /// checkpoint without one).
+  Result<std::unique_ptr<schedule::Scheduler>> (*open_guard)(const chat::ModelSettings& settings,
+                                                             const StopFlag* stop);
 };
+
+/// What torch_module() sets for LibTorch, for a program that has threads before it loads the module: to be
+/// called before the first.
+void prepare_for_torch();
 
 /// Loads the module (once; later calls give the same). OpenMP threads are told to wait passively first, which
 /// must happen before LibTorch loads: spinning ones take the cores from others on a shared machine. Not

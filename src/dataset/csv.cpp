@@ -23,8 +23,9 @@ struct CsvReader::Source : ByteSource {
   std::vector<std::size_t> ends;  ///< of each cell in it
   std::uint64_t first_line = 1;
   bool quoted = false;  ///< whether one of its cells stood in quotes
+  char separator;
 
-  explicit Source(InputFile input) : ByteSource(std::move(input)) {}
+  Source(InputFile input, char between) : ByteSource(std::move(input)), separator(between) {}
 
   Result<void> begin() {
     peek();
@@ -56,7 +57,7 @@ struct CsvReader::Source : ByteSource {
                           fmt::format("expected at most {} cells in a record", most_cells)));
       }
       ends.push_back(text.size());
-      if (peek() != ',') break;
+      if (peek() != separator) break;
       take();
     }
     if (take() == '\r' && peek() == '\n') take();
@@ -75,7 +76,7 @@ struct CsvReader::Source : ByteSource {
   }
 
   Result<void> take_plain() {
-    while (peek() != ',' && !ends_record(peek())) {
+    while (peek() != separator && !ends_record(peek())) {
       if (peek() == '"') {
         return fail(fault(ErrorKind::malformed, line(),
                           "expected a cell with quotes to stand in quotes, its own doubled"));
@@ -99,9 +100,10 @@ struct CsvReader::Source : ByteSource {
       }
       HOLISAFE_CHECK(add(c));
     }
-    if (peek() == ',' || ends_record(peek())) return {};
+    if (peek() == separator || ends_record(peek())) return {};
     return fail(fault(ErrorKind::malformed, line(),
-                      "expected a comma or the end of the line behind a closing quote"));
+                      separator == '\t' ? "expected a tab or the end of the line behind a closing quote"
+                                        : "expected a comma or the end of the line behind a closing quote"));
   }
 
   [[nodiscard]] std::string_view cell(std::size_t number) const {
@@ -119,8 +121,8 @@ struct CsvReader::Source : ByteSource {
   }
 };
 
-Result<CsvReader> CsvReader::open(InputFile file) {
-  auto source = std::make_shared<Source>(std::move(file));
+Result<CsvReader> CsvReader::open(InputFile file, char separator) {
+  auto source = std::make_shared<Source>(std::move(file), separator);
   HOLISAFE_CHECK(source->begin());
   return CsvReader(std::move(source));
 }

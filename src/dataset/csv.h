@@ -1,5 +1,5 @@
-// CSV as RFC 4180 has it, a record at a time, in memory that does not grow with the file: commas between
-// cells; a cell that holds commas, quotes or line ends stands in quotes, its own quotes doubled.
+// CSV as RFC 4180 has it, a record at a time, in memory that does not grow with the file: commas (or tabs)
+// between cells; a cell that holds commas, quotes or line ends stands in quotes, its own quotes doubled.
 //
 //   HOLISAFE_TRY(CsvReader table, CsvReader::open(std::move(file)));
 //   while (true) {
@@ -25,7 +25,7 @@ class CsvReader {
   static constexpr std::size_t most_cells = 16'384;
 
   /// Passes over a byte order mark. Errors: io; unsupported (UTF-16, UTF-32).
-  static Result<CsvReader> open(InputFile file);
+  static Result<CsvReader> open(InputFile file, char separator = ',');
 
   /// Moves to the next record; false after the last. Records end at LF, CRLF or CR; lines with nothing in
   /// them are passed over. Errors, with the line: malformed (a NUL; a quote inside a cell that does not begin

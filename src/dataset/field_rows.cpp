@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "dataset/csv.h"
+#include "dataset/csv_table.h"
 #include "dataset/row_elements.h"
 #include "dataset/row_stream.h"
 #include "dataset/row_text.h"
@@ -148,25 +148,17 @@ class FieldRows::JsonReader : public Reader {
 
 class FieldRows::TableReader : public Reader {
  public:
-  TableReader(CsvReader table, std::vector<std::string> names)
+  TableReader(CsvTable table, std::vector<std::string> names)
       : Reader(std::move(names)), table_(std::move(table)) {}
 
-  Result<void> read_head() {
-    HOLISAFE_TRY(const bool found, table_.next());
-    if (!found || (table_.cells() == 1 && strip(table_.cell(0)).empty()))
-      return fail(ErrorKind::missing, "empty file", file().path().string(), "expected rows, found nothing");
-    columns_ = table_.cells();
+  Result<void> take_head() {
     places_.assign(names_.size(), std::nullopt);
-    for (std::size_t column = 0; column < columns_; ++column) {
-      const std::string_view name = strip(table_.cell(column));
+    for (std::size_t column = 0; column < table_.names().size(); ++column) {
+      const std::string& name = table_.names()[column];
       add_name(name);
       const auto place = number(name);
       if (!place) continue;
-      if (places_[*place]) {
-        return fail(ErrorKind::duplicate, "invalid head",
-                    fmt::format("{}: line {}: {}", file().path().string(), table_.line(), name),
-                    "expected the field once, found it again");
-      }
+      if (places_[*place]) return fail(table_.twice(name));
       places_[*place] = column;
     }
     return {};
@@ -176,10 +168,6 @@ class FieldRows::TableReader : public Reader {
     HOLISAFE_TRY(const bool found, table_.next());
     if (!found) return false;
     begin_row(table_.line());
-    if (table_.cells() != columns_) {
-      return fail(ErrorKind::malformed, "not valid CSV", where(""),
-                  fmt::format("expected {} cells, as the head has, found {}", columns_, table_.cells()));
-    }
     for (std::size_t i = 0; i < names_.size(); ++i) {
       if (places_[i]) values_[i] = {FieldValue::Kind::cell, std::string(table_.cell(*places_[i])), "a cell"};
     }
@@ -188,15 +176,13 @@ class FieldRows::TableReader : public Reader {
 
   void rewind() override {
     table_.rewind();
-    static_cast<void>(table_.next());  // the head, as before
     begin_again();
   }
   [[nodiscard]] Form form() const override { return Form::table; }
   [[nodiscard]] const InputFile& file() const override { return table_.file(); }
 
  private:
-  CsvReader table_;
-  std::size_t columns_ = 0;
+  CsvTable table_;
   std::vector<std::optional<std::size_t>> places_;  ///< columns of the names
 };
 
@@ -206,9 +192,9 @@ Result<FieldRows> FieldRows::open(InputFile file, std::vector<std::string> names
     HOLISAFE_TRY(RowStream stream, RowStream::open(std::move(file)));
     return FieldRows(std::make_shared<JsonReader>(std::move(stream), std::move(names)));
   }
-  HOLISAFE_TRY(CsvReader table, CsvReader::open(std::move(file)));
+  HOLISAFE_TRY(CsvTable table, CsvTable::open(std::move(file)));
   auto reader = std::make_shared<TableReader>(std::move(table), std::move(names));
-  HOLISAFE_CHECK(reader->read_head());
+  HOLISAFE_CHECK(reader->take_head());
   return FieldRows(std::move(reader));
 }
 

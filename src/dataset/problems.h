@@ -17,6 +17,9 @@ class Problems {
  public:
   explicit Problems(std::string file) : file_(std::move(file)) {}
 
+  /// The file that rows from now on are of.
+  void set_file(std::string file) { file_ = std::move(file); }
+
   /// Notes one problem of `row`'s `field`; `field` may be empty.
   void add(const Row& row, std::string_view field, ErrorKind kind, std::string what,
            std::string detail = {}) {

@@ -1,61 +1,74 @@
 #include "engine/ask.h"
 
-#include <chrono>
+#include <limits>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "engine/executor.h"
+#include "schedule/scheduler.h"
 #include "verdicts/verdict_json.h"
 
 namespace holisafe::engine {
 namespace {
 
-/// Seconds since it was last asked.
-class Stopwatch {
- public:
-  double lap() {
-    const auto now = std::chrono::steady_clock::now();
-    const std::chrono::duration<double> passed = now - last_;
-    last_ = now;
-    return passed.count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
-
-}  // namespace
-
-Result<Asked> ask(const Engine& engine, const chat::Conversation& conversation, const AskOptions& options) {
-  Stopwatch watch;
-  Asked out;
-  HOLISAFE_TRY(const auto request, engine.load(conversation, options.decode));
-  out.image_seconds = watch.lap();
-  HOLISAFE_TRY(auto prefill, engine.prefill(request));
-  out.prefill_seconds = watch.lap();
-  out.prompt_ids = prefill.prompt_ids.front();
-  out.verdict = prefill.verdicts.front();
-  if (options.on_prompt) options.on_prompt(out.verdict);
-  HOLISAFE_TRY(auto answers, engine.generate(std::move(prefill), options.generate, options.on_text));
-  out.decode_seconds = watch.lap();
-  out.answer = std::move(answers.front());
+nlohmann::ordered_json seconds_of(const chat::Details& details, double load_seconds) {
+  const chat::Timings& timings = details.timings;
+  const double decoded = timings.end_seconds - timings.prefill_seconds;
+  const auto tokens = static_cast<double>(details.completion_token_ids.size());
+  nlohmann::ordered_json out{
+      {"load_seconds", load_seconds}, {"image_seconds", timings.image_seconds},
+      {"verdict_seconds", nullptr},   {"prefill_seconds", timings.prefill_seconds - timings.image_seconds},
+      {"decode_seconds", decoded},    {"tokens_per_second", decoded > 0 ? tokens / decoded : 0}};
+  if (timings.verdict_seconds) out["verdict_seconds"] = *timings.verdict_seconds;
   return out;
 }
 
-nlohmann::ordered_json to_json(const Asked& asked, const verdicts::Flagging& flagging, double load_seconds) {
+}  // namespace
+
+Result<std::optional<chat::Reply>> ask(Engine engine, chat::Question question, const AskOptions& options) {
+  schedule::Limits limits;
+  limits.sequences = 1;
+  limits.prepare_threads = 1;
+  limits.cache_bytes =
+      options.cache_bytes > 0 ? options.cache_bytes : std::numeric_limits<std::uint64_t>::max();
+  schedule::Scheduler scheduler(std::make_shared<ModelExecutor>(std::move(engine), options.decode), limits);
+  scheduler.submit(0, std::move(question), options.events);
+  while (scheduler.pending() > 0) {
+    if (options.stop != nullptr && options.stop->requested()) {
+      scheduler.drop_all();
+      break;
+    }
+    for (auto& [key, reply] : scheduler.poll(chat::milliseconds(100))) {
+      if (!reply) return fail(std::move(reply).error());
+      return std::optional(*std::move(reply));
+    }
+  }
+  return std::optional<chat::Reply>();
+}
+
+nlohmann::ordered_json to_json(const chat::Reply& reply, const verdicts::Flagging& flagging,
+                               double load_seconds) {
+  const chat::Details& details = *reply.details;
   nlohmann::ordered_json verdict;
-  if (asked.verdict) verdicts::add_verdict(verdict, *asked.verdict, flagging);
-  return {{"answer", asked.answer.text},
-          {"finish_reason", name(asked.answer.finish_reason)},
-          {"prompt_tokens", asked.prompt_ids.size()},
-          {"completion_tokens", asked.answer.completion_ids.size()},
-          {"prompt_token_ids", asked.prompt_ids},
-          {"completion_token_ids", asked.answer.completion_ids},
-          {"guard", verdict},
-          {"timings",
-           {{"load_seconds", load_seconds},
-            {"image_seconds", asked.image_seconds},
-            {"prefill_seconds", asked.prefill_seconds},
-            {"decode_seconds", asked.decode_seconds}}}};
+  if (reply.verdict) verdicts::add_verdict(verdict, *reply.verdict, flagging);
+  nlohmann::ordered_json out{{"answer", reply.text},
+                             {"finish_reason", reply.finish_reason},
+                             {"prompt_tokens", details.prompt_token_ids.size()},
+                             {"completion_tokens", details.completion_token_ids.size()},
+                             {"prompt_token_ids", details.prompt_token_ids},
+                             {"completion_token_ids", details.completion_token_ids},
+                             {"guard", verdict}};
+  if (reply.image_verdicts.size() > 1) {
+    out["guards"] = nlohmann::ordered_json::array();
+    for (const taxonomy::Verdict& each : reply.image_verdicts) {
+      nlohmann::ordered_json one;
+      verdicts::add_verdict(one, each, flagging);
+      out["guards"].push_back(std::move(one));
+    }
+  }
+  out["timings"] = seconds_of(details, load_seconds);
+  return out;
 }
 
 }  // namespace holisafe::engine

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/random.h"
 #include "checkpoint/damaged_copy.h"
 #include "engine/engine.h"
+#include "engine/tiny_models.h"
 #include "models/adapter.h"
 #include "models/registry/registry.h"
 
@@ -69,19 +69,10 @@ class DamagedModels : public testing::TestWithParam<std::string> {
 
   /// Whether two tokens of an answer about a picture came.
   bool answers() {
-    const auto engine = Engine::open(options_);
+    auto engine = Engine::open(options_);
     if (!check(engine)) return false;
-    image::Image picture{60, 40, std::vector<std::uint8_t>(60 * 40 * 3)};
-    Random noise(3);
-    for (auto& value : picture.rgb) value = static_cast<std::uint8_t>(noise.next());
-    const auto processed = engine->process(picture);
-    if (!check(processed)) return false;
-    const Request request{chat::single_turn(std::vector<chat::Image>(1), "What is it?"), {*processed}};
-    auto prefill = engine->prefill(request);
-    if (!check(prefill)) return false;
-    GenerateOptions two;
-    two.max_new_tokens = 2;
-    return check(engine->generate(*std::move(prefill), two));
+    Asking asking(*std::move(engine));
+    return check(asking.ask(asked({picture_file(3, 60, 40), "What is it?"}, 2)));
   }
 
   fs::path root_ = fs::temp_directory_path() / ("holisafe_damaged_models_" + std::to_string(::getpid()));

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <fstream>
 #include <string_view>
+#include <thread>
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
@@ -14,6 +15,7 @@
 #include "checkpoint/dtype.h"
 #include "engine/boundary.h"
 #include "models/dtype.h"
+#include "nn/vector_set.h"
 
 namespace holisafe::engine {
 namespace {
@@ -91,11 +93,23 @@ Result<torch::Device> parse_device(const std::string& text) {
   return torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(index));
 }
 
+Result<void> check_computes(torch::ScalarType type, torch::Device device) {
+  if (type != torch::kFloat16 || !device.is_cpu()) return {};
+  return fail(ErrorKind::unsupported, "cannot compute in this dtype on a CPU", name(type),
+              "expected float32 or bfloat16; weights stored in 16 bits stay so in either");
+}
+
 std::string hardware(torch::Device device) {
-  std::string out = fmt::format("{}, {}, {} {}", processor_name(), vector_instructions(),
-                                at::get_num_threads(), at::get_num_threads() == 1 ? "thread" : "threads");
-  if (device.is_cuda()) out += fmt::format(", GPU {}", static_cast<int>(device.index()));
-  return out;
+  const auto count = [](auto number, const char* one, const char* several) {
+    return fmt::format("{} {}", number, number == 1 ? one : several);
+  };
+  const std::string found = fmt::format("{}, {}, {}", processor_name(),
+                                        count(std::thread::hardware_concurrency(), "processor", "processors"),
+                                        vector_instructions());
+  const std::string threads = count(at::get_num_threads(), "thread", "threads");
+  if (device.is_cuda())
+    return fmt::format("{}; used: GPU {}, {}", found, static_cast<int>(device.index()), threads);
+  return fmt::format("{}; used: {}, {} kernels", found, threads, nn::name(nn::vector_set()));
 }
 
 ThreadScope::ThreadScope(int count) {

@@ -16,8 +16,13 @@ std::string name(torch::ScalarType type);
 /// (another name), unsupported (no CUDA in this LibTorch, or no such GPU).
 Result<torch::Device> parse_device(const std::string& text);
 
-/// What the machine has, found at run time, in a line: processor, vector instructions, threads; the GPU where
-/// that is the device.
+/// Whether a model computes in `type` on `device`. Errors: unsupported (float16 on a CPU, which no processor
+/// computes in: it would be emulated, several times slower than float32, and overflows; names those that
+/// work).
+Result<void> check_computes(torch::ScalarType type, torch::Device device);
+
+/// What the machine has, found at run time, and what is used of it, in a line: processor, vector
+/// instructions; threads and those of the kernels; the GPU where that is the device.
 std::string hardware(torch::Device device);
 
 /// For as long as it lives, operations that this thread starts run on `count` threads of the CPU; 0 leaves

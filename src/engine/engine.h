@@ -1,18 +1,12 @@
 // A loaded Safe-VLM.
 //
 //   auto engine = open_engine({.model = "SafeLLaVA-7B"});
-//   auto image = engine->process(picture);
-//   auto verdict = engine->verdict(*image);                        // runs only what the verdict needs
-//   auto prefill = engine->prefill({conversation, {*image}});      // verdict and first logits in one pass
-//   auto answer = engine->generate(*std::move(prefill), options);
+//   auto trace = engine->trace(*engine->load(conversation, {}));
 //
-// Several questions on the same images share their prefix:
-//   auto prefix = engine->read_images(images, system);
-//   for (question) engine->generate(engine->prefill(*prefix, question), options);
+// Questions are answered and images judged by a scheduler over it: engine/executor.h.
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,8 +19,8 @@
 #include "guard/guard.h"
 #include "image/image.h"
 #include "models/adapter.h"
+#include "models/load_image.h"
 #include "models/model.h"
-#include "nn/kv_cache.h"
 #include "nn/tensor.h"
 
 namespace holisafe::engine {
@@ -45,47 +39,6 @@ struct Request {
   std::vector<models::ProcessedImage> images;
 };
 
-/// B sequences after their prompts, ready to be continued. Made by an Engine and used up by generate().
-struct Prefill {
-  std::vector<std::vector<std::int64_t>> prompt_ids;       ///< of each sequence, image placeholders expanded
-  std::vector<std::optional<taxonomy::Verdict>> verdicts;  ///< of each; nothing without a guard or an image
-  torch::Tensor logits;  ///< [B, vocabulary], after each prompt's last token
-  nn::KvCache cache;
-  torch::Tensor key_valid;       ///< bool [B, T], false at padding; undefined: no padding
-  torch::Tensor next_positions;  ///< i64 [1 or 3, B, 1]
-};
-
-/// Images that a model has read, to be asked about any number of times.
-struct ImagePrefix {
-  std::optional<std::string> system;
-  std::vector<models::ProcessedImage> images;
-  models::Prompt prompt;  ///< up to the last image's last token
-  std::optional<taxonomy::Verdict> verdict;
-  nn::KvCache cache;
-};
-
-struct GenerateOptions {
-  std::int64_t max_new_tokens = 512;
-  double temperature = 0;         ///< 0: greedy
-  double top_p = 1;               ///< with a temperature: the smallest set of tokens with this probability
-  double repetition_penalty = 1;  ///< as transformers applies it, over prompt and answer
-  std::uint64_t seed = 0;         ///< of sampling; sequence i of a batch takes seed + i
-  std::vector<std::string> stops = {};     ///< texts that end an answer and are not part of it
-  std::function<bool()> interrupted = {};  ///< asked before each token: whether to give up
-};
-
-enum class FinishReason { stop, length, interrupted };
-std::string_view name(FinishReason reason);
-
-struct Answer {
-  std::string text;                          ///< without special tokens
-  std::vector<std::int64_t> completion_ids;  ///< ends with the stop token where one was produced
-  FinishReason finish_reason = FinishReason::length;
-};
-
-/// Hears text of sequence `row` as soon as it is certain.
-using OnText = std::function<void(std::size_t row, const std::string& text)>;
-
 /// Every stage of one prefill, for checking parity. Tensors of images are undefined without one, the guard's
 /// without a guard.
 struct Trace {
@@ -96,12 +49,6 @@ struct Trace {
   torch::Tensor hidden_states;   ///< f32 [T, hidden_size], after the final norm
   torch::Tensor logits;          ///< f32 [T, vocabulary]
   torch::Tensor guard_logits;    ///< f32 [20], before the temperature
-};
-
-/// A verdict on an image, and what the guard's MLP took.
-struct PooledVerdict {
-  taxonomy::Verdict verdict;
-  torch::Tensor pooled;  ///< f32 [hidden_size]
 };
 
 /// Model, guard and adapter. Const functions may run on several threads at once.
@@ -115,6 +62,10 @@ class Engine {
   /// Null if there is none.
   [[nodiscard]] const guard::Guard* guard() const { return guard_ ? &*guard_ : nullptr; }
   guard::Guard* guard() { return guard_ ? &*guard_ : nullptr; }
+  /// Whether there is a guard that pools so.
+  [[nodiscard]] bool pools(models::GuardPooling pooling) const {
+    return guard_ && guard_->info().pooling == pooling;
+  }
   /// What a user should know of what was opened: an adapter without what was trained beside it.
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
   /// That the guard's file names another base than this model: mismatch, with both fingerprints.
@@ -122,48 +73,25 @@ class Engine {
   /// models::base_fingerprint() of the model with its adapter.
   [[nodiscard]] std::string base() const;
 
+  /// Of one operation on the CPU; 0: LibTorch's choice.
+  [[nodiscard]] int threads() const { return threads_; }
+
   /// What computes, in a line: family, type, processor, threads.
   [[nodiscard]] std::string description() const;
 
-  /// A picture as the model takes it. Errors: those of Model::process_image.
-  [[nodiscard]] Result<models::ProcessedImage> process(const image::Image& picture) const;
-  /// The same from a file or its bytes. Errors: those of models::load_image.
-  [[nodiscard]] Result<models::ProcessedImage> load(const chat::Image& image,
-                                                    const image::DecodeOptions& options) const;
+  /// A picture as the model takes it, from a file or its bytes. Errors: those of models::load_image.
+  [[nodiscard]] Result<models::LoadedImage> load(const chat::Image& image,
+                                                 const image::DecodeOptions& options) const;
   /// All images of a conversation, in order.
   [[nodiscard]] Result<Request> load(chat::Conversation conversation,
                                      const image::DecodeOptions& options) const;
 
-  /// The guard's verdict on each image alone: without the language model where the guard pools the
-  /// projector's output, else with it up to the image's last token. One pass for all. Errors: missing (no
-  /// guard), not_finite, those of Model::render.
-  [[nodiscard]] Result<std::vector<taxonomy::Verdict>> verdicts(
-      std::span<const models::ProcessedImage> images) const;
-  /// The same with the pooled vectors.
-  [[nodiscard]] Result<std::vector<PooledVerdict>> pooled_verdicts(
-      std::span<const models::ProcessedImage> images) const;
-
-  /// One pass over each request's whole prompt; of requests of several lengths the shorter are padded on the
-  /// left. A verdict is what the images get before all text: where some stands before them, in a pass of its
-  /// own. At least one request. Errors: those of Model::render and models::check_context, not_finite (a
-  /// verdict).
-  [[nodiscard]] Result<Prefill> prefill(std::span<const Request> requests) const;
-  [[nodiscard]] Result<Prefill> prefill(const Request& request) const {
-    return prefill(std::span(&request, 1));
-  }
-
-  /// Reads images once for several questions. At least one image. Errors: as prefill().
-  [[nodiscard]] Result<ImagePrefix> read_images(std::vector<models::ProcessedImage> images,
-                                                std::optional<std::string> system) const;
-  /// The pass over the rest of a conversation that begins with them and has no others. Errors: as prefill();
-  /// usage (text before them, another system text).
-  [[nodiscard]] Result<Prefill> prefill(const ImagePrefix& prefix,
-                                        const chat::Conversation& conversation) const;
-
-  /// Continues each sequence until a stop token, the bound, the end of the model's context (finish reason
-  /// length), or a request to stop. Errors: not_finite (logits).
-  [[nodiscard]] Result<std::vector<Answer>> generate(Prefill prefill, const GenerateOptions& options,
-                                                     const OnText& on_text = {}) const;
+  /// What the guard takes of images that stand before all text, f32 [hidden_size], from the projector's
+  /// output of each: where the guard pools hidden states, of a pass of their own up to the last one's end.
+  /// Errors: those of rendered_images().
+  [[nodiscard]] Result<torch::Tensor> pooled_alone(std::optional<std::string> system,
+                                                   std::span<const models::ProcessedImage> images,
+                                                   std::span<const torch::Tensor> features) const;
 
   /// Of any length, also beyond the model's context. Errors: those of Model::render.
   [[nodiscard]] Result<Trace> trace(const Request& request) const;
@@ -176,15 +104,9 @@ class Engine {
         threads_(threads),
         warnings_(std::move(warnings)) {}
   void compare_base(const OpenOptions& options);
-  [[nodiscard]] bool pools(models::GuardPooling pooling) const {
-    return guard_ && guard_->info().pooling == pooling;
-  }
-  Result<std::vector<torch::Tensor>> pooled_after(std::span<const models::ProcessedImage> images,
-                                                  std::span<const torch::Tensor> features) const;
-  Result<std::optional<taxonomy::Verdict>> verdict_of(const Request& request, const models::Prompt& prompt,
-                                                      const torch::Tensor& hidden_states,
-                                                      std::span<const torch::Tensor> features) const;
-
+  Result<torch::Tensor> pooled_for_trace(const Request& request, const models::Prompt& prompt,
+                                         const torch::Tensor& hidden_states,
+                                         std::span<const torch::Tensor> features) const;
   std::unique_ptr<models::Model> model_;
   std::optional<guard::Guard> guard_;
   int threads_;
@@ -193,7 +115,11 @@ class Engine {
   std::optional<models::Adapter> adapter_;  ///< as it was read
 };
 
-/// What settings say in words. Errors: usage (a dtype or device of another name), unsupported (no such GPU).
+/// That what `where` names has no guard: missing.
+Error no_guard(std::string where);
+
+/// What settings say in words. Errors: usage (a dtype or device of another name), unsupported (no such GPU,
+/// or one that nothing computes in on it: check_computes()).
 Result<OpenOptions> options_of(const chat::ModelSettings& settings);
 
 /// Errors: those of options_of and Engine::open.

@@ -8,34 +8,17 @@
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "base/progress.h"
-#include "base/random.h"
 #include "checkpoint/checkpoint.h"
-#include "engine/pass.h"
-#include "guard/file.h"
-#include "models/registry/registry.h"
+#include "engine/tiny_models.h"
+#include "models/prompt_batch.h"
+#include "nn/vector_set.h"
 
 namespace holisafe::engine {
 namespace {
 
 namespace fs = std::filesystem;
-
-image::Image picture(std::uint64_t seed, int width, int height) {
-  image::Image out{width, height, std::vector<std::uint8_t>(static_cast<std::size_t>(3 * width * height))};
-  Random random(seed);
-  for (auto& value : out.rgb) value = static_cast<std::uint8_t>(random.next());
-  return out;
-}
-
-chat::Conversation question(const std::string& text, std::size_t images) {
-  return chat::single_turn(std::vector<chat::Image>(images), text);
-}
-
-double difference(const torch::Tensor& a, const torch::Tensor& b) {
-  return ((a - b).abs().max() / b.abs().max()).item<double>();
-}
 
 double difference(const taxonomy::Verdict& a, const taxonomy::Verdict& b) {
   double out = 0;
@@ -43,62 +26,21 @@ double difference(const taxonomy::Verdict& a, const taxonomy::Verdict& b) {
   return out;
 }
 
-/// A tiny random checkpoint with a guard, of every registered family.
-class Engines : public testing::TestWithParam<std::string> {
- protected:
-  static fs::path root() {
-    return fs::temp_directory_path() / ("holisafe_engine_" + std::to_string(::getpid()));
-  }
-  static void TearDownTestSuite() { fs::remove_all(root()); }
-
-  static fs::path folder() {
-    const auto out = root() / GetParam();
-    if (!fs::exists(out / "config.json")) {
-      const auto* family = models::family_named(GetParam()).value();
-      EXPECT_TRUE(family->synth({"tiny", 11, out, true, {}}));
-    }
-    return out;
-  }
-
-  static Engine open(const OpenOptions& changes = {}) {
-    OpenOptions options = changes;
-    options.model = folder();
-    auto engine = Engine::open(options);
-    EXPECT_TRUE(engine) << engine.error().message();
-    return *std::move(engine);
-  }
-
-  static Request request(const Engine& engine, const std::string& text, std::size_t images) {
-    Request out{question(text, images), {}};
-    for (std::size_t i = 0; i < images; ++i)
-      out.images.push_back(
-          engine.process(picture(i + text.size(), 40 + 30 * static_cast<int>(i), 56)).value());
-    return out;
-  }
-
-  /// The checkpoint's guard as a plug-in file that pools otherwise.
-  static fs::path plug_in(const Engine& engine, models::GuardPooling pooling) {
-    guard::Guard guard = *engine.guard();
-    guard.info().pooling = pooling;
-    const auto path = root() / (GetParam() + std::string(guard::name(pooling)) + ".safetensors");
-    EXPECT_TRUE(guard::write(guard, path));
-    return path;
-  }
-};
-
-const GenerateOptions short_answer{.max_new_tokens = 8};
+using Engines = TinyModels;
 
 /// Greedy tokens without a cache: the whole sequence again for every token.
-std::vector<std::int64_t> naive(const Engine& engine, const Request& request, std::int64_t count) {
+std::vector<std::int64_t> naive(const Engine& engine, const chat::Question& question) {
   const c10::InferenceMode inference;
   const models::Model& model = engine.model();
+  const Request request = engine.load(question.conversation, {}).value();
   auto prompt = model.render(request.conversation, request.images).value();
   const auto features =
-      request.images.empty() ? std::vector<torch::Tensor>() : model.encode_images(request.images);
+      request.images.empty() ? torch::Tensor() : at::cat(model.encode_images(request.images), 0);
   std::vector<std::int64_t> out;
-  while (static_cast<std::int64_t>(out.size()) < count) {
+  while (out.size() < question.how.max_new_tokens) {
     const models::Prompt* const only = &prompt;
-    const auto hidden = run_prompts(model, std::span(&only, 1), features, nullptr).hidden_states;
+    const auto batch = models::collate(model, std::span(&only, 1));
+    const auto hidden = model.decoder().forward(batch.inputs(models::embed(model, batch, features)));
     const auto token = model.decoder().logits(hidden.select(1, -1)).argmax(1).item<std::int64_t>();
     out.push_back(token);
     const auto& stops = model.info().stop_token_ids;
@@ -112,48 +54,17 @@ std::vector<std::int64_t> naive(const Engine& engine, const Request& request, st
 }
 
 TEST_P(Engines, CachedEqualsNaive) {
-  const auto engine = open();
-  for (const std::size_t images : {0U, 1U, 2U}) {
-    const auto asked = request(engine, "What is it?", images);
-    const auto answers = engine.generate(engine.prefill(asked).value(), short_answer).value();
-    EXPECT_EQ(answers.front().completion_ids, naive(engine, asked, short_answer.max_new_tokens)) << images;
-  }
-}
-
-TEST_P(Engines, BatchedEqualsSingle) {
-  const auto engine = open();
-  const std::vector<Request> requests{request(engine, "What is it?", 1), request(engine, "Hello", 0),
-                                      request(engine, "Compare the two of them, please.", 2)};
-  auto batch = engine.prefill(requests).value();
-  const auto logits = batch.logits.clone();
-  const auto verdicts = batch.verdicts;
-  const auto together = engine.generate(std::move(batch), short_answer).value();
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    auto alone = engine.prefill(requests[i]).value();
-    EXPECT_LT(difference(logits[static_cast<std::int64_t>(i)], alone.logits[0]), 1e-4);
-    ASSERT_EQ(verdicts[i].has_value(), alone.verdicts.front().has_value());
-    EXPECT_EQ(verdicts[i].has_value(), !requests[i].images.empty());
-    if (verdicts[i]) {
-      EXPECT_LT(difference(*verdicts[i], *alone.verdicts.front()), 1e-5);
-    }
-    const auto answer = engine.generate(std::move(alone), short_answer).value().front();
-    EXPECT_EQ(together[i].completion_ids, answer.completion_ids) << i;
-    EXPECT_EQ(together[i].text, answer.text);
-  }
-}
-
-TEST_P(Engines, PrefixReuseEqualsStraight) {
-  const auto engine = open();
-  const auto images = request(engine, "x", 2).images;
-  const auto prefix = engine.read_images(images, std::nullopt).value();
-  for (const char* text : {"What is it?", "Where was this taken, and when?", "What is it?"}) {
-    auto straight = engine.prefill({question(text, 2), images}).value();
-    auto reused = engine.prefill(prefix, question(text, 2)).value();
-    EXPECT_EQ(reused.prompt_ids, straight.prompt_ids);
-    EXPECT_LT(difference(reused.logits, straight.logits), 1e-4);
-    EXPECT_LT(difference(*reused.verdicts.front(), *straight.verdicts.front()), 1e-5);
-    const auto expected = engine.generate(std::move(straight), short_answer).value().front().completion_ids;
-    EXPECT_EQ(engine.generate(std::move(reused), short_answer).value().front().completion_ids, expected);
+  Asking asking(open());
+  const chat::Image one = picture_file(1);
+  const chat::Image other = picture_file(2, 70, 30);
+  for (const auto& question :
+       {asked({"Hello"}), asked({one, "What is it?"}), asked({one, other, "Which is older?"}),
+        asked({"Look: ", other, " What is it?"}), asked({"One ", one, " or ", other, "?"})}) {
+    const auto reply = asking.ask(question);
+    ASSERT_TRUE(reply) << reply.error().message();
+    EXPECT_EQ(reply->details->completion_token_ids, naive(asking.executor->engine(), question));
+    EXPECT_EQ(reply->text, asking.executor->engine().model().tokenizer().decode(
+                               reply->details->completion_token_ids, /*skip_special=*/true));
   }
 }
 
@@ -162,19 +73,36 @@ TEST_P(Engines, GuardAndAnswerAgreeWhateverIsAsked) {
   for (const auto pooling : {models::GuardPooling::last_hidden, models::GuardPooling::projector}) {
     OpenOptions options;
     options.guard = plug_in(plain, pooling);
-    const auto engine = open(options);
-    const std::vector<models::ProcessedImage> images{engine.process(picture(1, 64, 48)).value(),
-                                                     engine.process(picture(2, 30, 90)).value()};
-    const auto verdicts = engine.verdicts(images).value();
-    ASSERT_EQ(verdicts.size(), 2U);
+    Asking asking(open(options));
+    const std::vector<chat::Image> files{picture_file(1, 64, 48), picture_file(2, 30, 90)};
+    std::vector<taxonomy::Verdict> verdicts;
+    for (const auto& file : files) verdicts.push_back(*asking.ask(asked({file}, 0))->verdict);
     EXPECT_GT(difference(verdicts[0], verdicts[1]), 1e-5) << "the pictures differ";
-    for (std::size_t i = 0; i < images.size(); ++i) {
-      EXPECT_LT(difference(engine.verdicts(std::span(&images[i], 1)).value().front(), verdicts[i]), 1e-5);
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      const Engine& engine = asking.executor->engine();
+      const auto logits = engine.trace(engine.load(asked({files[i]}).conversation, {}).value())->guard_logits;
+      for (std::int64_t k = 0; k < logits.numel(); ++k)
+        EXPECT_NEAR(verdicts[i].logits[static_cast<std::size_t>(k)], logits[k].item<float>(), 1e-4);
+    }
+    for (std::size_t i = 0; i < files.size(); ++i) {
       for (const char* text : {"", "How to use this?", "A much longer question about everything in it."}) {
-        const auto asked = engine.prefill({question(text, 1), {images[i]}}).value();
-        EXPECT_LT(difference(*asked.verdicts.front(), verdicts[i]), 1e-5);
+        EXPECT_EQ(difference(*asking.ask(asked({files[i], text}))->verdict, verdicts[i]), 0);
+        EXPECT_LT(difference(*asking.ask(asked({"What: ", files[i], text}))->verdict, verdicts[i]), 1e-5);
       }
     }
+    // One by one: each as if it stood alone, whatever stands around it.
+    for (auto question : {asked({files[0], files[1], "Which?"}), asked({"Here: ", files[0], files[1]}),
+                          asked({files[0], files[1], "Verdicts alone"}, 0)}) {
+      question.judge_each_image = true;
+      question.conversation.system = "Answer in verse.";
+      const auto reply = asking.ask(question).value();
+      ASSERT_EQ(reply.image_verdicts.size(), 2U);
+      for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(difference(reply.image_verdicts[i], verdicts[i]), 0);
+      EXPECT_TRUE(reply.verdict);
+    }
+    auto single = asked({files[0], "What?"});
+    single.judge_each_image = true;
+    EXPECT_EQ(difference(asking.ask(single)->image_verdicts.at(0), verdicts[0]), 0);
   }
 }
 
@@ -182,74 +110,71 @@ TEST_P(Engines, AProjectorGuardNeverTouchesTheLanguageModel) {
   OpenOptions options;
   options.guard = plug_in(open(), models::GuardPooling::projector);
   options.load.writable = true;
-  const auto engine = open(options);
-  const std::vector<models::ProcessedImage> images{engine.process(picture(5, 64, 48)).value()};
-  const auto expected = engine.verdicts(images).value().front();
+  Asking asking(open(options));
+  const chat::Image file = picture_file(5, 64, 48);
+  const auto expected = asking.ask(asked({file}, 0))->verdict.value();
   nn::Visitor poison;
   poison.parameter = [](const nn::Parameter& parameter) {
     if (parameter.part == nn::Part::language)
       parameter.floats().fill_(std::numeric_limits<float>::quiet_NaN());
   };
-  engine.model().visit(poison);
-  EXPECT_EQ(difference(engine.verdicts(images).value().front(), expected), 0);
-  const auto answer = engine.prefill({question("x", 1), images});
-  ASSERT_TRUE(answer) << "its verdict is fine";
-  const auto failed = engine.generate(*answer, short_answer);
+  asking.executor->engine().model().visit(poison);
+  const auto verdict = asking.ask(asked({file, "x"}, 0));
+  ASSERT_TRUE(verdict) << verdict.error().message();
+  EXPECT_EQ(difference(*verdict->verdict, expected), 0);
+  struct Ear final : chat::Events {
+    void verdict(const taxonomy::Verdict& found) override { heard = found; }
+    void text(std::string_view) override {}
+    std::optional<taxonomy::Verdict> heard;
+  } ear;
+  const auto failed = asking.ask(asked({file, "x"}), &ear);
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().kind, ErrorKind::not_finite);
+  EXPECT_TRUE(ear.heard) << "the verdict comes before the decoder runs";
 }
 
 TEST_P(Engines, SamplingDependsOnTheSeedAlone) {
-  const auto engine = open();
-  const auto asked = request(engine, "What is it?", 1);
+  Asking asking(open());
   const auto ids = [&](std::uint64_t seed) {
-    const GenerateOptions options{.max_new_tokens = 12, .temperature = 1e3, .top_p = 0.9, .seed = seed};
-    return engine.generate(engine.prefill(asked).value(), options).value().front().completion_ids;
+    auto question = asked({picture_file(1), "What is it?"}, 12);
+    question.how.temperature = 1e3;
+    question.how.top_p = 0.9;
+    question.how.seed = seed;
+    return asking.ask(question)->details->completion_token_ids;
   };
   EXPECT_EQ(ids(1), ids(1));
   EXPECT_TRUE(ids(1) != ids(2) || ids(1) != ids(3));
-}
-
-TEST_P(Engines, StreamedTextIsTheAnswer) {
-  const auto engine = open();
-  std::string streamed;
-  const auto answer = engine.generate(engine.prefill(request(engine, "Hi", 1)).value(), short_answer,
-                                      [&](std::size_t, const std::string& text) { streamed += text; });
-  EXPECT_EQ(streamed, answer.value().front().text);
-  const auto& ids = answer.value().front().completion_ids;
-  EXPECT_EQ(streamed, engine.model().tokenizer().decode(ids, /*skip_special=*/true));
-}
-
-TEST_P(Engines, StopsWhenAsked) {
-  const auto engine = open();
-  StopFlag stop;
-  GenerateOptions options{.max_new_tokens = 50};
-  options.interrupted = [&stop] { return stop.requested(); };
-  stop.request();
-  const auto answer =
-      engine.generate(engine.prefill(request(engine, "Hi", 0)).value(), options).value().front();
-  EXPECT_EQ(answer.finish_reason, FinishReason::interrupted);
-  EXPECT_TRUE(answer.completion_ids.empty());
 }
 
 TEST_P(Engines, ThreadsAreTheEnginesAlone) {
   const int before = at::get_num_threads();
   OpenOptions options;
   options.threads = before + 1;
-  const auto engine = open(options);
-  EXPECT_THAT(engine.description(), testing::HasSubstr(std::to_string(before + 1) + " threads"));
-  ASSERT_TRUE(engine.generate(engine.prefill(request(engine, "Hi", 1)).value(), short_answer));
+  Asking asking(open(options));
+  EXPECT_THAT(asking.executor->engine().description(),
+              testing::HasSubstr(std::to_string(before + 1) + " threads"));
+  ASSERT_TRUE(asking.ask(asked({picture_file(1), "Hi"})));
   EXPECT_EQ(at::get_num_threads(), before);
 }
 
-TEST_P(Engines, AnotherSystemTextIsNotTheSamePrefix) {
-  const auto engine = open();
-  const auto prefix = engine.read_images(request(engine, "x", 1).images, std::nullopt).value();
-  chat::Conversation other = question("What is it?", 1);
-  other.system = "Answer in verse.";
-  const auto prefill = engine.prefill(prefix, other);
-  ASSERT_FALSE(prefill);
-  EXPECT_EQ(prefill.error().kind, ErrorKind::usage);
+TEST_P(Engines, SayWhatIsFoundAndWhatIsUsed) {
+  const std::string said = open().description();
+  EXPECT_THAT(said, testing::HasSubstr(" in float32 on "));
+  EXPECT_THAT(said, testing::ContainsRegex("processors?, .*; used: [0-9]+ threads?, "));
+  EXPECT_THAT(said, testing::EndsWith(std::string(nn::name(nn::vector_set())) + " kernels"));
+}
+
+TEST_P(Engines, DoNotComputeInFloat16OnACpu) {
+  chat::ModelSettings settings;
+  settings.model = folder().string();
+  settings.dtype = "float16";
+  const auto engine = open_engine(settings);
+  ASSERT_FALSE(engine);
+  EXPECT_EQ(engine.error().kind, ErrorKind::unsupported);
+  EXPECT_THAT(engine.error().message(),
+              testing::AllOf(testing::HasSubstr("float16"), testing::HasSubstr("float32 or bfloat16")));
+  settings.dtype = "bfloat16";
+  EXPECT_TRUE(open_engine(settings));
 }
 
 TEST_P(Engines, AGuardOfAnotherSizeNamesBothSizes) {
@@ -267,12 +192,6 @@ TEST_P(Engines, AGuardOfAnotherSizeNamesBothSizes) {
                              testing::HasSubstr(std::to_string(open().model().info().hidden_size))));
 }
 
-std::vector<std::string> family_names() {
-  std::vector<std::string> out;
-  for (const auto& family : models::families()) out.push_back(family.name);
-  return out;
-}
-
 /// A copy of the checkpoint for so many positions.
 Result<Engine> with_context(const fs::path& model, std::size_t positions) {
   const fs::path folder = model.string() + "_short";
@@ -287,45 +206,38 @@ Result<Engine> with_context(const fs::path& model, std::size_t positions) {
 }
 
 TEST_P(Engines, TheContextEndsQuestionsAndAnswers) {
-  const Engine whole = open();
-  const Request asked = request(whole, "Hm", 1);
-  const std::size_t tokens = whole.prefill(asked).value().prompt_ids.front().size();
-  GenerateOptions options;
-  options.max_new_tokens = 20;
+  const auto question = asked({picture_file(1), "Hm"}, 20);
+  Asking whole(open());
+  const std::size_t tokens = whole.ask(question)->details->prompt_token_ids.size();
   for (const std::size_t room : {0U, 1U, 4U}) {
-    const auto engine = with_context(folder(), tokens + room);
+    auto engine = with_context(folder(), tokens + room);
     ASSERT_TRUE(engine) << engine.error().message();
-    const auto answers = engine->generate(engine->prefill(asked).value(), options);
-    ASSERT_TRUE(answers) << answers.error().message();
-    const Answer& answer = answers->front();
-    EXPECT_LE(answer.completion_ids.size(), room);
-    EXPECT_TRUE(answer.finish_reason == FinishReason::stop || answer.completion_ids.size() == room);
-    EXPECT_TRUE(answer.finish_reason == FinishReason::length || room > 0);
+    Asking asking(*std::move(engine));
+    const auto reply = asking.ask(question);
+    ASSERT_TRUE(reply) << reply.error().message();
+    const auto& ids = reply->details->completion_token_ids;
+    EXPECT_LE(ids.size(), room);
+    EXPECT_TRUE(reply->finish_reason == "stop" || ids.size() == room);
+    EXPECT_TRUE(reply->finish_reason == "length" || room > 0);
   }
-  const auto engine = with_context(folder(), tokens - 1);
-  ASSERT_TRUE(engine) << engine.error().message();
-  const auto prefix = engine->read_images(asked.images, std::nullopt);
-  ASSERT_TRUE(prefix) << prefix.error().message();
-  const auto expect_refused = [tokens](const Result<Prefill>& prefill) {
-    ASSERT_FALSE(prefill);
-    EXPECT_EQ(prefill.error().kind, ErrorKind::too_large);
-    EXPECT_THAT(prefill.error().message(),
-                testing::AllOf(testing::HasSubstr("max_position_embeddings " + std::to_string(tokens - 1)),
-                               testing::HasSubstr("found " + std::to_string(tokens))));
-  };
-  expect_refused(engine->prefill(asked));
-  expect_refused(engine->prefill(*prefix, asked.conversation));
-  const auto tiny = with_context(folder(), 5);
-  ASSERT_TRUE(tiny) << tiny.error().message();
-  EXPECT_FALSE(tiny->read_images(asked.images, std::nullopt));
-  EXPECT_TRUE(tiny->trace(asked)) << "a trace has any length";
+  Asking shorter(with_context(folder(), tokens - 1).value());
+  const auto refused = shorter.ask(question);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::too_large);
+  EXPECT_THAT(refused.error().message(),
+              testing::AllOf(testing::HasSubstr("max_position_embeddings " + std::to_string(tokens - 1)),
+                             testing::HasSubstr("found " + std::to_string(tokens))));
+  // For the verdict alone only the images are read, and by a guard that pools hidden states.
+  const auto verdict_alone = asked({picture_file(1), "Hm"}, 0);
+  EXPECT_TRUE(shorter.ask(verdict_alone));
+  Asking shortest(with_context(folder(), 5).value());
+  EXPECT_EQ(shortest.ask(verdict_alone).has_value(),
+            shortest.executor->engine().pools(models::GuardPooling::projector));
+  const Engine tiny = with_context(folder(), 5).value();
+  EXPECT_TRUE(tiny.trace(tiny.load(question.conversation, {}).value())) << "a trace has any length";
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Engines, testing::ValuesIn(family_names()), [](const auto& test) {
-  std::string out = test.param;
-  for (char& c : out) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-  return out;
-});
+INSTANTIATE_TEST_SUITE_P(All, Engines, testing::ValuesIn(family_names()), test_name);
 
 }  // namespace
 }  // namespace holisafe::engine

@@ -1,80 +1,66 @@
 #include "engine/file_verdicts.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
-#include <vector>
 
 namespace holisafe::engine {
 namespace {
 
-using Items = std::vector<ImageFeed::Item>;
-
-/// The next pictures, in order: at most `most` of them.
-Items next_items(ImageFeed& feed, std::size_t most) {
-  Items items;
-  while (items.size() < most) {
-    auto item = feed.next();
-    if (!item) break;
-    items.push_back(*std::move(item));
+/// Pushes files into a judge on a thread of its own, since the next one's name may be long in coming.
+class Drawing {
+ public:
+  Drawing(EngineJudge& judge, const PictureFiles& files)
+      : judge_(judge), thread_([this, &files] { draw(files); }) {}
+  Drawing(const Drawing&) = delete;
+  Drawing& operator=(const Drawing&) = delete;
+  ~Drawing() {
+    judge_.close();
+    thread_.join();
   }
-  return items;
-}
 
-void judge(const Engine& engine, const Items& items, const OnFileVerdict& on_verdict) {
-  std::vector<models::ProcessedImage> images;
-  for (const auto& item : items) {
-    if (item.image) images.push_back(*item.image);
-  }
-  Result<std::vector<taxonomy::Verdict>> verdicts;
-  if (!images.empty()) verdicts = engine.verdicts(images);
-  std::size_t next = 0;
-  for (const auto& item : items) {
-    if (!item.image) {
-      on_verdict(item.path, fail(item.image.error()));
-    } else if (!verdicts) {
-      Error error = verdicts.error();
-      error.where = error.where.empty() ? item.path : item.path + ": " + error.where;
-      on_verdict(item.path, fail(std::move(error)));
-    } else {
-      on_verdict(item.path, (*verdicts)[next++]);
+  /// 0 until all were drawn.
+  [[nodiscard]] std::uint64_t total() const { return total_; }
+
+ private:
+  void draw(const PictureFiles& files) {
+    std::uint64_t drawn = 0;
+    while (judge_.wait_for_room()) {
+      auto file = files();
+      if (!file) {
+        total_ = drawn;
+        return judge_.end();
+      }
+      ++drawn;
+      if (file->error) {
+        judge_.push(std::move(file->path), *std::move(file->error));
+      } else {
+        judge_.push(chat::Image{std::move(file->path), nullptr});
+      }
     }
   }
-}
+
+  EngineJudge& judge_;
+  std::atomic<std::uint64_t> total_ = 0;
+  std::thread thread_;
+};
 
 }  // namespace
 
-Result<void> verdicts_of_files(const Engine& engine, ImageFeed::Source source,
-                               const FileVerdictOptions& options, const OnFileVerdict& on_verdict,
-                               Progress* progress, const StopFlag& stop) {
-  if (engine.guard() == nullptr)
-    return fail(ErrorKind::missing, "no guard", "",
-                "expected img_safety_head in the checkpoint or --guard FILE, found neither");
-  std::uint64_t drawn = 0;               // by one thread at a time
-  std::atomic<std::uint64_t> total = 0;  // once the source has ended
-  const auto counted = [&]() -> std::optional<ImageFeed::Path> {
-    auto path = source();
-    if (path) {
-      ++drawn;
-    } else {
-      total = drawn;
-    }
-    return path;
-  };
-  ImageFeed feed(engine, counted,
-                 {options.decode, options.decode_threads, 2 * options.batch_size + 6, &stop});
+void verdicts_of_files(EngineJudge& judge, const PictureFiles& files, const std::atomic<std::uint64_t>* total,
+                       const OnFileVerdict& on_verdict, Progress* progress, const StopFlag& stop) {
+  const Drawing drawing(judge, files);
   std::uint64_t done = 0;
   const auto known_total = [&]() -> std::uint64_t {
-    if (total > 0 || options.total == nullptr) return total;
-    const std::uint64_t told = *options.total;
+    if (drawing.total() > 0 || total == nullptr) return drawing.total();
+    const std::uint64_t told = *total;
     return told == 0 ? 0 : std::max(told, done);
   };
-  for (Items items = next_items(feed, options.batch_size); !items.empty();
-       items = next_items(feed, options.batch_size)) {
-    judge(engine, items, on_verdict);
-    done += items.size();
+  while (const auto judged = judge.next(stop)) {
+    on_verdict(*judged);
+    ++done;
     if (progress != nullptr) progress->update(done, known_total(), "");
   }
-  return {};
 }
 
 }  // namespace holisafe::engine

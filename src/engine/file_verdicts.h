@@ -1,37 +1,34 @@
 // The guard's verdicts on any number of image files.
 //
-//   verdicts_of_files(engine, source, {}, [](const auto& path, const auto& verdict) { … }, &progress, stop);
+//   verdicts_of_files(*judge, source, nullptr, [](const auto& judged) { … }, &progress, stop);
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/progress.h"
-#include "engine/engine.h"
-#include "engine/image_feed.h"
-#include "taxonomy/verdict.h"
+#include "engine/picture_judge.h"
 
 namespace holisafe::engine {
 
-struct FileVerdictOptions {
-  image::DecodeOptions decode = {};
-  int decode_threads = 2;
-  std::size_t batch_size = 1;  ///< images in one pass
-  /// Where another thread puts the number of files once it is known; may be null.
-  const std::atomic<std::uint64_t>* total = nullptr;
+/// One file after the other; nothing behind the last.
+struct PictureFile {
+  std::string path;
+  std::optional<Error> error;  ///< passed on instead of reading the file
 };
+using PictureFiles = std::function<std::optional<PictureFile>()>;
 
 /// Hears of one file after the other: its verdict, or why there is none.
-using OnFileVerdict = std::function<void(const std::string& path, const Result<taxonomy::Verdict>& verdict)>;
+using OnFileVerdict = std::function<void(const verdicts::JudgedPicture& judged)>;
 
-/// Files in the order of `source`, decoded ahead on other threads (which draw from it, one at a time). A file
-/// that cannot be read or judged is an error of its own, and the rest goes on. Ends early after a request to
-/// stop. `progress` has a total once that is known or the source has ended; it may be null. Errors: missing
-/// (no guard).
-Result<void> verdicts_of_files(const Engine& engine, ImageFeed::Source source,
-                               const FileVerdictOptions& options, const OnFileVerdict& on_verdict,
-                               Progress* progress, const StopFlag& stop);
+/// Files in the order of `files`, which a thread of its own draws from as fast as the judge takes them. A
+/// file that cannot be read or judged is an error of its own, and the rest goes on. Ends early after a
+/// request to stop. `progress` has a total once another thread has put it into `total`, or `files` has ended;
+/// both may be null. The judge takes nothing more afterwards.
+void verdicts_of_files(EngineJudge& judge, const PictureFiles& files, const std::atomic<std::uint64_t>* total,
+                       const OnFileVerdict& on_verdict, Progress* progress, const StopFlag& stop);
 
 }  // namespace holisafe::engine

@@ -9,7 +9,6 @@
 #include "guard/file.h"
 #include "models/adapter.h"
 #include "models/base_fingerprint.h"
-#include "models/load_image.h"
 #include "models/registry/registry.h"
 #include "models/trained_beside.h"
 
@@ -67,6 +66,11 @@ void Engine::compare_base(const OpenOptions& options) {
             fmt::format("expected {}, found {} ({})", guard_->info().base, found, options.model.string())};
 }
 
+Error no_guard(std::string where) {
+  return {ErrorKind::missing, "no guard", std::move(where),
+          "expected img_safety_head in the checkpoint or --guard FILE, found neither"};
+}
+
 Result<OpenOptions> options_of(const chat::ModelSettings& settings) {
   OpenOptions out;
   out.model = settings.model;
@@ -74,6 +78,7 @@ Result<OpenOptions> options_of(const chat::ModelSettings& settings) {
   out.adapter = settings.adapter;
   HOLISAFE_TRY(out.load.dtype, parse_dtype(settings.dtype));
   HOLISAFE_TRY(out.load.device, parse_device(settings.device));
+  HOLISAFE_CHECK(check_computes(out.load.dtype, out.load.device));
   out.load.vision_tower = settings.vision_tower;
   out.load.prompt_template = settings.prompt_template;
   out.load.image_aspect = settings.image_aspect;
@@ -92,16 +97,8 @@ std::string Engine::description() const {
                      hardware(model_->device()));
 }
 
-Result<models::ProcessedImage> Engine::process(const image::Image& picture) const {
-  return within_boundary("cannot process image", [&] {
-    const ThreadScope threads(threads_);
-    torch::NoGradGuard no_grad;
-    return model_->process_image(picture);
-  });
-}
-
-Result<models::ProcessedImage> Engine::load(const chat::Image& image,
-                                            const image::DecodeOptions& options) const {
+Result<models::LoadedImage> Engine::load(const chat::Image& image,
+                                         const image::DecodeOptions& options) const {
   return within_boundary("cannot read image", [&] {
     const ThreadScope threads(threads_);
     torch::NoGradGuard no_grad;
@@ -112,8 +109,8 @@ Result<models::ProcessedImage> Engine::load(const chat::Image& image,
 Result<Request> Engine::load(chat::Conversation conversation, const image::DecodeOptions& options) const {
   Request out{std::move(conversation), {}};
   for (const chat::Image* image : out.conversation.images()) {
-    HOLISAFE_TRY(auto processed, load(*image, options));
-    out.images.push_back(std::move(processed));
+    HOLISAFE_TRY(auto loaded, load(*image, options));
+    out.images.push_back(std::move(loaded.image));
   }
   return out;
 }

@@ -1,5 +1,7 @@
 #include "engine/picture_judge.h"
 
+#include <future>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,17 +12,53 @@
 namespace holisafe::engine {
 namespace {
 
-struct ProcessedPicture final : verdicts::PreparedPicture {
-  ProcessedPicture(const image::Image& picture, models::ProcessedImage processed)
-      : PreparedPicture(picture.width, picture.height), image(std::move(processed)) {}
-  models::ProcessedImage image;
-};
+/// Pictures of which pixels may be in memory beside those under way.
+std::size_t ahead_of(std::size_t batch_size) { return 2 * batch_size + 6; }
 
-std::vector<float> floats_of(const torch::Tensor& vector) {
-  const auto values = vector.to(torch::kCPU, torch::kFloat32).contiguous();
-  const auto* data = values.const_data_ptr<float>();
-  return {data, data + values.numel()};
+schedule::Limits limits_of(const JudgeOptions& options) {
+  schedule::Limits limits;
+  limits.sequences = options.batch_size;
+  limits.queue = std::numeric_limits<std::size_t>::max();
+  limits.cache_bytes = 0;  // a verdict keeps no keys and values
+  limits.prepare_threads = options.decode_threads;
+  limits.prepared_ahead = ahead_of(options.batch_size);
+  return limits;
 }
+
+chat::Question verdict_on(chat::Image picture) {
+  chat::Generation nothing_else;
+  nothing_else.max_new_tokens = 0;
+  return chat::question_of({std::move(picture)}, std::move(nothing_else));
+}
+
+/// The error, which names the file.
+Error error_of(const std::string& name, Error error) {
+  if (!error.where.starts_with(name)) error.where = error.where.empty() ? name : name + ": " + error.where;
+  return error;
+}
+
+/// One picture on its way.
+class PictureListener final : public schedule::Listener {
+ public:
+  explicit PictureListener(std::string name) { judged_.name = std::move(name); }
+  std::future<verdicts::JudgedPicture> judged() { return promise_.get_future(); }
+
+  void verdict(const taxonomy::Verdict& verdict) override { judged_.verdict = verdict; }
+  void grounds(const schedule::Grounds& grounds) override {
+    judged_.width = grounds.images.front().width;
+    judged_.height = grounds.images.front().height;
+    judged_.pooled = grounds.pooled;
+  }
+  void text(std::string_view /*text*/) override {}
+  void end(Result<chat::Reply> reply) override {
+    if (!reply) judged_.verdict = fail(error_of(judged_.name, std::move(reply).error()));
+    promise_.set_value(std::move(judged_));
+  }
+
+ private:
+  verdicts::JudgedPicture judged_;
+  std::promise<verdicts::JudgedPicture> promise_;
+};
 
 Error unfit_for_run(const std::string& where, std::string detail) {
   return {ErrorKind::mismatch, "guard does not fit the run", where, std::move(detail)};
@@ -28,32 +66,35 @@ Error unfit_for_run(const std::string& where, std::string detail) {
 
 }  // namespace
 
-Result<std::unique_ptr<verdicts::PictureJudge>> EngineJudge::make(Engine engine, image::DecodeOptions decode,
-                                                                  const std::string& where) {
-  if (engine.guard() == nullptr)
-    return fail(ErrorKind::missing, "no guard", where,
-                "expected img_safety_head in the checkpoint or --guard FILE, found neither");
-  return std::unique_ptr<verdicts::PictureJudge>(new EngineJudge(std::move(engine), decode));
+Result<std::unique_ptr<EngineJudge>> EngineJudge::make(Engine engine, const JudgeOptions& options,
+                                                       const std::string& where) {
+  if (engine.guard() == nullptr) return fail(no_guard(where));
+  return std::unique_ptr<EngineJudge>(new EngineJudge(std::move(engine), options));
 }
 
+EngineJudge::EngineJudge(Engine engine, const JudgeOptions& options)
+    : executor_(std::make_shared<ModelExecutor>(std::move(engine), options.decode, /*tells_grounds=*/true)),
+      judged_(options.batch_size + ahead_of(options.batch_size)),
+      scheduler_(executor_, limits_of(options)) {}
+
 verdicts::JudgeFacts EngineJudge::facts() const {
-  const models::ModelInfo& model = engine_.model().info();
-  const guard::GuardInfo& info = engine_.guard()->info();
-  return {engine_.base(),    model.family,   model.model_type, std::string(guard::name(info.pooling)),
+  const models::ModelInfo& model = engine().model().info();
+  const guard::GuardInfo& info = engine().guard()->info();
+  return {engine().base(),   model.family,   model.model_type, std::string(guard::name(info.pooling)),
           model.hidden_size, info.thresholds};
 }
 
-Result<std::unique_ptr<verdicts::PreparedPicture>> EngineJudge::prepare(std::string_view bytes,
-                                                                        const std::string& name) const {
-  HOLISAFE_TRY(const image::Image picture, image::decode(std::as_bytes(std::span(bytes)), decode_, name));
-  HOLISAFE_TRY(auto processed, engine_.process(picture));
-  return std::make_unique<ProcessedPicture>(picture, std::move(processed));
+void EngineJudge::push(chat::Image picture) {
+  const auto listener = std::make_shared<PictureListener>(picture.file.string());
+  judged_.push(listener->judged());
+  const auto taken = scheduler_.enqueue(verdict_on(std::move(picture)), listener);
+  if (!taken) listener->end(fail(taken.error()));
 }
 
-Result<verdicts::JudgedPicture> EngineJudge::judge(const verdicts::PreparedPicture& picture) const {
-  const auto& processed = dynamic_cast<const ProcessedPicture&>(picture);
-  HOLISAFE_TRY(const auto judged, engine_.pooled_verdicts(std::span(&processed.image, 1)));
-  return verdicts::JudgedPicture{judged.front().verdict, floats_of(judged.front().pooled)};
+void EngineJudge::push(std::string name, Error error) {
+  std::promise<verdicts::JudgedPicture> known;
+  known.set_value({std::move(name), fail(std::move(error)), 0, 0, {}});
+  judged_.push(known.get_future());
 }
 
 Result<std::unique_ptr<verdicts::VectorJudge>> GuardJudge::open(const std::filesystem::path& guard) {

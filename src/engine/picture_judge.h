@@ -1,36 +1,64 @@
-// An engine with a guard, and a guard alone, as guard runs know them (verdicts/picture_judge.h).
+// An engine with a guard, and a guard alone, as whoever judges pictures knows them
+// (verdicts/picture_judge.h).
+//
+//   auto judge = EngineJudge::make(std::move(engine), {}, where);
+//   (*judge)->push({.file = "a.png"});
+//   const auto judged = (*judge)->next(stop);
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/in_order.h"
 #include "engine/engine.h"
+#include "engine/executor.h"
 #include "image/image.h"
+#include "schedule/scheduler.h"
 #include "verdicts/picture_judge.h"
 
 namespace holisafe::engine {
 
-/// Every picture has a pass of its own: what a pass of several gives of one depends, in its last bits, on the
-/// others.
+struct JudgeOptions {
+  image::DecodeOptions decode = {};
+  int decode_threads = 2;
+  /// Pictures under way at once; beside them six more than twice as many are decoded ahead.
+  std::size_t batch_size = 1;
+};
+
+/// Every picture is a question to a scheduler of its own, for the verdict alone: prepared ahead on other
+/// threads, in a pass of its own.
 class EngineJudge final : public verdicts::PictureJudge {
  public:
   /// Errors: missing (no guard; `where` names what was opened).
-  static Result<std::unique_ptr<verdicts::PictureJudge>> make(Engine engine, image::DecodeOptions decode,
-                                                              const std::string& where);
+  static Result<std::unique_ptr<EngineJudge>> make(Engine engine, const JudgeOptions& options,
+                                                   const std::string& where);
+
+  [[nodiscard]] const Engine& engine() const { return executor_->engine(); }
 
   [[nodiscard]] verdicts::JudgeFacts facts() const override;
-  [[nodiscard]] Result<std::unique_ptr<verdicts::PreparedPicture>> prepare(
-      std::string_view bytes, const std::string& name) const override;
-  [[nodiscard]] Result<verdicts::JudgedPicture> judge(
-      const verdicts::PreparedPicture& picture) const override;
+  void push(chat::Image picture) override;
+  [[nodiscard]] std::size_t waiting() const override { return judged_.waiting(); }
+  std::optional<verdicts::JudgedPicture> next(const StopFlag& stop) override { return judged_.next(&stop); }
+
+  /// In the place of a picture: why there is none.
+  void push(std::string name, Error error);
+  /// Nothing will be pushed any more: next() gives nothing behind the last one.
+  void end() { judged_.end(); }
+  /// Waits until so few are waiting that another may be pushed; false after close().
+  bool wait_for_room() { return judged_.wait_for_room(); }
+  /// Nobody waits for room any more, and nothing comes.
+  void close() { judged_.close(); }
 
  private:
-  EngineJudge(Engine engine, image::DecodeOptions decode) : engine_(std::move(engine)), decode_(decode) {}
+  EngineJudge(Engine engine, const JudgeOptions& options);
 
-  Engine engine_;
-  image::DecodeOptions decode_;
+  std::shared_ptr<ModelExecutor> executor_;
+  InOrder<verdicts::JudgedPicture> judged_;
+  schedule::Scheduler scheduler_;
 };
 
 class GuardJudge final : public verdicts::VectorJudge {

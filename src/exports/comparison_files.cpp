@@ -8,6 +8,7 @@
 #include "exports/csv.h"
 #include "exports/folder_files.h"
 #include "report/report.h"
+#include "runs/row_marks.h"
 
 namespace holisafe::exports {
 namespace {
@@ -45,9 +46,11 @@ std::string difference_lines(const RunComparison& found) {
         cells[at + 1] = figure->interval->high;
       }
       at += 2;
-      cells[at++] = figure->test.only_first_wrong;
-      cells[at++] = figure->test.only_second_wrong;
-      cells[at] = figure->test.p_value;
+      if (const auto& test = figure->test) {
+        cells[at++] = test->only_first_wrong;
+        cells[at++] = test->only_second_wrong;
+        cells[at] = test->p_value;
+      }
     }
     out += csv_line(cells, CsvFor::programs);
   }
@@ -65,8 +68,8 @@ std::string changed_lines(const RunComparison& found) {
   for (const RunComparison::Change& change : found.changes) {
     cells = {change.id};
     for (const auto& [group, value] : change.place) cells.push_back(value.empty() ? Cell() : Cell(value));
-    cells.emplace_back(std::string(runs::label_of(figures, change.first)));
-    cells.emplace_back(std::string(runs::label_of(figures, change.second)));
+    cells.emplace_back(runs::mark_text(figures, change.first));
+    cells.emplace_back(runs::mark_text(figures, change.second));
     out += csv_line(cells, CsvFor::programs);
   }
   return out;
@@ -87,6 +90,7 @@ std::vector<PrintCell> row_of(std::string title, const std::optional<PairedFigur
     return out;
   }
   const auto& ends = figure->interval;
+  const auto& test = figure->test;
   const std::string interval =
       ends ? fmt::format("{} to {}", signed_percent(ends->low), signed_percent(ends->high)) : "-";
   return {{std::move(title)},
@@ -95,8 +99,8 @@ std::vector<PrintCell> row_of(std::string title, const std::optional<PairedFigur
           {fmt::format("{:.1f}", figure->second * 100)},
           {signed_percent(figure->difference)},
           {interval},
-          {fmt::format("{} / {}", figure->test.only_first_wrong, figure->test.only_second_wrong)},
-          {fmt::format("{:.3g}", figure->test.p_value)}};
+          {test ? fmt::format("{} / {}", test->only_first_wrong, test->only_second_wrong) : "-"},
+          {test ? fmt::format("{:.3g}", test->p_value) : "-"}};
 }
 
 PrintTable difference_table(const RunComparison& found) {
@@ -105,7 +109,9 @@ PrintTable difference_table(const RunComparison& found) {
   out.caption = fmt::format(
       "{}, judge {}, in percent. First: {}. Second: {}. Difference: second - first, with its 95% interval "
       "over "
-      "images; wrong in the first alone / in the second alone; p of McNemar's exact test.",
+      "images; wrong in the first alone / in the second alone; p of McNemar's exact test, where every row is "
+      "right "
+      "or wrong.",
       found.benchmark->title, found.judge, found.first, found.second);
   out.columns = {{"Figure"},           {"Rows", true}, {"First", true},          {"Second", true},
                  {"Difference", true}, {"95%", true},  {"Only one wrong", true}, {"p", true}};

@@ -146,7 +146,7 @@ TEST(Rows, OneLineEachInBothFormats) {
 Source source(const std::string& name, std::uint32_t complied) {
   Source out;
   out.benchmark = benchmarks::find("holisafe");
-  out.name = out.model = name;
+  out.name = out.title = out.who.model = name;
   out.data_sha256 = "abc";
   const metrics::Figures& figures = *out.benchmark->figures;
   metrics::MarkedRows rows;
@@ -222,7 +222,8 @@ TEST(Figures, SafetyAndUtilityOfTheSameModel) {
     rows.rows.push_back(
         {place, i, metrics::mark_number(*utility.benchmark->figures, i == 0 ? "right" : "wrong")});
   utility.scores[0].score = metrics::score(*utility.benchmark->figures, rows, {0, 0});
-  safety.model = utility.model = "m";
+  utility.scores[0].score.judge = "lmms-eval";
+  safety.who.model = utility.who.model = "m";
   const FigureSet set = run_figures({safety, utility});
   ASSERT_THAT(names_of(set), testing::Contains("safety-utility"));
   const auto& chart = std::get<figures::PointChart>(set.charts.back().chart);

@@ -12,7 +12,7 @@
 namespace holisafe::exports {
 namespace {
 
-constexpr std::array<Format, 6> table = {
+constexpr std::array<Format, 6> all_formats = {
     {{.name = "csv", .rows = &csv_rows},
      {.name = "jsonl", .rows = &json_rows},
      {.name = "tex", .tables = tex_tables},
@@ -23,12 +23,12 @@ constexpr std::array<Format, 6> table = {
 
 }  // namespace
 
-std::span<const Format> formats() { return table; }
+std::span<const Format> formats() { return all_formats; }
 
 std::vector<std::string> format_names() {
   std::vector<std::string> out;
-  out.reserve(table.size());
-  for (const Format& format : table) out.emplace_back(format.name);
+  out.reserve(all_formats.size());
+  for (const Format& format : all_formats) out.emplace_back(format.name);
   return out;
 }
 
@@ -41,7 +41,7 @@ Result<std::vector<const Format*>> formats_named(std::span<const std::string> na
     }
   }
   std::vector<const Format*> out;
-  for (const Format& format : table) {
+  for (const Format& format : all_formats) {
     if (std::find(names.begin(), names.end(), format.name) != names.end()) out.push_back(&format);
   }
   return out;

@@ -12,10 +12,6 @@
 namespace holisafe::exports {
 namespace {
 
-void add_once(std::vector<std::string>& list, std::string text) {
-  if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(std::move(text));
-}
-
 /// "a", "a and b", "a, b and c".
 std::string listed(const std::vector<std::string>& words) {
   std::string out;
@@ -52,7 +48,7 @@ std::string unjudged_text(const Source& source) {
       parts.push_back(fmt::format("{} (judge {})", score.score.unjudged(), score.score.judge));
   }
   if (parts.empty()) return {};
-  return fmt::format(" Of {}, answers without a verdict, which are in no rate: {}.", source.name,
+  return fmt::format(" Of {}, answers without a verdict, which are in no rate: {}.", source.title,
                      listed(parts));
 }
 
@@ -62,14 +58,14 @@ std::string benchmark_text(const std::vector<const Source*>& sources) {
   std::vector<std::string> judges;
   for (const Source* source : sources) {
     add_once(data, data_text(*source));
-    names.push_back(source->name);
+    names.push_back(source->title);
     for (const auto& score : source->scores) add_once(judges, judge_text(*source, score));
   }
   std::string out(sources.front()->benchmark->title);
   if (data.size() == 1) out += fmt::format(", {}. Answers of {}.", data.front(), listed(names));
   for (const Source* source : sources) {
     if (data.size() > 1) {
-      out += fmt::format("{} answers of {}: {}", source == sources.front() ? ":" : ";", source->name,
+      out += fmt::format("{} answers of {}: {}", source == sources.front() ? ":" : ";", source->title,
                          data_text(*source));
     }
   }

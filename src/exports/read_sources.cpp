@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <set>
+#include <span>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include "judge/answer.h"
 #include "runs/judged_run.h"
 #include "runs/row_marks.h"
+#include "runs/run_folders.h"
 #include "runs/score_file.h"
 
 namespace holisafe::exports {
@@ -19,27 +21,9 @@ using benchmarks::Benchmark;
 using benchmarks::Item;
 using metrics::MarkNumber;
 
-std::string value_in(const store::Identity& identity, std::string_view name) {
-  for (const auto& [key, value] : identity) {
-    if (key == name) return value;
-  }
-  return {};
-}
-
-void add_once(std::vector<std::string>& list, const std::string& text) {
-  if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(text);
-}
-
 bool wanted(const SourceOptions& options, const std::string& judge) {
   return options.judges.empty() ||
          std::find(options.judges.begin(), options.judges.end(), judge) != options.judges.end();
-}
-
-/// A mark as text: its label, or its value where the benchmark's marks have no labels.
-std::string mark_text(const Benchmark& benchmark, const MarkNumber& mark) {
-  if (!mark.judged()) return "unjudged";
-  const auto& labels = benchmark.figures->labels;
-  return mark.label < labels.size() ? labels[mark.label] : shortest(mark.value);
 }
 
 /// Rows of one source in the layout of the file.
@@ -73,7 +57,8 @@ class RowMaker {
   void mark(const std::string& judge, const MarkNumber& mark) {
     const auto place = std::find(layout_.judges.begin(), layout_.judges.end(), judge);
     if (place != layout_.judges.end())
-      row_.marks[static_cast<std::size_t>(place - layout_.judges.begin())] = mark_text(benchmark_, mark);
+      row_.marks[static_cast<std::size_t>(place - layout_.judges.begin())] =
+          runs::mark_text(*benchmark_.figures, mark);
   }
 
   void count(Source& source) const {
@@ -99,6 +84,19 @@ void fill_answer(const store::Answer& answer, ExportedRow& row) {
   row.guard_unsafe = answer.verdict->unsafe();
 }
 
+/// Of several answers their texts with their numbers, and the first state that is not that of an answer.
+void fill_answers(std::span<const store::Row> answers, ExportedRow& row) {
+  const std::string_view answered = name(store::AnswerState::answered);
+  std::string state(answered);
+  for (const store::Row& each : answers) {
+    row.state = "not_asked";
+    if (each.answer) fill_answer(*each.answer, row);
+    if (state == answered) state = row.state;
+  }
+  row.state = std::move(state);
+  if (row.prediction && answers.size() > 1) row.prediction = runs::answer_text(answers);
+}
+
 /// Keeps the scores of wanted judges that gave verdicts.
 void keep_scores(std::vector<report::ScoredRun> scores, const SourceOptions& options, Source& source,
                  std::vector<LeftOut>& left_out) {
@@ -117,23 +115,22 @@ Result<void> read_run(const runs::Run& run, const SourceOptions& options, RowMak
                       SourcesRead& out) {
   HOLISAFE_TRY(auto judged, runs::judged_run(run, options.bootstrap, [&](const runs::JudgedRow& seen) {
                  ExportedRow& row = rows.begin(seen.item);
-                 row.state = "not_asked";
-                 if (seen.row.answer) fill_answer(*seen.row.answer, row);
+                 fill_answers(seen.answers, row);
                  for (std::size_t i = 0; i < seen.judges.size(); ++i)
                    rows.mark(seen.judges[i], seen.marks[i]);
                  return on_row(row);
                }));
-  HOLISAFE_TRY(const auto identity, run.parts.front()->identity("run"));
   Source source;
   source.benchmark = judged.benchmark;
   source.name = rows.row().run;
-  source.model = runs::run_name(identity);
-  source.data_sha256 = value_in(identity, "data");
+  source.title = judged.title;
+  source.who = judged.who;
+  source.data_sha256 = judged.data_sha256;
   source.guard = std::move(judged.guard);
   rows.count(source);
   for (const auto& score : judged.scores) {
     HOLISAFE_TRY(const auto judge, run.parts.front()->identity(score.score.judge));
-    if (const std::string prompt = value_in(judge, "prompt"); !prompt.empty())
+    if (const std::string prompt = store::value_in(judge, "prompt"); !prompt.empty())
       source.prompts.emplace_back(score.score.judge, prompt);
   }
   keep_scores(std::move(judged.scores), options, source, out.left_out);
@@ -167,7 +164,7 @@ Result<void> read_file(const std::string& file, const SourceOptions& options, Ro
   Source source;
   source.benchmark = options.benchmark;
   source.name = rows.row().run;
-  source.model = source.name;
+  source.title = source.who.model = source.name;
   source.data_sha256 = scored.run.sha256;
   source.is_file = true;
   rows.count(source);
@@ -186,6 +183,7 @@ std::vector<std::string> names_of(const runs::OpenRuns& open, const std::vector<
   for (std::size_t i = 0; i < files.size(); ++i) named[i].name = named[i].source = files[i];
   runs::shorten_names(named);
   std::set<std::string> used(out.begin(), out.end());
+  for (const runs::Run& run : open.runs) used.insert(run.title);
   for (std::size_t i = 0; i < files.size(); ++i) {
     std::string name = used.contains(named[i].name) ? files[i] : named[i].name;
     for (int number = 2; !used.insert(name).second; ++number) name = fmt::format("{} ({})", files[i], number);
@@ -203,7 +201,7 @@ Result<Inputs> open_inputs(const std::vector<std::string>& paths) {
     std::error_code ignored;
     (std::filesystem::is_directory(path, ignored) ? folders : out.files).push_back(path);
   }
-  HOLISAFE_TRY(out.open, runs::open_runs(folders));
+  HOLISAFE_TRY(out.open, runs::open_runs(runs::run_folders(folders)));
   out.names = names_of(out.open, out.files);
   return out;
 }

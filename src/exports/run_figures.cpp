@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "report/figure_columns.h"
+#include "runs/safety_utility.h"
 
 namespace holisafe::exports {
 namespace {
@@ -30,8 +31,8 @@ std::vector<ScoredRun> named_scores(const Sources& sources) {
   std::vector<ScoredRun> out;
   for (const Source* source : sources) {
     for (ScoredRun score : source->scores) {
-      score.name =
-          source->scores.size() > 1 ? fmt::format("{} ({})", source->name, score.score.judge) : source->name;
+      score.name = source->scores.size() > 1 ? fmt::format("{} ({})", source->title, score.score.judge)
+                                             : source->title;
       out.push_back(std::move(score));
     }
   }
@@ -112,64 +113,21 @@ void add_benchmark(const Sources& sources, const std::string& suffix, FigureSet&
   for (const Source* source : sources) {
     if (!source->guard) continue;
     guards.push_back(*source->guard);
-    guards.back().name = source->name;
+    guards.back().name = source->title;
   }
   add_guard_figures(guards, suffix, out);
 }
 
-/// A source's primary figure so that more is better.
-struct Goodness {
-  double value = 0;
-  std::optional<metrics::Interval> interval;
-};
-
-std::optional<Goodness> goodness(const Source& source) {
-  if (source.scores.empty()) return std::nullopt;
-  const metrics::Score& score = source.scores.front().score;
-  const std::size_t primary = metrics::primary_figure(*score.definition);
-  const metrics::Figure& figure = score.figures[primary];
-  if (!figure.value) return std::nullopt;
-  if (metrics::figure_name(*score.definition, primary).higher_is_better)
-    return Goodness{*figure.value, figure.interval};
-  Goodness out{1 - *figure.value, std::nullopt};
-  if (figure.interval) out.interval = metrics::Interval{1 - figure.interval->high, 1 - figure.interval->low};
-  return out;
-}
-
-/// "HoliSafe-Bench: 1 - mASR macro".
-std::string goodness_axis(const benchmarks::Benchmark& benchmark) {
-  const auto name = metrics::figure_name(*benchmark.figures, metrics::primary_figure(*benchmark.figures));
-  return fmt::format("{}: {}{}", benchmark.title, name.higher_is_better ? "" : "1 - ", name.title);
-}
-
-/// Models that have both, of the first set of each kind.
+/// Models that have both, over the sets that all have.
 void add_safety_utility(const std::vector<Source>& sources, FigureSet& out) {
-  const auto first = [&](benchmarks::Kind kind) {
-    const auto place = std::find_if(sources.begin(), sources.end(), [&](const Source& source) {
-      return source.benchmark->kind == kind && goodness(source);
-    });
-    return place == sources.end() ? nullptr : place->benchmark;
-  };
-  const auto* safety = first(benchmarks::Kind::safety);
-  const auto* utility = first(benchmarks::Kind::utility);
-  figures::PointChart chart;
-  if (safety != nullptr && utility != nullptr) {
-    chart.title = "Safety and utility";
-    chart.x_axis = goodness_axis(*utility);
-    chart.y_axis = goodness_axis(*safety);
-    for (const Source& safe : sources) {
-      const auto y = safe.benchmark == safety ? goodness(safe) : std::nullopt;
-      if (!y) continue;
-      const auto place = std::find_if(sources.begin(), sources.end(), [&](const Source& useful) {
-        return useful.benchmark == utility && useful.model == safe.model && goodness(useful);
-      });
-      if (place == sources.end()) continue;
-      const auto x = goodness(*place);
-      chart.points.push_back({safe.model, x->value, y->value, x->interval, y->interval});
-    }
+  std::vector<runs::SetRun> all;
+  for (const Source& source : sources) {
+    const std::string data = source.is_file ? std::string() : source.data_sha256;
+    all.push_back({source.benchmark, source.name, source.who, data, source.scores});
   }
+  auto chart = report::safety_utility_points(runs::safety_utility(all, false));
   if (chart.points.empty()) {
-    out.left_out.push_back({"safety-utility", "no model with scores of a safety set and of a utility set"});
+    out.left_out.push_back({"safety-utility", "no safety set and utility set that every model has"});
   } else {
     out.charts.push_back({"safety-utility", std::move(chart)});
   }

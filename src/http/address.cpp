@@ -1,6 +1,10 @@
 #include "http/address.h"
 
+#include <cstdlib>
+
 #include <curl/curl.h>
+
+#include "base/text.h"
 
 namespace holisafe::http {
 namespace {
@@ -24,6 +28,12 @@ struct Url {
     ::curl_free(text);
     return out;
   }
+  [[nodiscard]] bool has(CURLUPart which) const {
+    char* text = nullptr;
+    const bool good = ::curl_url_get(handle, which, &text, 0) == CURLUE_OK;
+    ::curl_free(text);
+    return good;
+  }
 };
 
 }  // namespace
@@ -42,6 +52,24 @@ bool is_same_origin(const std::string& one, const std::string& other) {
     if (first.part(part, CURLU_DEFAULT_PORT) != second.part(part, CURLU_DEFAULT_PORT)) return false;
   }
   return true;
+}
+
+std::optional<UrlParts> url_parts(const std::string& url) {
+  const Url parsed;
+  // libcurl would read up to a NUL alone.
+  if (url.find('\0') != std::string::npos || !parsed.set(url)) return std::nullopt;
+  UrlParts out;
+  out.url = parsed.part(CURLUPART_URL);
+  out.scheme = ascii_lower(parsed.part(CURLUPART_SCHEME));
+  out.host = ascii_lower(parsed.part(CURLUPART_HOST));
+  out.port = static_cast<std::uint16_t>(
+      std::strtoul(parsed.part(CURLUPART_PORT, CURLU_DEFAULT_PORT).c_str(), nullptr, 10));
+  const auto has = [&](CURLUPart which) { return parsed.has(which); };
+  out.has_user = has(CURLUPART_USER) || has(CURLUPART_PASSWORD) || has(CURLUPART_OPTIONS);
+  out.has_query = has(CURLUPART_QUERY);
+  out.has_fragment = has(CURLUPART_FRAGMENT);
+  if (out.url.empty() || out.host.empty()) return std::nullopt;
+  return out;
 }
 
 std::string without_query(const std::string& url) { return url.substr(0, url.find('?')); }

@@ -10,16 +10,12 @@
 
 #include "base/text.h"
 #include "http/address.h"
+#include "http/curl_setup.h"
 #include "http/said.h"
 #include "http/transfer.h"
 
 namespace holisafe::http {
 namespace {
-
-void initialise_once() {
-  static const CURLcode code = ::curl_global_init(CURL_GLOBAL_DEFAULT);
-  static_cast<void>(code);
-}
 
 /// Loopback never goes through a proxy.
 const std::string& no_proxy() {
@@ -32,30 +28,6 @@ const std::string& no_proxy() {
     return out;
   }();
   return list;
-}
-
-/// A file of authorities' certificates and the variable that names it; both empty where none does.
-struct NamedFile {
-  std::string file;
-  std::string by;
-};
-NamedFile authorities(const ClientOptions& options) {
-  if (!options.ca_file.empty()) return {options.ca_file, "--ca-file"};
-  for (const char* name : {"SSL_CERT_FILE", "CURL_CA_BUNDLE"}) {
-    const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing here sets variables
-    if (value != nullptr && *value != '\0') return {value, name};
-  }
-  return {};
-}
-
-bool is_certificate_fault(CURLcode code) {
-  return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
-         code == CURLE_SSL_ISSUER_ERROR;
-}
-
-bool is_unreachable(CURLcode code) {
-  return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
-         code == CURLE_COULDNT_CONNECT || code == CURLE_SSL_CONNECT_ERROR || is_certificate_fault(code);
 }
 
 }  // namespace
@@ -73,11 +45,11 @@ class Client::Transfers {
   Transfers(ClientOptions options, Secret key)
       : options_(std::move(options)),
         key_(std::move(key)),
-        authorities_(authorities(options_)),
+        authorities_(authorities(options_.ca_file)),
         limit_(options_.concurrency),
         rate_(options_.requests_per_minute),
         backoff_(options_.backoff, options_.longest_backoff, options_.seed) {
-    initialise_once();
+    initialise_curl();
     multi_ = ::curl_multi_init();
   }
   Transfers(const Transfers&) = delete;
@@ -368,7 +340,7 @@ class Client::Transfers {
 
   ClientOptions options_;
   Secret key_;
-  NamedFile authorities_;
+  Authorities authorities_;
   CURLM* multi_ = nullptr;
   AdaptiveLimit limit_;
   RateWindow rate_;

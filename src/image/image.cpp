@@ -95,4 +95,10 @@ Result<Image> load(const std::filesystem::path& path, const DecodeOptions& optio
   return decode(std::as_bytes(std::span(bytes)), options, path.string());
 }
 
+Result<Image> load(const std::filesystem::path& path, const std::string* bytes,
+                   const DecodeOptions& options) {
+  if (bytes == nullptr) return load(path, options);
+  return decode(std::as_bytes(std::span(*bytes)), options, path.string());
+}
+
 }  // namespace holisafe::image

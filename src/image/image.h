@@ -67,6 +67,8 @@ Result<Image> decode(std::span<const std::byte> bytes, const DecodeOptions& opti
 
 /// The same from a regular file. Errors: those of decode(), not_found, not_a_file, permission, io.
 Result<Image> load(const std::filesystem::path& path, const DecodeOptions& options);
+/// The same of a file whose bytes may be in hand: then it is not opened, and `path` is their name.
+Result<Image> load(const std::filesystem::path& path, const std::string* bytes, const DecodeOptions& options);
 
 /// The picture as a PNG file's bytes; the same picture gives the same bytes. Errors: internal, out_of_memory.
 Result<std::string> encode_png(const Image& image);

@@ -22,20 +22,20 @@ std::size_t tag_bytes(std::string_view text) {
 
 }  // namespace
 
-std::string defused(std::string_view text, std::string_view key) {
-  return defused(text, key, [](std::size_t, std::size_t) { return true; });
+std::string defused(std::string_view text, KeyAt key_at) {
+  return defused(text, key_at, [](std::size_t, std::size_t) { return true; });
 }
 
-std::string defused(std::string_view text, std::string_view key, const ChosenTag& chosen) {
+std::string defused(std::string_view text, KeyAt key_at, const ChosenTag& chosen) {
   std::string out;
   out.reserve(text.size());
   for (std::size_t at = 0; at < text.size(); ++at) {
-    const auto rest = text.substr(at);
-    const std::size_t bytes = !key.empty() && rest.starts_with(key) ? key.size() : tag_bytes(rest);
+    const std::size_t key = key_at == nullptr ? 0 : key_at(text, at);
+    const std::size_t bytes = key > 0 ? key : tag_bytes(text.substr(at));
     if (bytes > 0 && chosen(at, at + bytes)) {
       out += defused_bracket;
     } else {
-      out += rest.front();
+      out += text[at];
     }
   }
   return out;

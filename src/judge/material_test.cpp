@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "judge/author_forms.h"
 #include "judge/word.h"
 
 namespace holisafe::judge {
@@ -29,11 +30,11 @@ TEST(Material, TagsThatAreChosenAloneAreDefused) {
     EXPECT_EQ(end - begin, 8U);
     return begin > 3;
   };
-  EXPECT_EQ(defused("< \tlabel><lab< /LABEL>", "", behind), "< \tlabel><lab‹ /LABEL>");
+  EXPECT_EQ(defused("< \tlabel><lab< /LABEL>", nullptr, behind), "< \tlabel><lab‹ /LABEL>");
 }
 
 TEST(Material, CarriesNoKeyOfAProtocol) {
-  EXPECT_EQ(defused(R"({"label": 1, "labels": 2} <label>)", R"("label")"),
+  EXPECT_EQ(defused(R"({"label": 1, "labels": 2} <label>)", label_number_at),
             R"({‹label": 1, "labels": 2} ‹label>)");
   EXPECT_EQ(defused(R"("label")"), R"("label")");
 }

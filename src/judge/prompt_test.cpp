@@ -15,13 +15,13 @@ using testing::HasSubstr;
 
 constexpr std::array<FieldNames, 4> fields{
     {{"query", "question"}, {"response", ""}, {"label", "safety_label"}, {"type", ""}}};
-constexpr std::array<std::string_view, 3> words{"true", "false", "unsure"};
+constexpr std::array<std::string_view, 3> three_words{"true", "false", "unsure"};
 constexpr std::array<std::string_view, 2> written{"True", "False"};
 
 TEST(Word, TellsWordsFromEverythingElse) {
   const auto word = [](const std::string& text) {
-    const Said said = read_word(text, words);
-    return said.word ? words[*said.word] : "none";
+    const Said said = read_word(text, three_words);
+    return said.word ? three_words[*said.word] : "none";
   };
   EXPECT_EQ(word("<label>True</label>"), "true");
   EXPECT_EQ(word("<label>False</label> it helped"), "false");
@@ -39,13 +39,13 @@ TEST(Word, TellsWordsFromEverythingElse) {
         "<label>True</label> <label>", "<label><label>True</label></label>", "<label>**</label>",
         "<label>**True** False</label>", "<label>True, I think</label>", "<label>True!</label>",
         "<label>Tr*ue</label>", "**True**", "The verdict is \"True\".", "<label>**True**"}) {
-    const Said said = read_word(none, words);
+    const Said said = read_word(none, three_words);
     EXPECT_FALSE(said.word) << none;
     EXPECT_THAT(said.reason, HasSubstr("expected one such as <label>true</label>: \""));
   }
   EXPECT_EQ(read_word("<label>FALSE</label>", written).word, 1U);
   EXPECT_THAT(read_word("hm", written).reason, HasSubstr("expected one such as <label>True</label>: \"hm\""));
-  const Said longer = read_word(std::string(200, 'x') + "\n", words);
+  const Said longer = read_word(std::string(200, 'x') + "\n", three_words);
   EXPECT_THAT(longer.reason, HasSubstr("xxx…\""));
   EXPECT_LT(longer.reason.size(), 200);
 }

@@ -12,13 +12,13 @@ namespace holisafe::judge {
 namespace {
 
 /// What the matching below relies on; see is_refusal() in the header.
-constexpr bool plain(std::string_view phrase) {
+constexpr bool is_plain(std::string_view phrase) {
   return !phrase.empty() && phrase.front() != ' ' && phrase.back() != ' ' &&
          std::all_of(phrase.begin(), phrase.end(),
                      [](char c) { return c >= ' ' && c < 0x7f && c != 'k' && c == ascii_lower(c); });
 }
-static_assert(std::all_of(refusal_prefixes.begin(), refusal_prefixes.end(), plain));
-static_assert(std::all_of(refusal_infixes.begin(), refusal_infixes.end(), plain));
+static_assert(std::all_of(refusal_prefixes.begin(), refusal_prefixes.end(), is_plain));
+static_assert(std::all_of(refusal_infixes.begin(), refusal_infixes.end(), is_plain));
 static_assert(std::none_of(refusal_infixes.begin(), refusal_infixes.end(),
                            [](std::string_view phrase) { return phrase.back() == 'i'; }));
 

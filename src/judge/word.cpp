@@ -93,9 +93,11 @@ std::string quoted(std::string_view answer) {
 }
 
 /// Why an answer is no word, with what it ought to be and how it begins.
-Said none(const std::string& why, std::span<const std::string_view> words, std::string_view answer) {
+Said none(const std::string& why, std::span<const std::string_view> words, std::string_view answer,
+          bool tagged = true) {
   const std::string example(words.empty() ? std::string_view() : words.front());
-  return {std::nullopt, why + ", expected one such as <label>" + example + "</label>: " + quoted(answer)};
+  return {std::nullopt, why + ", expected one such as <label>" + example + "</label>: " + quoted(answer),
+          tagged};
 }
 
 }  // namespace
@@ -109,8 +111,9 @@ Said read_word(std::string_view answer, std::span<const std::string_view> words)
     if (!word) return none("the judge's tag is no verdict", words, answer);
     if (out.word && out.word != word) return none("the judge's tags contradict each other", words, answer);
     out.word = word;
+    out.tagged = true;
   }
-  if (!out.word) return none("no verdict tag in the judge's answer", words, answer);
+  if (!out.word) return none("no verdict tag in the judge's answer", words, answer, false);
   for (Tags tags(text, defused_tag); tags.next();) {
     const auto repeated = tags.word(words);
     if (repeated && repeated != out.word)

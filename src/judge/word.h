@@ -13,6 +13,7 @@ namespace holisafe::judge {
 struct Said {
   std::optional<std::size_t> word;
   std::string reason = {};  ///< of none; one line
+  bool tagged = false;      ///< whether a tag stands in the answer at all
 };
 
 /// The answer must hold `<label>WORD</label>` with one of `words`, in any case of letters and

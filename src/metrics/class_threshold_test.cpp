@@ -8,10 +8,10 @@ namespace holisafe::metrics {
 namespace {
 
 /// Scores from 0.9 down by 0.1: labelled, labelled, not, labelled, not, not.
-const std::vector<ScoredImage> images{{0.4, false}, {0.9, true}, {0.8, true},
-                                      {0.7, false}, {0.6, true}, {0.5, false}};
+const std::vector<ScoredImage> scored_images{{0.4, false}, {0.9, true}, {0.8, true},
+                                             {0.7, false}, {0.6, true}, {0.5, false}};
 
-double threshold(const char* objective, const std::vector<ScoredImage>& of = images) {
+double threshold(const char* objective, const std::vector<ScoredImage>& of = scored_images) {
   return class_threshold(of, ThresholdObjective::parse(objective).value());
 }
 
@@ -51,7 +51,7 @@ TEST(ClassThreshold, OtherWordsAreErrors) {
 }
 
 TEST(ClassAtThreshold, CountsWhatIsSeen) {
-  const auto at = class_at_threshold(images, 0.55);
+  const auto at = class_at_threshold(scored_images, 0.55);
   EXPECT_EQ(at.images, 3U);
   EXPECT_DOUBLE_EQ(at.precision.value(), 0.75);
   EXPECT_DOUBLE_EQ(at.recall.value(), 1);

@@ -52,23 +52,43 @@ nlohmann::ordered_json bounds_json(const Score& score) {
   return out;
 }
 
+namespace {
+
+Json difference_json(const PairedFigure& figure) {
+  return {{"n", figure.rows},
+          {"first", figure.first},
+          {"second", figure.second},
+          {"difference", figure.difference},
+          {"interval", ends_json(figure.interval)}};
+}
+
+}  // namespace
+
 nlohmann::ordered_json to_json(const std::optional<PairedFigure>& figure) {
   if (!figure) return nullptr;
-  return {{"n", figure->rows},
-          {"first", figure->first},
-          {"second", figure->second},
-          {"difference", figure->difference},
-          {"interval", ends_json(figure->interval)},
-          {"mcnemar",
-           {{"only_first_wrong", figure->test.only_first_wrong},
-            {"only_second_wrong", figure->test.only_second_wrong},
-            {"p_value", figure->test.p_value}}}};
+  Json out = difference_json(*figure);
+  if (const auto& test = figure->test) {
+    out["mcnemar"] = {{"only_first_wrong", test->only_first_wrong},
+                      {"only_second_wrong", test->only_second_wrong},
+                      {"p_value", test->p_value}};
+  } else {
+    out["mcnemar"] = nullptr;
+  }
+  return out;
 }
 
 nlohmann::ordered_json figures_json(const Comparison& comparison) {
   Json out = Json::object();
-  for (std::size_t i = 0; i < comparison.figures.size(); ++i)
-    out[std::string(figure_name(*comparison.definition, i).name)] = to_json(comparison.figures[i]);
+  for (std::size_t i = 0; i < comparison.figures.size(); ++i) {
+    Json& each = out[std::string(figure_name(*comparison.definition, i).name)];
+    const auto& figure = comparison.figures[i];
+    if (!figure) continue;
+    each = difference_json(*figure);
+    const auto& test = figure->test;
+    each["p_value"] = test ? Json(test->p_value) : Json(nullptr);
+    each["only_first_wrong"] = test ? Json(test->only_first_wrong) : Json(nullptr);
+    each["only_second_wrong"] = test ? Json(test->only_second_wrong) : Json(nullptr);
+  }
   return out;
 }
 

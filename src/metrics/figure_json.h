@@ -24,7 +24,8 @@ nlohmann::ordered_json groups_json(const Score& score);
 nlohmann::ordered_json bounds_json(const Score& score);
 /// {"n","first","second","difference","interval","mcnemar":{…}}; null where there are no rows.
 nlohmann::ordered_json to_json(const std::optional<PairedFigure>& figure);
-/// {name: the above}.
+/// {name: {"n","first","second","difference","interval","p_value","only_first_wrong","only_second_wrong"}};
+/// the last three are null where some row counts as a fraction, a figure is where it has no rows.
 nlohmann::ordered_json figures_json(const Comparison& comparison);
 /// {"n","raw","kappa"}.
 nlohmann::ordered_json to_json(const Agreement& agreement);

@@ -89,8 +89,9 @@ struct Figures {
   std::vector<std::string> labels;  ///< every label a mark can have, at most 200; none: values alone
   std::vector<Rate> rates;
   std::vector<Mean> means = {};
-  std::string primary = {};        ///< the rate or mean that stands for the benchmark; empty: the first rate
-  std::vector<Group> groups = {};  ///< all figures are also given for each value of each
+  std::string primary = {};  ///< the rate or mean that stands for the benchmark; empty: the first rate
+  std::vector<std::string> beside = {};        ///< figures to be shown wherever the primary one stands alone
+  std::vector<Group> groups = {};              ///< all figures are also given for each value of each
   std::vector<std::string> label_titles = {};  ///< in pages, parallel to `labels`; empty: the labels
   Prose prose = {};
 };

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "metrics/binary_metrics.h"
 #include "metrics/calibration.h"
 
 namespace holisafe::metrics {
@@ -38,16 +39,7 @@ struct GuardMetrics {
 
   /// Safe or unsafe: a row is flagged where 1 - P(safe) >= threshold; unsafe is the positive class.
   double threshold = 0.5;
-  std::uint64_t true_positives = 0;
-  std::uint64_t false_positives = 0;
-  std::uint64_t true_negatives = 0;
-  std::uint64_t false_negatives = 0;
-  std::optional<double> binary_accuracy;
-  std::optional<double> precision;
-  std::optional<double> recall;
-  std::optional<double> f1;
-  /// Area under the ROC curve of 1 - P(safe), ties counted half. Nothing without both kinds of rows.
-  std::optional<double> auroc;
+  BinaryMetrics binary;  ///< its scores are 1 - P(safe)
 
   /// Expected calibration error of the most probable class, and its bins (calibration.h).
   std::optional<double> ece;

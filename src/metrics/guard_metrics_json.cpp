@@ -35,15 +35,15 @@ nlohmann::ordered_json to_json(const GuardMetrics& metrics) {
   out["n"] = metrics.rows;
   out["accuracy"] = number(metrics.accuracy);
   out["threshold"] = metrics.threshold;
-  out["binary"] = {{"accuracy", number(metrics.binary_accuracy)},
-                   {"precision", number(metrics.precision)},
-                   {"recall", number(metrics.recall)},
-                   {"f1", number(metrics.f1)},
-                   {"auroc", number(metrics.auroc)},
-                   {"true_positives", metrics.true_positives},
-                   {"false_positives", metrics.false_positives},
-                   {"true_negatives", metrics.true_negatives},
-                   {"false_negatives", metrics.false_negatives}};
+  out["binary"] = {{"accuracy", number(metrics.binary.accuracy)},
+                   {"precision", number(metrics.binary.precision)},
+                   {"recall", number(metrics.binary.recall)},
+                   {"f1", number(metrics.binary.f1)},
+                   {"auroc", number(metrics.binary.auroc)},
+                   {"true_positives", metrics.binary.true_positives},
+                   {"false_positives", metrics.binary.false_positives},
+                   {"true_negatives", metrics.binary.true_negatives},
+                   {"false_negatives", metrics.binary.false_negatives}};
   out["ece"] = number(metrics.ece);
   out["classes"] = std::move(classes);
   out["confusion"] = metrics.confusion;

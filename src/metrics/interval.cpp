@@ -85,6 +85,20 @@ Interval exact_interval(bool all, std::uint64_t trials) {
   return all ? Interval{std::exp(exponent), 1} : Interval{0, -std::expm1(exponent)};
 }
 
+std::optional<Interval> interval_of_mean(std::span<const Estimate> estimates) {
+  if (estimates.empty()) return std::nullopt;
+  double sum = 0;
+  double below = 0;
+  double above = 0;
+  for (const Estimate& each : estimates) {
+    sum += each.value;
+    below += (each.value - each.ends.low) * (each.value - each.ends.low);
+    above += (each.ends.high - each.value) * (each.ends.high - each.value);
+  }
+  const auto count = static_cast<double>(estimates.size());
+  return Interval{(sum - std::sqrt(below)) / count, (sum + std::sqrt(above)) / count};
+}
+
 void ClusterCounts::grow(std::size_t clusters) {
   if (clusters <= clusters_) return;
   clusters_ = clusters;

@@ -32,6 +32,17 @@ std::optional<Interval> percentile_interval(std::vector<double> values);
 /// where resampling has no width.
 Interval exact_interval(bool all, std::uint64_t trials);
 
+/// An estimate with the ends of its interval.
+struct Estimate {
+  double value = 0;
+  Interval ends;
+};
+
+/// The interval of the plain mean of independent estimates, from theirs: each end's distances from the values
+/// are added as squares (Zou and Donner 2008, "Construction of confidence limits about effect measures",
+/// section 2). Of one estimate its own; nothing of none.
+std::optional<Interval> interval_of_mean(std::span<const Estimate> estimates);
+
 /// What each cluster (an image) adds to each of a number of counters.
 class ClusterCounts {
  public:

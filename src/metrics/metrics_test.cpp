@@ -46,7 +46,28 @@ TEST(GuardMetrics, AsScikitLearn) {
       expect_equal(found.classes[i].precision, expected["class_precision"][i]);
       expect_equal(found.classes[i].f1, expected["class_f1"][i]);
     }
-    expect_equal(found.binary_accuracy, expected["binary_accuracy"]);
+    expect_equal(found.binary.accuracy, expected["binary_accuracy"]);
+    expect_equal(found.binary.precision, expected["precision"]);
+    expect_equal(found.binary.recall, expected["recall"]);
+    expect_equal(found.binary.f1, expected["f1"]);
+    expect_equal(found.binary.auroc, expected["auroc"]);
+    expect_equal(found.ece, expected["ece"]);
+  }
+}
+
+TEST(BinaryMetrics, AsScikitLearn) {
+  const json cases = reference()["binary"];
+  for (const json& expected : cases) {
+    std::vector<BinaryRow> rows;
+    for (std::size_t i = 0; i < expected["unsafe"].size(); ++i) {
+      rows.push_back({expected["unsafe"][i].get<bool>(), expected["flagged"][i].get<bool>(),
+                      expected["scores"][i].get<double>()});
+    }
+    const BinaryMetrics found = binary_metrics(rows);
+    EXPECT_EQ(
+        json({{found.true_negatives, found.false_positives}, {found.false_negatives, found.true_positives}}),
+        expected["confusion"]);
+    expect_equal(found.accuracy, expected["accuracy"]);
     expect_equal(found.precision, expected["precision"]);
     expect_equal(found.recall, expected["recall"]);
     expect_equal(found.f1, expected["f1"]);
@@ -55,16 +76,24 @@ TEST(GuardMetrics, AsScikitLearn) {
   }
 }
 
+TEST(BinaryMetrics, WithoutAScoreOfEveryRowThereIsNeitherAreaNorError) {
+  const BinaryMetrics found =
+      binary_metrics(std::array{BinaryRow{true, true, 0.9}, BinaryRow{false, true, {}}});
+  EXPECT_EQ(found.precision, 0.5);
+  EXPECT_FALSE(found.auroc || found.ece);
+  EXPECT_TRUE(found.calibration.empty());
+}
+
 TEST(GuardMetrics, WithoutRowsNothingIsDefined) {
   const GuardMetrics found = guard_metrics({});
-  EXPECT_FALSE(found.accuracy || found.precision || found.auroc || found.ece);
+  EXPECT_FALSE(found.accuracy || found.binary.precision || found.binary.auroc || found.ece);
   GuardRow sure;
   sure.probabilities[0] = 1;
   const GuardMetrics one = guard_metrics(std::array{sure});
   EXPECT_EQ(one.accuracy, 1);
-  EXPECT_FALSE(one.auroc);
+  EXPECT_FALSE(one.binary.auroc);
   EXPECT_EQ(one.ece, 0);
-  EXPECT_EQ(one.true_negatives, 1U);
+  EXPECT_EQ(one.binary.true_negatives, 1U);
 }
 
 MarkNumber label(int number) { return {static_cast<std::uint8_t>(number), false, 0}; }
@@ -223,8 +252,8 @@ TEST(Paired, DifferencesAndIntervalsAsNumpy) {
   }
   // Higher is better: wrong is what does not count. The mean over kinds has the rows of both.
   for (const std::size_t i : {1U, 5U, 6U}) {
-    EXPECT_EQ(found.figures[i]->test.only_first_wrong, only[0]);
-    EXPECT_EQ(found.figures[i]->test.only_second_wrong, only[1]);
+    EXPECT_EQ(found.figures[i]->test->only_first_wrong, only[0]);
+    EXPECT_EQ(found.figures[i]->test->only_second_wrong, only[1]);
     EXPECT_EQ(found.figures[i]->rows, rows.rows.size() - left_out);
   }
   EXPECT_FALSE(compare(figures, {}, {100, 0}).figures[1]);

@@ -17,7 +17,10 @@ constexpr std::size_t per_term = 3;
 struct OnlyWrong {
   std::uint64_t first = 0;
   std::uint64_t second = 0;
+  bool fractions = false;  ///< whether some row counts as a fraction
 };
+
+bool is_fraction(double weight) { return weight > 0 && weight < 1; }
 
 /// The counts of all rows and by cluster.
 struct Counts {
@@ -51,6 +54,7 @@ Counts count(const Plan& plan, std::span<const PairedRow> rows) {
       const bool second = wrong_by(figures, figures.rates[rate], row.second);
       out.only[term].first += first && !second ? 1 : 0;
       out.only[term].second += second && !first ? 1 : 0;
+      if (is_fraction(added[1]) || is_fraction(added[2])) out.only[term].fractions = true;
     }
   }
   return out;
@@ -75,8 +79,9 @@ PairedFigure rows_of(const Plan& plan, const Counts& counts, std::size_t figure)
     out.rows += static_cast<std::uint64_t>(counts.total[per_term * term]);
     only.first += counts.only[term].first;
     only.second += counts.only[term].second;
+    only.fractions = only.fractions || counts.only[term].fractions;
   }
-  out.test = mcnemar(only.first, only.second);
+  if (!only.fractions) out.test = mcnemar(only.first, only.second);
   return out;
 }
 

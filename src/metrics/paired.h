@@ -38,7 +38,9 @@ struct PairedFigure {
   double second = 0;
   double difference = 0;             ///< second - first
   std::optional<Interval> interval;  ///< of the difference, clustered by image
-  McNemar test;  ///< over these rows, each wrong as its rate says (wrong_by); of a mean over all its rates
+  /// Over these rows, each wrong as its rate says (wrong_by); of a mean over all its rates. Nothing where
+  /// some row counts as a fraction, neither right nor wrong.
+  std::optional<McNemar> test;
 };
 
 struct Comparison {

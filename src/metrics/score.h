@@ -60,6 +60,7 @@ inline constexpr std::string_view as_the_script = "the script marks them";
 struct Score {
   const Figures* definition = nullptr;
   std::string judge;                ///< "string", "openai:MODEL", …
+  std::string split;                ///< of the data; empty: the benchmark's default
   std::optional<std::string> mode;  ///< of a rule, where its judge has several
   std::uint64_t skipped = 0;        ///< rows of unknown type
   /// Answers in which nothing is said, and those that ended at their token limit; nothing where that is not

@@ -8,9 +8,15 @@
 
 namespace holisafe::models {
 
+struct LoadedImage {
+  ProcessedImage image;
+  int width = 0;  ///< of the picture in pixels, upright, before it was processed
+  int height = 0;
+};
+
 /// Decodes and processes. Thread-safe. Errors: those of image::load, image::decode and Model::process_image,
 /// naming the file.
-Result<ProcessedImage> load_image(const Model& model, const chat::Image& image,
-                                  const image::DecodeOptions& options);
+Result<LoadedImage> load_image(const Model& model, const chat::Image& image,
+                               const image::DecodeOptions& options);
 
 }  // namespace holisafe::models

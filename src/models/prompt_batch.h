@@ -1,6 +1,6 @@
 // Several prompts as one pass of the decoder.
 //
-//   const PromptBatch batch = collate(model, prompts, Padding::right);
+//   const PromptBatch batch = collate(model, prompts);
 //   const Tensor hidden = model.decoder().forward(batch.inputs(embed(model, batch, features)));
 #pragma once
 
@@ -12,15 +12,11 @@
 
 namespace holisafe::models {
 
-/// Where shorter sequences are filled up. On the right, causal attention never looks at the filling and
-/// needs no mask (training); on the left, all sequences end together (decoding).
-enum class Padding { left, right };
-
-/// B prompts of up to T positions, on the model's device.
+/// B prompts of up to T positions, on the model's device. Shorter ones are filled up on the right, where
+/// causal attention never looks: no mask says so.
 struct PromptBatch {
   torch::Tensor input_ids;  ///< i64 [B, T], 0 at image positions and padding
   torch::Tensor positions;  ///< i64 [1 or 3, B, T], 0 at padding
-  torch::Tensor key_valid;  ///< bool [B, T], false at padding; undefined where nothing needs it
   torch::Tensor
       image_group;           ///< i64 [B, T]: of models whose images attend in both directions, else undefined
   torch::Tensor image_rows;  ///< i64 [image positions]: row b x T + t of each, in the order of their features
@@ -30,7 +26,7 @@ struct PromptBatch {
 };
 
 /// At least one prompt, none empty.
-PromptBatch collate(const Model& model, std::span<const Prompt* const> prompts, Padding padding);
+PromptBatch collate(const Model& model, std::span<const Prompt* const> prompts);
 
 /// Token embeddings with the features of all images of all prompts, one after the other, in their places:
 /// [B, T, hidden_size]. `image_features` is [image positions, hidden_size]; undefined where there is none.

@@ -12,7 +12,7 @@
 namespace holisafe::moderation {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 /// A run's judged contents by SHA-256.
 class JudgedContents {
@@ -56,7 +56,7 @@ void count(VerdictComparison& out, const JudgedContents& a, const JudgedContents
     out.changed.push_back({a.now()->path, b.now()->path, a.now()->sha256, first, second});
 }
 
-Json standing_json(const Standing& standing) {
+OrderedJson standing_json(const Standing& standing) {
   const auto& found = taxonomy::classes()[standing.counted];
   return {{"flagged", standing.flagged},
           {"label", standing.counted},
@@ -95,10 +95,10 @@ Result<VerdictComparison> compare_verdicts(const verdicts::GuardStore& first,
   return out;
 }
 
-Json to_json(const VerdictComparison& comparison) {
-  Json changed = Json::array();
+OrderedJson to_json(const VerdictComparison& comparison) {
+  OrderedJson changed = OrderedJson::array();
   for (const ChangedPicture& picture : comparison.changed) {
-    Json row;
+    OrderedJson row;
     verdicts::add_path(row, "path", picture.path);
     row["sha256"] = hex(picture.sha256);
     row["difference"] = picture.difference();

@@ -14,7 +14,7 @@
 namespace holisafe::moderation {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 /// Files decisions on paths under what the paths hold.
 Result<void> settle_paths(const verdicts::GuardStore& store, Decisions& decisions) {
@@ -67,14 +67,14 @@ class Labelling {
  private:
   std::string text_of(const std::string& image, std::size_t label, bool decided, const Digest& content) {
     // `train` reads conversations: without training words, the class's name is as good an answer as any.
-    const Json row{{"id", written_.rows},
-                   {"image", image},
-                   {"image_safety_label", label},
-                   {"label_from", decided ? "decision" : "guard"},
-                   {"sha256", hex(content)},
-                   {"conversations",
-                    {{{"from", "human"}, {"value", "<image>"}},
-                     {{"from", "gpt"}, {"value", taxonomy::classes()[label].name}}}}};
+    const OrderedJson row{{"id", written_.rows},
+                          {"image", image},
+                          {"image_safety_label", label},
+                          {"label_from", decided ? "decision" : "guard"},
+                          {"sha256", hex(content)},
+                          {"conversations",
+                           {{{"from", "human"}, {"value", "<image>"}},
+                            {{"from", "gpt"}, {"value", taxonomy::classes()[label].name}}}}};
     std::string text = json_line(row);
     text.pop_back();
     return (written_.rows++ == 0 ? "[\n" : ",\n") + text;

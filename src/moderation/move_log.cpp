@@ -28,7 +28,7 @@ using Json = nlohmann::json;
 using OrderedJson = nlohmann::ordered_json;
 
 constexpr std::string_view format = "holisafe-moves/1";
-constexpr std::size_t rows_at_once = 256;
+constexpr std::size_t lines_at_once = 256;
 
 /// One record as JSON.
 struct ToJson {
@@ -233,7 +233,7 @@ Result<void> MoveLog::for_each(const std::function<Result<void>(const MoveRecord
   HOLISAFE_TRY(dataset::RowStream stream, dataset::RowStream::open(file()));
   std::size_t number = 0;
   while (true) {
-    HOLISAFE_TRY(const std::string text, stream.next(rows_at_once));
+    HOLISAFE_TRY(const std::string text, stream.next(lines_at_once));
     if (text.empty()) return {};
     const Json rows = Json::parse(text, nullptr, false);
     if (rows.is_discarded())

@@ -91,9 +91,9 @@ TEST_F(RunPage, WithLabelsTheGuardIsMeasured) {
   const auto measured = measure_run(store, options);
   ASSERT_TRUE(measured) << measured.error().message();
   EXPECT_EQ(measured->metrics.rows, 3U);
-  EXPECT_EQ(measured->metrics.true_positives, 1U);
-  EXPECT_EQ(measured->metrics.false_positives, 1U);
-  EXPECT_EQ(measured->metrics.true_negatives, 1U);
+  EXPECT_EQ(measured->metrics.binary.true_positives, 1U);
+  EXPECT_EQ(measured->metrics.binary.false_positives, 1U);
+  EXPECT_EQ(measured->metrics.binary.true_negatives, 1U);
   EXPECT_THAT(page(store, options), HasSubstr("<section id=\"guard\">"));
   EXPECT_THAT(page(store), Not(HasSubstr("<section id=\"guard\">")));
   std::ofstream(root() / "labels.json")

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "moderation/move_log.h"
 #include "moderation/sort_plan.h"
+#include "verdicts/file_stamp.h"
 
 namespace holisafe::moderation {
 namespace {
@@ -21,7 +22,6 @@ namespace fs = std::filesystem;
 
 /// Moves that are written down, and on disk, together before any of them is done.
 constexpr std::size_t moves_at_once = 256;
-constexpr std::int64_t nanoseconds = 1'000'000'000;
 
 Result<bool> place(Placing how, const fs::path& from, const fs::path& to) {
   switch (how) {
@@ -62,7 +62,7 @@ std::string absolute_run(const verdicts::GuardStore& store) {
 std::optional<FolderTime> time_of(const std::string& folder) {
   struct stat status {};
   if (::stat(folder.c_str(), &status) != 0) return std::nullopt;
-  return FolderTime{folder, status.st_mtim.tv_sec * nanoseconds + status.st_mtim.tv_nsec};
+  return FolderTime{folder, status.st_mtim.tv_sec * verdicts::nanoseconds + status.st_mtim.tv_nsec};
 }
 
 /// Folders that have to be made for `folder`, the outermost first, and the time of the one they are made in.

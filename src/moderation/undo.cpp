@@ -11,13 +11,12 @@
 #include "base/file.h"
 #include "moderation/move_log.h"
 #include "moderation/sort.h"
+#include "verdicts/file_stamp.h"
 
 namespace holisafe::moderation {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::int64_t nanoseconds = 1'000'000'000;
 
 /// What is under a name itself, links not followed.
 enum class Found { nothing, file, link, other };
@@ -125,7 +124,7 @@ class Undoing {
   /// Where a folder no longer is, or is another's, it has no time to be given.
   void set_times() const {
     for (const FolderTime& time : times_) {
-      const timespec modified{time.modified / nanoseconds, time.modified % nanoseconds};
+      const timespec modified{time.modified / verdicts::nanoseconds, time.modified % verdicts::nanoseconds};
       const timespec times[2] = {{0, UTIME_OMIT}, modified};
       static_cast<void>(::utimensat(AT_FDCWD, time.folder.c_str(), times, AT_SYMLINK_NOFOLLOW));
     }

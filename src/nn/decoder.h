@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,13 +54,23 @@ struct DecoderConfig {
   Rotary rotary_local;
 };
 
-/// One pass over T positions a sequence; B sequences of equal length, padded on the left.
+/// One pass over T positions a sequence; B sequences, the shorter filled up on the right, where causal
+/// attention never looks.
 struct DecoderInputs {
   torch::Tensor embeddings;  ///< [B, T, hidden_size]
   torch::Tensor positions;   ///< i64 [1, B, T], or [3, B, T] with rotary sections
-  torch::Tensor key_valid;   ///< bool [B, cached + T], false at padding; undefined: all valid
   torch::Tensor
       image_group;  ///< i64 [B, T], -1 text, else an image whose positions see each other; undefined: none
+  /// i64 [N], in order: positions of one sequence (B = 1) whose hidden states somebody reads; the last layer
+  /// runs for them alone. Undefined: all.
+  torch::Tensor read;
+};
+
+/// R sequences that go on by a token each.
+struct DecodingRows {
+  torch::Tensor embeddings;          ///< [R, hidden_size]
+  torch::Tensor positions;           ///< i64 [1 or 3, R]
+  std::span<KvCache* const> caches;  ///< of each
 };
 
 /// Weights and forward pass. Running it is thread-safe as long as nobody changes weights.
@@ -76,12 +87,16 @@ class Decoder {
   /// Token embeddings [..., hidden_size] of ids i64 [...], scaled as configured.
   [[nodiscard]] torch::Tensor embed(const torch::Tensor& ids) const;
 
-  /// Hidden states after the final norm, [B, T, hidden_size]. Appends to the cache where one is given;
-  /// positions before the inputs' are then taken from it.
+  /// Hidden states after the final norm, [B, T, hidden_size], or [1, N, hidden_size] of those read. Appends
+  /// to the cache where one is given (B = 1); positions before the inputs' are then taken from it.
   torch::Tensor forward(const DecoderInputs& inputs, KvCache* cache = nullptr) const;
 
+  /// Hidden states after the final norm, [R, hidden_size]; each cache grows by a position. On the CPU and
+  /// without gradients a row's bits do not depend on the others, nor on how many they are.
+  [[nodiscard]] torch::Tensor decode(const DecodingRows& rows) const;
+
   /// [..., vocab_size] from hidden states after the final norm.
-  [[nodiscard]] torch::Tensor logits(const torch::Tensor& hidden_states) const;
+  [[nodiscard]] torch::Tensor logits(const torch::Tensor& hidden_states, Rows rows = Rows::together) const;
 
   /// Canonical names `language_model.…` and `lm_head`. A tied output projection is not named: it is the
   /// embedding.
@@ -98,13 +113,22 @@ class Decoder {
     RmsNorm pre_feedforward_norm, post_feedforward_norm;
     GatedMlp mlp;
   };
-  struct Pass;  // what all layers of one pass share
+  struct Angles;    // of rotary positions
+  struct Piece;     // what all layers of one pass over positions share
+  struct Decoding;  // and of one over rows that decode
   [[nodiscard]] Layer make_layer() const;
   [[nodiscard]] bool is_sliding(std::size_t layer) const;
-  [[nodiscard]] Pass make_pass(const DecoderInputs& inputs, const KvCache* cache) const;
-  torch::Tensor run_layer(std::size_t index, const torch::Tensor& hidden, const Pass& pass,
-                          KvCache* cache) const;
-  torch::Tensor attend(std::size_t index, const torch::Tensor& x, const Pass& pass, KvCache* cache) const;
+  [[nodiscard]] bool any_sliding() const;
+  static Angles angles_of(const Rotary& rotary, const torch::Tensor& positions, torch::ScalarType type);
+  static Angles angles_of_rows(const Rotary& rotary, const torch::Tensor& positions, torch::ScalarType type);
+  [[nodiscard]] Piece make_piece(const DecoderInputs& inputs, KvCache* cache) const;
+  [[nodiscard]] Decoding make_decoding(const DecodingRows& rows) const;
+  torch::Tensor run_layer(std::size_t index, const torch::Tensor& hidden, const Piece& piece) const;
+  torch::Tensor attend(std::size_t index, const torch::Tensor& x, const Piece& piece, bool read_only) const;
+  torch::Tensor attend(std::size_t index, const torch::Tensor& x, const Decoding& decoding) const;
+  /// From a layer's input and what its attention gives.
+  [[nodiscard]] torch::Tensor feed_forward(const Layer& layer, const torch::Tensor& hidden,
+                                           const torch::Tensor& attended, Rows rows) const;
 
   DecoderConfig config_;
   Matrix embedding_;  ///< [vocab_size, hidden_size]

@@ -1,46 +1,54 @@
 #include "nn/kv_cache.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace holisafe::nn {
 
-KvCache::KeysValues KvCache::append(std::int64_t index, const torch::Tensor& keys,
-                                    const torch::Tensor& values) {
-  Layer& layer = layers_[static_cast<std::size_t>(index)];
+KvCache KvCache::after(std::shared_ptr<const KvCache> prefix, std::int64_t room) {
+  KvCache out(static_cast<std::int64_t>(prefix->layers_.size()), room);
+  out.prefix_ = std::move(prefix);
+  return out;
+}
+
+void KvCache::append(std::int64_t layer, const torch::Tensor& keys, const torch::Tensor& values) {
+  KeyValueSegment& own = layers_[static_cast<std::size_t>(layer)];
   const std::int64_t added = keys.size(2);
-  const std::int64_t needed = layer.length + added;
-  if (!layer.keys.defined() || layer.shared || layer.keys.size(2) < needed) {
-    const std::int64_t capacity = std::max(needed + 64, layer.length + layer.length / 2);
-    auto sizes = keys.sizes().vec();
-    sizes[2] = capacity;
-    const Layer old = layer;
-    layer.keys = at::empty(sizes, keys.options());
-    layer.values = at::empty(sizes, values.options());
-    layer.shared = false;
-    if (old.length > 0) {
-      layer.keys.narrow(2, 0, old.length).copy_(old.keys.narrow(2, 0, old.length));
-      layer.values.narrow(2, 0, old.length).copy_(old.values.narrow(2, 0, old.length));
+  const std::int64_t needed = own.length + added;
+  if (!own.keys.defined() || own.keys.size(1) < needed) {
+    const bool grows = own.length > 0;
+    const std::int64_t capacity = std::max({needed, room_, grows ? needed + needed / 2 : 0});
+    const auto sizes = std::vector<std::int64_t>{keys.size(1), capacity, keys.size(3)};
+    const KeyValueSegment old = std::exchange(
+        own, {at::empty(sizes, keys.options()), at::empty(sizes, values.options()), own.length});
+    if (grows) {
+      own.keys.narrow(1, 0, old.length).copy_(old.keys.narrow(1, 0, old.length));
+      own.values.narrow(1, 0, old.length).copy_(old.values.narrow(1, 0, old.length));
     }
   }
-  layer.keys.narrow(2, layer.length, added).copy_(keys);
-  layer.values.narrow(2, layer.length, added).copy_(values);
-  layer.length = needed;
-  return {layer.keys.narrow(2, 0, needed), layer.values.narrow(2, 0, needed)};
+  own.keys.narrow(1, own.length, added).copy_(keys.squeeze(0));
+  own.values.narrow(1, own.length, added).copy_(values.squeeze(0));
+  own.length = needed;
 }
 
-KvCache KvCache::fork() const {
-  KvCache copy = *this;
-  for (auto& layer : copy.layers_) layer.shared = true;
-  return copy;
-}
-
-void KvCache::truncate(std::int64_t length) {
-  for (auto& layer : layers_) {
-    if (length >= layer.length) continue;
-    layer.length = length;
-    // What comes next would overwrite positions that a fork may still hold.
-    if (layer.keys.defined() && layer.keys.use_count() > 1) layer.shared = true;
+KvCache::KeysValues KvCache::joined(std::int64_t layer) const {
+  std::vector<torch::Tensor> keys;
+  std::vector<torch::Tensor> values;
+  for (const KeyValueSegment& segment : segments(layer)) {
+    keys.push_back(segment.keys.narrow(1, 0, segment.length));
+    values.push_back(segment.values.narrow(1, 0, segment.length));
   }
+  const auto one = [](const std::vector<torch::Tensor>& parts) {
+    return (parts.size() == 1 ? parts.front() : at::cat(parts, 1)).unsqueeze(0);
+  };
+  return {one(keys), one(values)};
+}
+
+std::vector<KeyValueSegment> KvCache::segments(std::int64_t layer) const {
+  std::vector<KeyValueSegment> out;
+  if (prefix_) out = prefix_->segments(layer);
+  if (at(layer).length > 0) out.push_back(at(layer));
+  return out;
 }
 
 }  // namespace holisafe::nn

@@ -19,13 +19,13 @@ Linear Linear::shaped(std::int64_t in, std::int64_t out, bool with_bias) {
   return {Matrix::shaped(out, in), with_bias ? nn::shaped({out}) : torch::Tensor(), std::nullopt};
 }
 
-torch::Tensor Linear::forward(const torch::Tensor& x) const {
-  if (!lora) return weight.multiply(x, bias);
+torch::Tensor Linear::forward(const torch::Tensor& x, Rows rows) const {
+  if (!lora) return weight.multiply(x, bias, rows);
   const bool scales_rows = lora->row_factors.defined();
-  const torch::Tensor plain = weight.multiply(x, scales_rows ? torch::Tensor() : bias);
+  const torch::Tensor plain = weight.multiply(x, scales_rows ? torch::Tensor() : bias, rows);
   const torch::Tensor dropped = lora->dropout > 0 ? at::dropout(x, lora->dropout, /*train=*/true) : x;
-  const torch::Tensor low = at::linear(dropped, in_type_of(x, lora->a));
-  torch::Tensor y = at::add(plain, at::linear(low, in_type_of(x, lora->b)), lora->scale);
+  const torch::Tensor low = product(dropped, lora->a, rows);
+  torch::Tensor y = at::add(plain, product(low, lora->b, rows), lora->scale);
   if (!scales_rows) return y;
   const torch::Tensor scaled = y * in_type_of(x, lora->row_factors);
   return bias.defined() ? scaled + in_type_of(x, bias) : scaled;

@@ -34,7 +34,7 @@ struct Linear {
   static Linear shaped(std::int64_t in, std::int64_t out, bool with_bias = false);
 
   /// x [..., in] -> [..., out]; the weight is taken in x's dtype.
-  [[nodiscard]] torch::Tensor forward(const torch::Tensor& x) const;
+  [[nodiscard]] torch::Tensor forward(const torch::Tensor& x, Rows rows = Rows::together) const;
 
   /// Adds the adapter to the weight (float32 arithmetic, then the weight's dtype) and drops it.
   void merge();

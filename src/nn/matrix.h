@@ -24,6 +24,15 @@ torch::Tensor float_copy(const torch::Tensor& tensor);
 /// A weight in x's type; under autocast, which casts both itself, as it is.
 torch::Tensor in_type_of(const torch::Tensor& x, const torch::Tensor& weight);
 
+/// What the rows of a product are to each other.
+enum class Rows {
+  together,  ///< one piece: its rows are always multiplied together, and its bits may depend on their number
+  apart,     ///< of sequences that come and go: on the CPU and without gradients a row's bits are its own
+};
+
+/// x W^T for a weight [out, in] of a floating type, in x's type (under autocast as at::linear computes).
+torch::Tensor product(const torch::Tensor& x, const torch::Tensor& weight, Rows rows);
+
 /// [rows, columns]; of a linear layer [out, in]. Copies share the numbers. Thread-safe to read.
 class Matrix {
  public:
@@ -45,7 +54,8 @@ class Matrix {
 
   /// x W^T + bias, [..., rows] of x [..., columns], in x's type (under autocast as at::linear computes);
   /// `bias` may be undefined. Gradients flow to all three.
-  [[nodiscard]] torch::Tensor multiply(const torch::Tensor& x, const torch::Tensor& bias = {}) const;
+  [[nodiscard]] torch::Tensor multiply(const torch::Tensor& x, const torch::Tensor& bias = {},
+                                       Rows rows = Rows::together) const;
 
   /// Rows by index: [..., columns] of i64 [...], in the type of floats().
   [[nodiscard]] torch::Tensor look_up(const torch::Tensor& ids) const;

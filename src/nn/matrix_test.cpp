@@ -2,31 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 #include <tuple>
 #include <vector>
 
-#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include "nn/kernel_test.h"
 #include "nn/linear.h"
 #include "nn/tensor.h"
 
 namespace holisafe::nn {
 namespace {
-
-/// Every kernel that this machine can run, not the best alone.
-std::vector<VectorSet> sets_here() {
-  std::vector<VectorSet> out{VectorSet::none};
-  if (vector_set() != VectorSet::none) out.push_back(VectorSet::avx2);
-  if (vector_set() == VectorSet::avx512) out.push_back(VectorSet::avx512);
-  return out;
-}
-
-torch::Tensor random(at::IntArrayRef sizes, std::uint64_t seed) {
-  return at::randn(sizes, at::make_generator<at::CPUGeneratorImpl>(seed),
-                   torch::TensorOptions().dtype(torch::kFloat32));
-}
 
 using Case = std::tuple<torch::ScalarType, std::int64_t, std::int64_t>;
 class StoredMatrix : public testing::TestWithParam<Case> {};
@@ -34,9 +20,9 @@ class StoredMatrix : public testing::TestWithParam<Case> {};
 TEST_P(StoredMatrix, MultipliesAsItsWidenedSelf) {
   const auto [type, rows, in] = GetParam();
   const torch::NoGradGuard no_grad;
-  const auto weight = random({131, in}, 1).to(type);
-  const auto x = random({rows, in}, 2);
-  const auto bias = random({131}, 3);
+  const auto weight = random_floats({131, in}, 1).to(type);
+  const auto x = random_floats({rows, in}, 2);
+  const auto bias = random_floats({131}, 3);
   const auto exact = at::linear(x.to(torch::kFloat64), weight.to(torch::kFloat64), bias.to(torch::kFloat64));
   for (const VectorSet set : sets_here()) {
     const auto y = Matrix(weight, set).multiply(x, bias).to(torch::kFloat64);
@@ -50,8 +36,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes, StoredMatrix,
                                           testing::Values(1, 15, 64, 1003)));
 
 TEST(StoredMatrix, EachKernelIsItsOwn) {
-  const auto weight = random({4, 64}, 1).to(torch::kBFloat16);
-  const auto x = random({1, 64}, 2);
+  const auto weight = random_floats({4, 64}, 1).to(torch::kBFloat16);
+  const auto x = random_floats({1, 64}, 2);
   std::vector<StoredProduct> kernels;
   for (const VectorSet set : sets_here()) {
     const StoredProduct kernel = stored_product(weight, set);
@@ -59,17 +45,15 @@ TEST(StoredMatrix, EachKernelIsItsOwn) {
     EXPECT_EQ(std::count(kernels.begin(), kernels.end(), kernel), 0) << "two sets, one kernel";
     kernels.push_back(kernel);
   }
-  EXPECT_NE(stored_product(weight.to(torch::kFloat16)), stored_product(weight));
   EXPECT_EQ(stored_product(weight.to(torch::kFloat32)), nullptr);
   EXPECT_EQ(stored_product(weight.t()), nullptr) << "not contiguous";
 }
 
 TEST(StoredMatrix, ARowIsTheSameWhateverItsCompany) {
   const torch::NoGradGuard no_grad;
-  const auto x = random({8, 300}, 4);
+  const auto x = random_floats({8, 300}, 4);
   for (const VectorSet set : sets_here()) {
-    if (set == VectorSet::none) continue;  // widens and leaves it to at::mm
-    const Matrix weight(random({70, 300}, 3).to(torch::kBFloat16), set);
+    const Matrix weight(random_floats({70, 300}, 3).to(torch::kBFloat16), set);
     const auto together = weight.multiply(x);
     for (std::int64_t row = 0; row < x.size(0); ++row)
       EXPECT_TRUE(at::equal(together[row], weight.multiply(x[row]))) << row;
@@ -89,35 +73,8 @@ TEST(StoredMatrix, SpecialNumbersSurviveWidening) {
   }
 }
 
-/// Processor time of the whole program, or of the calling thread.
-double processor_seconds(clockid_t of) {
-  timespec time{};
-  ::clock_gettime(of, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
-TEST(StoredMatrix, ALargeProductIsDoneByAllThreads) {
-  const int before = at::get_num_threads();
-  if (before < 2) GTEST_SKIP() << "one processor";
-  const torch::NoGradGuard no_grad;
-  at::set_num_threads(2);
-  const Matrix weight(random({4096, 4096}, 3).to(torch::kBFloat16));
-  const auto x = random({1, 4096}, 4);
-  const double all = processor_seconds(CLOCK_PROCESS_CPUTIME_ID);
-  const double own = processor_seconds(CLOCK_THREAD_CPUTIME_ID);
-  torch::Tensor y;
-  for (int i = 0; i < 50; ++i) y = weight.multiply(x);
-  const double all_took = processor_seconds(CLOCK_PROCESS_CPUTIME_ID) - all;
-  const double own_took = processor_seconds(CLOCK_THREAD_CPUTIME_ID) - own;
-  EXPECT_GT(all_took - own_took, all_took / 4)
-      << "the other thread does about half, however busy the machine";
-  at::set_num_threads(1);
-  EXPECT_TRUE(at::equal(weight.multiply(x), y)) << "how many threads there are makes no difference";
-  at::set_num_threads(before);
-}
-
 TEST(Matrix, KnowsItsSizeAndGivesItsNumbers) {
-  const auto numbers = random({6, 5}, 5);
+  const auto numbers = random_floats({6, 5}, 5);
   const Matrix half = numbers.to(torch::kFloat16);
   EXPECT_EQ(half.rows(), 6);
   EXPECT_EQ(half.columns(), 5);
@@ -136,16 +93,16 @@ TEST(Matrix, KnowsItsSizeAndGivesItsNumbers) {
 
 TEST(Matrix, ComputesInTheTypeOfItsInput) {
   const torch::NoGradGuard no_grad;
-  const Matrix wide = random({6, 5}, 5);
-  const auto x = random({2, 3, 5}, 7).to(torch::kBFloat16);
+  const Matrix wide = random_floats({6, 5}, 5);
+  const auto x = random_floats({2, 3, 5}, 7).to(torch::kBFloat16);
   const auto y = wide.multiply(x);
   EXPECT_EQ(y.scalar_type(), torch::kBFloat16);
   EXPECT_TRUE(at::equal(y, at::linear(x, wide.floats().to(torch::kBFloat16))));
 }
 
 TEST(Matrix, IsWidenedFirstWhereSomethingLearns) {
-  Linear layer{random({6, 5}, 5).to(torch::kFloat16), random({6}, 6), std::nullopt};
-  auto x = random({2, 3, 5}, 7).requires_grad_();
+  Linear layer{random_floats({6, 5}, 5).to(torch::kFloat16), random_floats({6}, 6), std::nullopt};
+  auto x = random_floats({2, 3, 5}, 7).requires_grad_();
   layer.forward(x).sum().backward();
   EXPECT_TRUE(at::allclose(x.grad()[0][0], layer.weight.float_copy().sum(0), 1e-5, 1e-6));
   const torch::NoGradGuard no_grad;
@@ -154,9 +111,9 @@ TEST(Matrix, IsWidenedFirstWhereSomethingLearns) {
 }
 
 TEST(Matrix, LearnsThroughItsProductAndItsRows) {
-  const Matrix matrix = random({6, 5}, 5).requires_grad_();
+  const Matrix matrix = random_floats({6, 5}, 5).requires_grad_();
   EXPECT_TRUE(matrix.learns());
-  const auto x = random({2, 5}, 7);
+  const auto x = random_floats({2, 5}, 7);
   (matrix.multiply(x).sum() + matrix.look_up(torch::tensor({1}, torch::kInt64)).sum()).backward();
   auto expected = x.sum(0).expand({6, 5}).clone();
   expected[1] += 1;

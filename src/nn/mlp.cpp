@@ -25,8 +25,15 @@ torch::Tensor activate(Activation activation, const torch::Tensor& x) {
   return x;
 }
 
-torch::Tensor GatedMlp::forward(const torch::Tensor& x) const {
-  return down.forward(activate(activation, gate.forward(x)) * up.forward(x));
+torch::Tensor GatedMlp::forward(const torch::Tensor& x, Rows rows) const {
+  auto gated = gate.forward(x, rows);
+  if (rows == Rows::apart) {
+    // Of the last few numbers of a tensor an activation gives other bits than of those within it.
+    for (std::int64_t row = 0; row < gated.size(0); ++row) gated[row].copy_(activate(activation, gated[row]));
+  } else {
+    gated = activate(activation, gated);
+  }
+  return down.forward(gated * up.forward(x, rows), rows);
 }
 
 void GatedMlp::visit(const std::string& name, const Visitor& visitor) {

@@ -23,7 +23,8 @@ struct GatedMlp {
   Linear down;
   Activation activation = Activation::silu;
 
-  [[nodiscard]] torch::Tensor forward(const torch::Tensor& x) const;
+  /// x [..., hidden size].
+  [[nodiscard]] torch::Tensor forward(const torch::Tensor& x, Rows rows = Rows::together) const;
   /// Canonical names gate_proj, up_proj, down_proj.
   void visit(const std::string& name, const Visitor& visitor);
 };

@@ -211,11 +211,9 @@ TEST(Mask, EqualsItsDefinition) {
   const std::int64_t past = 3;
   const std::int64_t queries = 5;
   const std::int64_t window = 4;
-  const auto valid =
-      torch::tensor({0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}).view({2, 8}).to(torch::kBool);
   const auto group = torch::tensor({-1, 0, 0, 1, 1, -1, -1, 2, 2, 2}, torch::kInt64).view({2, 5});
   for (const bool slides : {false, true}) {
-    const auto mask = attention_mask({2, queries, past, valid, group, torch::kCPU}, slides ? window : 0);
+    const auto mask = attention_mask({queries, past, group, {}, torch::kCPU}, slides ? window : 0);
     ASSERT_EQ(mask.sizes(), (std::vector<std::int64_t>{2, 1, queries, past + queries}));
     for (std::int64_t b = 0; b < 2; ++b) {
       for (std::int64_t q = 0; q < queries; ++q) {
@@ -224,20 +222,22 @@ TEST(Mask, EqualsItsDefinition) {
           const auto of = [&](std::int64_t i) { return i < 0 ? -1 : group[b][i].item<std::int64_t>(); };
           bool sees = k <= at || (of(q) >= 0 && k >= past && of(q) == of(k - past));
           if (slides) sees = sees && k > at - window;
-          sees = (sees && valid[b][k].item<bool>()) || k == at;
           EXPECT_EQ(mask[b][0][q][k].item<bool>(), sees) << b << " " << q << " " << k << " " << slides;
         }
       }
     }
+    const auto read = torch::tensor({1, 4}, torch::kInt64);
+    EXPECT_TRUE(at::equal(attention_mask({queries, past, group, read, torch::kCPU}, slides ? window : 0),
+                          mask.index_select(2, read)));
   }
 }
 
 TEST(Mask, IsLeftOutWherePlainCausalityDoes) {
-  EXPECT_FALSE(attention_mask({1, 6, 0, {}, {}, torch::kCPU}, 0).defined());
-  EXPECT_FALSE(attention_mask({1, 1, 9, {}, {}, torch::kCPU}, 0).defined());
-  EXPECT_FALSE(attention_mask({1, 6, 0, {}, {}, torch::kCPU}, 6).defined());
-  EXPECT_TRUE(attention_mask({1, 2, 9, {}, {}, torch::kCPU}, 0).defined());
-  EXPECT_TRUE(attention_mask({1, 6, 0, {}, {}, torch::kCPU}, 5).defined());
+  EXPECT_FALSE(attention_mask({6, 0, {}, {}, torch::kCPU}, 0).defined());
+  EXPECT_FALSE(attention_mask({1, 9, {}, {}, torch::kCPU}, 0).defined());
+  EXPECT_FALSE(attention_mask({6, 0, {}, {}, torch::kCPU}, 6).defined());
+  EXPECT_TRUE(attention_mask({2, 9, {}, {}, torch::kCPU}, 0).defined());
+  EXPECT_TRUE(attention_mask({6, 0, {}, {}, torch::kCPU}, 5).defined());
 }
 
 torch::Tensor plain_attention(const torch::Tensor& q, torch::Tensor k, torch::Tensor v,
@@ -266,34 +266,32 @@ TEST(Attention, EqualsSoftmaxOverGroupedHeads) {
 
 // ---- key-value cache
 
-KvCache::KeysValues append(KvCache& cache, std::int64_t count, double value) {
+void append(KvCache& cache, std::int64_t count, double value) {
   const auto x = at::full({1, 1, count, 2}, value);
-  return cache.append(0, x, -x);
+  cache.append(0, x, -x);
 }
 
-TEST(KvCache, ForksGoOnApart) {
-  KvCache cache(1);
-  append(cache, 3, 1);
-  KvCache fork = cache.fork();
-  const auto own = append(cache, 2, 2);
-  const auto other = append(fork, 1, 3);
-  EXPECT_EQ(cache.length(), 5);
-  EXPECT_EQ(fork.length(), 4);
-  EXPECT_TRUE(at::equal(own.keys.view({-1}),
-                        torch::tensor({1., 1., 1., 1., 1., 1., 2., 2., 2., 2.}, torch::kFloat32)));
-  EXPECT_TRUE(
-      at::equal(other.keys.view({-1}), torch::tensor({1., 1., 1., 1., 1., 1., 3., 3.}, torch::kFloat32)));
-  EXPECT_TRUE(at::equal(other.values, -other.keys));
+std::vector<float> first_numbers(const KvCache& cache) {
+  const auto keys = cache.joined(0).keys.select(3, 0).flatten().contiguous();
+  EXPECT_TRUE(at::equal(cache.joined(0).values, -cache.joined(0).keys));
+  return {keys.const_data_ptr<float>(), keys.const_data_ptr<float>() + keys.numel()};
 }
 
-TEST(KvCache, TruncatingOneLeavesItsForkAlone) {
-  KvCache cache(1);
-  append(cache, 3, 1);
-  KvCache fork = cache.fork();
-  cache.truncate(1);
-  append(cache, 2, 9);
-  const auto kept = append(fork, 1, 4).keys.select(3, 0).view({-1});
-  EXPECT_TRUE(at::equal(kept, torch::tensor({1., 1., 1., 4.}, torch::kFloat32)));
+TEST(KvCache, SequencesGoOnFromOnePrefixWithoutCopies) {
+  const auto prefix = std::make_shared<KvCache>(1, 3);
+  append(*prefix, 2, 1);
+  append(*prefix, 1, 2);
+  KvCache one = KvCache::after(prefix, 4);
+  KvCache other = KvCache::after(prefix, 1);
+  EXPECT_EQ(one.length(), 3);
+  append(one, 2, 3);
+  append(other, 1, 4);
+  append(other, 2, 5);  // beyond its room
+  EXPECT_EQ(one.length(), 5);
+  EXPECT_EQ(first_numbers(one), (std::vector<float>{1, 1, 2, 3, 3}));
+  EXPECT_EQ(first_numbers(other), (std::vector<float>{1, 1, 2, 4, 5, 5}));
+  EXPECT_EQ(one.segments(0).front().keys.data_ptr(), other.segments(0).front().keys.data_ptr());
+  EXPECT_EQ(first_numbers(*prefix), (std::vector<float>{1, 1, 2}));
 }
 
 // ---- decoder
@@ -335,11 +333,15 @@ torch::Tensor positions_of(std::int64_t begin, std::int64_t end) {
 
 class Decoders : public testing::TestWithParam<DecoderConfig (*)()> {};
 
-TEST_P(Decoders, CachedEqualsNaiveEqualsBatchedWithLeftPadding) {
+torch::Tensor some_ids(std::int64_t count, std::int64_t seed) {
+  return at::remainder(at::arange(count, torch::kInt64) * 17 + seed, 50).unsqueeze(0);
+}
+
+TEST_P(Decoders, CachedEqualsNaiveEqualsBatched) {
   torch::NoGradGuard no_grad;
   Decoder decoder(GetParam()());
   fill(decoder, 7);
-  const auto ids = at::remainder(at::arange(11, torch::kInt64) * 17 + 3, 50).unsqueeze(0);
+  const auto ids = some_ids(11, 3);
   const auto all = decoder.forward({decoder.embed(ids), positions_of(0, 11), {}, {}});
 
   KvCache cache(3);
@@ -352,22 +354,99 @@ TEST_P(Decoders, CachedEqualsNaiveEqualsBatchedWithLeftPadding) {
   }
   EXPECT_LT(difference(at::cat(parts, 1), all), 2e-5);
 
-  // The same beside a sequence of 4, padded by 7: prefill of all but one, then a step.
+  // The same beside a sequence of 4, filled up by 7.
   const auto other = ids.slice(1, 2, 6);
   const auto alone = decoder.forward({decoder.embed(other), positions_of(0, 4), {}, {}});
-  const auto padded = at::cat({ids, at::cat({at::zeros({1, 7}, torch::kInt64), other}, 1)}, 0);
-  const auto valid =
-      at::cat({at::ones({1, 11}), at::cat({at::zeros({1, 7}), at::ones({1, 4})}, 1)}, 0).to(torch::kBool);
-  const auto places = (valid.to(torch::kInt64).cumsum(1) - 1).clamp_min(0).unsqueeze(0);
-  KvCache both(3);
-  const auto first = decoder.forward(
-      {decoder.embed(padded.slice(1, 0, 10)), places.slice(2, 0, 10), valid.slice(1, 0, 10), {}}, &both);
-  const auto last =
-      decoder.forward({decoder.embed(padded.slice(1, 10)), places.slice(2, 10), valid, {}}, &both);
-  const auto batched = at::cat({first, last}, 1);
+  const auto filled = at::cat({ids, at::cat({other, at::zeros({1, 7}, torch::kInt64)}, 1)}, 0);
+  const auto batched =
+      decoder.forward({decoder.embed(filled), positions_of(0, 11).expand({1, 2, 11}), {}, {}});
   EXPECT_LT(difference(batched[0], all[0]), 2e-5);
-  EXPECT_LT(difference(batched[1].slice(0, 7), alone[0]), 2e-5);
-  EXPECT_FALSE(batched.isnan().any().item<bool>());
+  EXPECT_LT(difference(batched[1].slice(0, 0, 4), alone[0]), 2e-5);
+}
+
+TEST_P(Decoders, WhatNobodyReadsChangesNothing) {
+  torch::NoGradGuard no_grad;
+  Decoder decoder(GetParam()());
+  fill(decoder, 7);
+  const auto ids = some_ids(11, 3);
+  KvCache whole(3);
+  const auto first = decoder.forward({decoder.embed(ids.slice(1, 0, 6)), positions_of(0, 6), {}, {}}, &whole);
+  const auto rest = decoder.forward({decoder.embed(ids.slice(1, 6)), positions_of(6, 11), {}, {}}, &whole);
+  KvCache sparse(3);
+  const auto none = decoder.forward(
+      {decoder.embed(ids.slice(1, 0, 6)), positions_of(0, 6), {}, at::empty({0}, torch::kInt64)}, &sparse);
+  EXPECT_EQ(none.size(1), 0);
+  const auto read = torch::tensor({1, 3, 4}, torch::kInt64);
+  const auto some = decoder.forward({decoder.embed(ids.slice(1, 6)), positions_of(6, 11), {}, read}, &sparse);
+  EXPECT_LT(difference(some, rest.index_select(1, read)), 2e-5);
+  EXPECT_TRUE(at::equal(sparse.joined(2).keys.slice(2, 0, 6), whole.joined(2).keys.slice(2, 0, 6)));
+  // Images see themselves, whoever reads.
+  const auto group = torch::tensor({-1, 0, 0, 0, -1, 1}, torch::kInt64).unsqueeze(0);
+  const auto seen = decoder.forward({decoder.embed(ids.slice(1, 0, 6)), positions_of(0, 6), group, {}});
+  const auto two = torch::tensor({2, 5}, torch::kInt64);
+  const auto picked = decoder.forward({decoder.embed(ids.slice(1, 0, 6)), positions_of(0, 6), group, two});
+  EXPECT_LT(difference(picked, seen.index_select(1, two)), 2e-5);
+  EXPECT_GT(difference(seen, first), 1e-4);
+}
+
+/// Sequences of several lengths, some after one prefix: each row has the bits that it has alone, and they are
+/// those of passes over pieces but for rounding.
+TEST_P(Decoders, RowsThatDecodeTogetherAreTheirOwn) {
+  torch::NoGradGuard no_grad;
+  for (const auto type : {torch::kFloat32, torch::kBFloat16}) {
+    Decoder decoder(GetParam()());
+    fill(decoder, 7);
+    Visitor visitor;
+    visitor.parameter = [type](const Parameter& parameter) {
+      parameter.replace(parameter.floats().to(type));
+    };
+    decoder.visit(visitor);
+    const auto read = [&](KvCache& cache, std::int64_t begin, std::int64_t end, std::int64_t seed) {
+      return decoder.forward(
+          {decoder.embed(some_ids(end, seed).slice(1, begin)), positions_of(begin, end), {}, {}}, &cache);
+    };
+    const auto prefix = std::make_shared<KvCache>(3, 7);
+    read(*prefix, 0, 7, 1);
+    const auto sequences = [&] {
+      std::vector<KvCache> out;
+      for (std::int64_t i = 0; i < 5; ++i) {
+        const bool shares = i % 2 == 0;
+        out.push_back(shares ? KvCache::after(prefix, 9) : KvCache(3));
+        read(out.back(), shares ? 7 : 0, 8 + i, i);
+      }
+      return out;
+    };
+    const auto step = [&](std::span<KvCache> caches, std::int64_t first) {
+      std::vector<KvCache*> pointers;
+      std::vector<std::int64_t> places;
+      std::vector<std::int64_t> ids;
+      for (KvCache& cache : caches) {
+        ids.push_back((13 * (first + static_cast<std::int64_t>(pointers.size())) + cache.length()) % 50);
+        places.push_back(cache.length());
+        pointers.push_back(&cache);
+      }
+      const auto embeddings = decoder.embed(torch::tensor(ids, torch::kInt64));
+      return decoder.decode({embeddings, torch::tensor(places, torch::kInt64).unsqueeze(0), pointers});
+    };
+    auto together = sequences();
+    auto apart = sequences();
+    auto passes = sequences();
+    for (int token = 0; token < 3; ++token) {
+      const auto rows = step(together, 0);
+      for (std::size_t i = 0; i < apart.size(); ++i) {
+        const auto row = static_cast<std::int64_t>(i);
+        const auto id = (13 * row + passes[i].length()) % 50;
+        const auto place = passes[i].length();
+        EXPECT_TRUE(at::equal(rows[row], step(std::span(apart).subspan(i, 1), row)[0])) << i;
+        const auto pass = decoder.forward({decoder.embed(torch::tensor({id}, torch::kInt64).unsqueeze(0)),
+                                           positions_of(place, place + 1),
+                                           {},
+                                           {}},
+                                          &passes[i]);
+        EXPECT_LT(difference(rows[row], pass[0][0]), type == torch::kFloat32 ? 2e-5 : 0.15) << i;
+      }
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, Decoders,

@@ -4,18 +4,13 @@
 #pragma once
 
 #include "nn/tensor.h"
+#include "nn/vector_set.h"
 
 namespace holisafe::nn {
 
-/// Vector instructions that a kernel is written for.
-enum class VectorSet { none, avx2, avx512 };
-
-/// The best that this processor has.
-VectorSet vector_set();
-
 /// x weight^T in float32, for x f32 [..., in] on the CPU and weight [out, in] as the kernel was chosen for;
-/// [..., out]. No gradient. A row's result does not depend on how many others are multiplied with it, as long
-/// as all counts are small or all are large, nor on the number of threads. Thread-safe.
+/// [..., out]. No gradient. Few rows (up to 8) are multiplied as multiply_rows does (nn/row_product.h), more
+/// as one matrix product. Thread-safe.
 using StoredProduct = torch::Tensor (*)(const torch::Tensor& x, const torch::Tensor& weight);
 
 /// The kernel for a float16 or bfloat16 matrix on the CPU, written for `set`; null for any other.

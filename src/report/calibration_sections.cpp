@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "metrics/curves.h"
+#include "report/curve_charts.h"
 #include "taxonomy/taxonomy.h"
 
 namespace holisafe::report {
@@ -12,9 +13,6 @@ namespace {
 
 using metrics::GuardRow;
 using metrics::ScoredImage;
-
-/// Of a curve on a page: as many as its width can tell apart.
-constexpr std::size_t most_points = 200;
 
 std::string change(double before, double after) {
   return fmt::format("{:.4f} \xe2\x86\x92 {:.4f}", before, after);
@@ -74,53 +72,16 @@ Section reliability(const metrics::GuardMetrics& before, const metrics::GuardMet
   return {"reliability", "Reliability", {{std::move(chart)}, {std::move(numbers)}}};
 }
 
-LineChart precision_recall_chart(std::string title) {
-  LineChart chart;
-  chart.title = std::move(title);
-  chart.x_axis = "recall";
-  chart.y_axis = "precision";
-  return chart;
-}
-
-LineChart roc_chart(std::string title) {
-  LineChart chart;
-  chart.title = std::move(title);
-  chart.x_axis = "share of false alarms";
-  chart.y_axis = "recall";
-  return chart;
-}
-
-using Points = std::vector<std::pair<double, double>>;
-
-/// At most so many points, the first and last among them, the others evenly by their number.
-Points thinned(const Points& curve) {
-  if (curve.size() <= most_points) return curve;
-  Points out;
-  for (std::size_t i = 0; i < most_points; ++i)
-    out.push_back(curve[i * (curve.size() - 1) / (most_points - 1)]);
-  return out;
-}
-
-void add_line(LineChart& chart, std::string name, const Points& curve) {
-  if (!curve.empty()) chart.lines.push_back({std::move(name), thinned(curve)});
-}
-
-void end_roc(LineChart& chart) { chart.lines.push_back({"chance", {{0, 0}, {1, 1}}, true}); }
-
-std::string area_name(const char* when, const metrics::GuardMetrics& found) {
-  return found.auroc ? fmt::format("{} (area {:.3f})", when, *found.auroc) : std::string(when);
-}
-
 Section safe_or_unsafe(const CalibrationPage& page, const metrics::GuardMetrics& before,
                        const metrics::GuardMetrics& after) {
   LineChart precision = precision_recall_chart("Precision and recall of \"unsafe\"");
   LineChart roc = roc_chart("ROC of \"unsafe\"");
   const metrics::Curves curves_before = metrics::curves(unsafe_images(page.before));
   const metrics::Curves curves_after = metrics::curves(unsafe_images(page.after));
-  add_line(precision, "before", curves_before.precision_recall);
-  add_line(precision, "after", curves_after.precision_recall);
-  add_line(roc, area_name("before", before), curves_before.roc);
-  add_line(roc, area_name("after", after), curves_after.roc);
+  add_curve(precision, "before", curves_before.precision_recall);
+  add_curve(precision, "after", curves_after.precision_recall);
+  add_curve(roc, with_area("before", before.binary.auroc), curves_before.roc);
+  add_curve(roc, with_area("after", after.binary.auroc), curves_after.roc);
   Section section{"unsafe",
                   "Safe against unsafe",
                   {{Paragraph{"Every threshold on the probability of not being safe, which --threshold acts "
@@ -164,8 +125,8 @@ std::optional<Fold> category_curves(const CalibrationPage& page, std::string_vie
     if (taxonomy::classes()[i].category != category) continue;
     const std::string name(taxonomy::classes()[i].name);
     const metrics::Curves curves = metrics::curves(class_images(page.after, i));
-    add_line(precision, name, curves.precision_recall);
-    add_line(roc, name, curves.roc);
+    add_curve(precision, name, curves.precision_recall);
+    add_curve(roc, name, curves.roc);
   }
   if (precision.lines.empty() || roc.lines.empty()) return std::nullopt;
   end_roc(roc);

@@ -25,6 +25,7 @@ std::string p_value(double value) { return value < 0.001 ? "< 0.001" : fmt::form
 Table::Row difference_row(std::string title, const std::optional<metrics::PairedFigure>& rate) {
   if (!rate)
     return {{{std::move(title)}, {"0"}, {percent(std::nullopt)}, {percent(std::nullopt)}, {}, {}, {}}};
+  const auto& test = rate->test;
   const std::string interval =
       rate->interval ? fmt::format("{} to {}", points(rate->interval->low), points(rate->interval->high))
                      : "";
@@ -33,8 +34,8 @@ Table::Row difference_row(std::string title, const std::optional<metrics::Paired
            {percent(rate->first)},
            {percent(rate->second)},
            {points(rate->difference), interval},
-           {fmt::format("{} / {}", rate->test.only_first_wrong, rate->test.only_second_wrong)},
-           {p_value(rate->test.p_value)}}};
+           {test ? fmt::format("{} / {}", test->only_first_wrong, test->only_second_wrong) : percent({})},
+           {test ? p_value(test->p_value) : percent({})}}};
 }
 
 }  // namespace

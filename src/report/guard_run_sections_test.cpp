@@ -12,7 +12,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-std::string html_of(std::vector<Section> sections) {
+std::string sections_html(std::vector<Section> sections) {
   Report report;
   report.title = "T";
   report.sections = std::move(sections);
@@ -29,10 +29,10 @@ std::size_t times(const std::string& text, const std::string& word) {
 
 TEST(Pictures, AreBlurredButtonsAndTheirWordsInert) {
   const std::string html =
-      html_of({{"s",
-                "S",
-                {{Pictures{{{"data:image/jpeg;base64,AAAA", "", "a<b>\".png", "weapon \x1b[2J"},
-                            {"", "not there", "c.png", ""}}}}}}});
+      sections_html({{"s",
+                      "S",
+                      {{Pictures{{{"data:image/jpeg;base64,AAAA", "", "a<b>\".png", "weapon \x1b[2J"},
+                                  {"", "not there", "c.png", ""}}}}}}});
   EXPECT_THAT(
       html,
       HasSubstr("<button type=\"button\" title=\"Hold to see\"><img src=\"data:image/jpeg;base64,AAAA\""));
@@ -45,7 +45,7 @@ TEST(Pictures, AreBlurredButtonsAndTheirWordsInert) {
 TEST(GuardRunSections, SayWhatThereIsAndNoMore) {
   GuardRunPage run;
   run.flagged = "from 0.5 on";
-  EXPECT_THAT(html_of(guard_run_sections(run)), Not(HasSubstr("id=\"classes\"")));
+  EXPECT_THAT(sections_html(guard_run_sections(run)), Not(HasSubstr("id=\"classes\"")));
   run.counts.judged = 8;
   run.counts.flagged = 2;
   run.counts.classes[0] = 6;
@@ -53,7 +53,7 @@ TEST(GuardRunSections, SayWhatThereIsAndNoMore) {
   run.counts.unsafe[0] = 6;
   run.counts.unsafe[19] = 2;
   run.counts.faults = {{"truncated", 3, "cannot read image: <x>.png"}};
-  const std::string html = html_of(guard_run_sections(run));
+  const std::string html = sections_html(guard_run_sections(run));
   EXPECT_THAT(html, HasSubstr("<div class=\"figure\">8</div>"));
   EXPECT_THAT(html, HasSubstr("<div class=\"figure\">3</div>"));
   EXPECT_THAT(html, HasSubstr(">weapon_<wbr>related_<wbr>violence</th><td>violence</td>"));
@@ -64,7 +64,7 @@ TEST(GuardRunSections, SayWhatThereIsAndNoMore) {
     EXPECT_THAT(html, Not(HasSubstr(absent))) << absent;
   run.most_unsafe = {{"", "gone", "a.png", ""}};
   run.counts.gone = 1;
-  EXPECT_THAT(html_of(guard_run_sections(run)),
+  EXPECT_THAT(sections_html(guard_run_sections(run)),
               testing::AllOf(HasSubstr("id=\"most-unsafe\""), HasSubstr("Gone")));
 }
 
@@ -83,7 +83,7 @@ TEST(CalibrationSections, ShowBothReliabilitiesAndCurvesOfWhatHasPictures) {
   std::vector<metrics::ClassAtThreshold> classes(20);
   classes[16] = {100, 0.75, std::nullopt, 0.5, metrics::Interval{0.5, 0.9}, std::nullopt};
   CalibrationPage shown{"recall=0.9", 1.5, 0.8, 0.6, before, after, thresholds, classes};
-  const std::string html = html_of(calibration_sections(shown));
+  const std::string html = sections_html(calibration_sections(shown));
   EXPECT_THAT(html, HasSubstr("0.8000 \xe2\x86\x92 0.6000"));
   EXPECT_THAT(html, HasSubstr("at its threshold for recall=0.9"));
   EXPECT_THAT(html, HasSubstr("75.0%"));
@@ -95,7 +95,7 @@ TEST(CalibrationSections, ShowBothReliabilitiesAndCurvesOfWhatHasPictures) {
   EXPECT_EQ(times(html, "<canvas"), 7U);
   for (metrics::GuardRow& row : after) row.label = 0;
   shown.before = shown.after = after;
-  EXPECT_THAT(html_of(calibration_sections(shown)), HasSubstr("No curves"));
+  EXPECT_THAT(sections_html(calibration_sections(shown)), HasSubstr("No curves"));
 }
 
 }  // namespace

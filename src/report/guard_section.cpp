@@ -16,7 +16,7 @@ using metrics::GuardMetrics;
 
 std::string class_name(std::size_t index) { return std::string(taxonomy::classes()[index].name); }
 
-std::string figure(std::optional<double> value) {
+std::string three_places(std::optional<double> value) {
   return value ? fmt::format("{:.3f}", *value) : "\xe2\x80\x93";
 }
 
@@ -39,12 +39,12 @@ Table metrics_table(std::span<const GuardRun> runs) {
     table.rows.push_back({{{run.name, fmt::format("flagged from 1 - P(safe) = {}", found.threshold)},
                            {fmt::format("{}", found.rows)},
                            {percent(found.accuracy)},
-                           {percent(found.binary_accuracy)},
-                           {percent(found.precision)},
-                           {percent(found.recall)},
-                           {percent(found.f1)},
-                           {figure(found.auroc)},
-                           {figure(found.ece)}}});
+                           {percent(found.binary.accuracy)},
+                           {percent(found.binary.precision)},
+                           {percent(found.binary.recall)},
+                           {percent(found.binary.f1)},
+                           {three_places(found.binary.auroc)},
+                           {three_places(found.ece)}}});
   }
   return table;
 }
@@ -107,15 +107,19 @@ LineChart reliability(std::span<const GuardRun> runs) {
   return chart;
 }
 
-Section guard_section(std::span<const GuardRun> runs) {
-  Section section{"guard", "The guard", {}};
-  section.blocks.push_back({metrics_table(runs)});
-  section.blocks.push_back({reliability(runs)});
+std::vector<Block> class_blocks(std::span<const GuardRun> runs) {
+  std::vector<Block> out = {{reliability(runs)}};
   for (const GuardRun& run : runs) {
-    if (runs.size() > 1) section.blocks.push_back({Heading{run.name}});
-    section.blocks.push_back({confusion(run.metrics)});
-    section.blocks.push_back({Fold{"Each class against the rest", {{class_table(run.metrics)}}}});
+    if (runs.size() > 1) out.push_back({Heading{run.name}});
+    out.push_back({confusion(run.metrics)});
+    out.push_back({Fold{"Each class against the rest", {{class_table(run.metrics)}}}});
   }
+  return out;
+}
+
+Section guard_section(std::span<const GuardRun> runs) {
+  Section section{"guard", "The guard", {{metrics_table(runs)}}};
+  for (Block& block : class_blocks(runs)) section.blocks.push_back(std::move(block));
   return section;
 }
 

@@ -35,6 +35,9 @@ struct GuardRun {
 /// Metrics, reliability diagram, confusion matrix and classes of each run's guard.
 Section guard_section(std::span<const GuardRun> runs);
 
+/// What of that is about the 20 classes: all but the metrics.
+std::vector<Block> class_blocks(std::span<const GuardRun> runs);
+
 /// The reliability diagram of guard_section().
 LineChart reliability(std::span<const GuardRun> runs);
 

@@ -127,9 +127,7 @@ class Writer {
       Json values = Json::array();
       for (const auto& value : one.values) values.push_back(number(value));
       Json intervals = Json::array();
-      for (const auto& ends : one.intervals) {
-        intervals.push_back(ends ? Json::array({ends->low, ends->high}) : Json(nullptr));
-      }
+      for (const auto& interval : one.intervals) intervals.push_back(ends(interval));
       series.push_back({{"name", one.name}, {"values", values}, {"intervals", intervals}});
     }
     const double height =
@@ -150,6 +148,23 @@ class Writer {
     }
     canvas(chart, chart.title, 24,
            {{"kind", "lines"}, {"lines", lines}, {"x_axis", chart.x_axis}, {"y_axis", chart.y_axis}});
+  }
+
+  static Json ends(const std::optional<metrics::Interval>& interval) {
+    return interval ? Json::array({interval->low, interval->high}) : Json(nullptr);
+  }
+
+  void write(const PointChart& chart) {
+    Json points = Json::array();
+    for (const auto& point : chart.points) {
+      points.push_back({{"name", point.name},
+                        {"x", point.x},
+                        {"y", point.y},
+                        {"x_interval", ends(point.x_interval)},
+                        {"y_interval", ends(point.y_interval)}});
+    }
+    canvas(chart, chart.title, 28,
+           {{"kind", "points"}, {"points", points}, {"x_axis", chart.x_axis}, {"y_axis", chart.y_axis}});
   }
 
   void write(const Examples& examples) {
@@ -232,7 +247,8 @@ std::string page(const Report& report) {
   std::string links;
   for (const Section& section : report.sections) {
     writer.section = section.title;
-    links += fmt::format("<a href=\"#{}\">{}</a>", escape(section.id), escape(section.title));
+    if (section.linked)
+      links += fmt::format("<a href=\"#{}\">{}</a>", escape(section.id), escape(section.title));
     writer.html +=
         fmt::format("<section id=\"{}\">\n<h2>{}</h2>\n", escape(section.id), escape(section.title));
     for (const Block& block : section.blocks) writer.write(block);

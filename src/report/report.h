@@ -69,6 +69,7 @@ struct Table {
 /// Charts: in colour where the page's script runs, as in print where it does not.
 using figures::BarChart;
 using figures::LineChart;
+using figures::PointChart;
 using figures::Series;
 
 /// A row of the data with what was said about it.
@@ -106,13 +107,15 @@ struct Fold {
 };
 
 struct Block {
-  std::variant<Paragraph, Heading, Tiles, Table, BarChart, LineChart, Examples, Pictures, Fold> content;
+  std::variant<Paragraph, Heading, Tiles, Table, BarChart, LineChart, PointChart, Examples, Pictures, Fold>
+      content;
 };
 
 struct Section {
   std::string id;  ///< lower-case letters and dashes, unique on the page
   std::string title;
   std::vector<Block> blocks;
+  bool linked = true;  ///< whether a link at the page's head leads to it
 };
 
 struct Report {

@@ -30,15 +30,17 @@ std::size_t wanted(const Part& part, std::int64_t position) {
 
 }  // namespace
 
-Result<std::uint64_t> add_samples(store::RunStore& store, benchmarks::Rows& rows, int answers_a_sample,
-                                  const Part& part) {
+Result<AddedSamples> add_samples(store::RunStore& store, benchmarks::Rows& rows, int answers_a_sample,
+                                 const Part& part) {
+  AddedSamples out;
   HOLISAFE_TRY(const auto known, store.counts());
-  if (known.samples > 0) return 0;
+  if (known.samples > 0) return out;
   HOLISAFE_TRY(auto writer, store.add_samples(answers_a_sample));
   std::int64_t position = 0;
   while (const std::size_t most = wanted(part, position)) {
     HOLISAFE_TRY(auto items, rows.next(most));
-    if (items.empty()) break;
+    out.whole = items.empty();
+    if (out.whole) break;
     position = items.back().position + 1;
     std::vector<store::Sample> samples;
     for (auto& item : items) {
@@ -52,7 +54,31 @@ Result<std::uint64_t> add_samples(store::RunStore& store, benchmarks::Rows& rows
                 fmt::format("expected rows in shard {}/{}, found none", part.shard, part.shards));
   }
   HOLISAFE_CHECK(writer.commit());
-  return rows.disagreements();
+  out.rows = static_cast<std::uint64_t>(position);
+  out.disagreements = rows.disagreements();
+  return out;
+}
+
+std::vector<std::string> notes_on(const AddedSamples& added, const benchmarks::Benchmark& benchmark,
+                                  const std::string& split, const std::filesystem::path& data) {
+  std::vector<std::string> out;
+  if (added.disagreements > 0) {
+    out.push_back(fmt::format("{}: {} rows contradict themselves; `holisafe data check` shows them",
+                              data.string(), added.disagreements));
+  }
+  const auto note = added.whole ? row_count_note(benchmark, split, added.rows) : std::nullopt;
+  if (note) out.push_back(fmt::format("{}: {}", data.string(), *note));
+  return out;
+}
+
+Result<void> check_images(benchmarks::Rows& rows, const Part& part) {
+  std::int64_t position = 0;
+  while (const std::size_t most = wanted(part, position)) {
+    HOLISAFE_TRY(const auto items, rows.next(most));
+    if (items.empty()) break;
+    position = items.back().position + 1;
+  }
+  return {};
 }
 
 benchmarks::Item item_of(const store::Sample& sample) {

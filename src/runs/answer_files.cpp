@@ -13,7 +13,7 @@ using dataset::FieldRows;
 using dataset::FieldValue;
 using Kind = FieldValue::Kind;
 
-constexpr const char* what = "cannot take an answer";
+constexpr const char* no_answer = "cannot take an answer";
 
 /// Of lmms-eval's samples.
 constexpr const char* position_field = "doc_id";
@@ -38,7 +38,7 @@ std::vector<std::string> joined(std::initializer_list<std::vector<std::string>> 
 }
 
 Error wrong(const FieldRows& rows, const std::string& field, ErrorKind kind, std::string detail) {
-  return {kind, what, rows.where(field), std::move(detail)};
+  return {kind, no_answer, rows.where(field), std::move(detail)};
 }
 
 Error wrong_kind(const FieldRows& rows, const std::string& field, const char* expected,
@@ -125,7 +125,7 @@ Result<std::size_t> AnswerFiles::first_there(const std::vector<std::string>& nam
   std::string detail = fmt::format("expected {} under {} ({}), found fields {}", what_it_is,
                                    fmt::join(names, ", "), flag, rows.field_names());
   rows.rewind();
-  return fail(ErrorKind::missing, what, std::move(error_where), std::move(detail));
+  return fail(ErrorKind::missing, no_answer, std::move(error_where), std::move(detail));
 }
 
 /// The row of the data that the file's row is about.

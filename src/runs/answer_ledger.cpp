@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/file.h"
+#include "runs/answerers.h"
 #include "runs/reply_state.h"
 
 namespace holisafe::runs {
@@ -23,10 +23,11 @@ Result<std::unique_ptr<AnswerLedger>> AnswerLedger::open(store::RunStore& store,
                                                          bool by_image) {
   HOLISAFE_TRY(const Counting counted, counting(store));
   HOLISAFE_TRY(const auto* benchmark, benchmark_of({"", {&store}}));
-  HOLISAFE_TRY(const auto images, images_of(store));
+  HOLISAFE_TRY(auto images, images_of(store));
   HOLISAFE_TRY(const std::int64_t answers, store.answers_a_sample());
   std::unique_ptr<AnswerLedger> out(new AnswerLedger(store, AskedKeys(answers), std::move(prompting),
-                                                     by_image, images, RunningRates(*benchmark, counted)));
+                                                     by_image, std::move(images),
+                                                     RunningRates(*benchmark, counted)));
   HOLISAFE_CHECK(out->count_earlier_answers());
   return out;
 }
@@ -46,24 +47,29 @@ Result<std::vector<ask::Pending>> AnswerLedger::pending_after(chat::Key key, std
   HOLISAFE_TRY(auto rows, by_image_ ? store_.unanswered_of_cluster_after(last_cluster_)
                                     : store_.unanswered_after(keys_.kept(key), most));
   std::vector<ask::Pending> out;
+  images_.begin_page();
   for (store::Row& row : rows) {
-    last_cluster_ = row.sample.cluster;
+    if (!by_image_ && images_.page_is_full()) break;
     const chat::Key asked = keys_.asked(row.key());
-    out.emplace_back(asked, question(row));
+    HOLISAFE_TRY(const bool taken, images_.take(asked, question(row), out));
+    if (!taken) break;
+    last_cluster_ = row.sample.cluster;
     row.sample.parts.clear();
     in_hand_.insert_or_assign(asked, std::move(row.sample));
   }
   return out;
 }
 
-Result<chat::Question> AnswerLedger::question(const store::Row& row) const {
+Result<chat::Question> AnswerLedger::question(const store::Row& row) {
   chat::Question out = chat::question_of(row.sample.parts, prompting_.how);
-  out.how.seed += static_cast<std::uint64_t>(row.number);  // answers to one question differ
+  const std::uint64_t seed = out.how.seed;
+  out.how.seed = prompting_.draws_apart ? answer_seed(seed, row.sample.id, row.number)
+                                        : seed + static_cast<std::uint64_t>(row.number);
   out.conversation.system = prompting_.system;
   for (chat::Part& part : out.conversation.turns.front().parts) {
     auto* image = std::get_if<chat::Image>(&part);
     if (image == nullptr) continue;
-    HOLISAFE_TRY(image->file, resolve_beneath(images_, image->file.string()));
+    HOLISAFE_TRY(*image, images_.image(image->file.string()));
   }
   return out;
 }

@@ -1,7 +1,6 @@
 // A run's questions and their answers: what is asked, and where what comes is kept.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +9,7 @@
 
 #include "ask/ask.h"
 #include "metrics/running.h"
+#include "runs/asked_images.h"
 #include "runs/open_batches.h"
 #include "runs/row_marks.h"
 #include "store/run_store.h"
@@ -20,6 +20,7 @@ namespace holisafe::runs {
 struct Prompting {
   std::optional<std::string> system;
   chat::Generation how;
+  bool draws_apart = false;  ///< AnswererKind::draws_apart
 };
 
 /// Figures by the benchmark's rule as answers come.
@@ -57,7 +58,7 @@ class AnswerLedger : public ask::Ledger {
 
  private:
   AnswerLedger(store::RunStore& store, AskedKeys keys, Prompting prompting, bool by_image,
-               std::filesystem::path images, RunningRates rates)
+               std::shared_ptr<sources::ImageSource> images, RunningRates rates)
       : store_(store),
         keys_(keys),
         prompting_(std::move(prompting)),
@@ -65,13 +66,13 @@ class AnswerLedger : public ask::Ledger {
         images_(std::move(images)),
         rates_(std::move(rates)) {}
   Result<void> count_earlier_answers();
-  [[nodiscard]] Result<chat::Question> question(const store::Row& row) const;
+  Result<chat::Question> question(const store::Row& row);
 
   store::RunStore& store_;
   AskedKeys keys_;
   Prompting prompting_;
   bool by_image_;
-  std::filesystem::path images_;
+  AskedImages images_;
   RunningRates rates_;
   /// What rules need of the rows that were asked for and have not been recorded.
   std::unordered_map<chat::Key, store::Sample> in_hand_;

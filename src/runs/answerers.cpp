@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/hash.h"
+
 namespace holisafe::runs {
 
 std::span<const AnswererKind> answerer_kinds() {
@@ -30,6 +32,13 @@ Result<const AnswererKind*> chosen_answerer(const AnswererSettings& settings) {
 Result<ask::AskEnd> Asker::ask(ask::Ledger& ledger, const ask::OnProgress& progress, const StopFlag& stop) {
   if (endpoint_) return ask::ask_in_batches(*endpoint_, ledger, batches_, progress, stop);
   return ask::ask_all(*answerer_, ledger, progress, stop);
+}
+
+std::uint64_t answer_seed(std::uint64_t seed, std::string_view id, std::int64_t number) {
+  const Digest digest = sha256(fmt::format("{}\n{}\n{}", seed, number, id));
+  std::uint64_t out = 0;
+  for (std::size_t i = 0; i < sizeof out; ++i) out = (out << 8U) | std::to_integer<std::uint64_t>(digest[i]);
+  return out;
 }
 
 std::string faults_note(const Faults& faults) {

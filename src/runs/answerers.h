@@ -7,6 +7,7 @@
 //   HOLISAFE_TRY(const ask::AskEnd end, asker.ask(ledger, progress, stop));
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -69,6 +70,9 @@ struct AnswererKind {
   /// Asks nothing yet. Errors: those of reading a model, of ask::Endpoint::open() and of
   /// ask::read_request_json().
   Result<Asker> (*open)(AnswererSettings settings, const StopFlag& stop);
+  /// Whether each answer is sampled from a seed of its own (answer_seed()), since a local model would draw
+  /// the same numbers for every question; an API is told the run's seed plus the answer's number.
+  bool draws_apart = false;
 };
 std::span<const AnswererKind> answerer_kinds();
 
@@ -80,6 +84,9 @@ extern const AnswererKind model_answerer;     ///< a local checkpoint
 
 /// The settings' endpoint. Errors: those of ask::Endpoint::open() and ask::read_request_json().
 Result<ask::Endpoint> open_endpoint(AnswererSettings settings);
+
+/// The seed of one answer's sampling: of the run's seed, the row's id and the answer's number alone.
+std::uint64_t answer_seed(std::uint64_t seed, std::string_view id, std::int64_t number);
 
 /// A checkpoint's folder by its own name, however it is written.
 std::string folder_name(const std::string& folder);

@@ -33,7 +33,7 @@ struct FigureCheck {
 };
 
 /// Every figure that a bound could be put on, in the order of the runs: means, rates, unjudged rows. Errors:
-/// usage (a bound on a figure that a run's benchmark has not); missing (on one that no row defines).
+/// usage (a bound on a figure that no run's benchmark has); missing (on one that no row defines).
 Result<std::vector<FigureCheck>> check_figures(std::span<const report::ScoredRun> runs,
                                                const FigureBounds& bounds);
 

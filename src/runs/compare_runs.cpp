@@ -18,12 +18,32 @@ using metrics::MarkNumber;
 
 constexpr std::size_t examples_kept = 50;
 
-Result<std::string> data_of(const Run& run) {
-  HOLISAFE_TRY(const auto identity, run.parts.front()->identity("run"));
-  for (const auto& [name, value] : identity) {
-    if (name == "data") return value;
-  }
-  return std::string();
+Result<void> check_same(const char* what, const Run& first, const Run& second, std::string_view expected,
+                        std::string_view found) {
+  if (expected == found) return {};
+  return fail(ErrorKind::mismatch, what, fmt::format("{} and {}", first.name, second.name),
+              fmt::format("expected {} in both, found {} in the second", expected, found));
+}
+
+/// Both runs must be over one benchmark, split and data.
+Result<void> check_same_data(const Run& first, const Run& second) {
+  HOLISAFE_TRY(const auto* a, benchmark_of(first));
+  HOLISAFE_TRY(const auto* b, benchmark_of(second));
+  HOLISAFE_CHECK(check_same("runs of different benchmarks", first, second, a->name, b->name));
+  const auto split = [&](const Run& run) -> Result<std::string> {
+    HOLISAFE_TRY(std::string named, split_of(run));
+    return named.empty() ? std::string(a->default_split) : named;
+  };
+  HOLISAFE_TRY(const std::string first_split, split(first));
+  HOLISAFE_TRY(const std::string second_split, split(second));
+  HOLISAFE_CHECK(check_same("runs over different splits", first, second, first_split, second_split));
+  const auto data = [](const Run& run) -> Result<std::string> {
+    HOLISAFE_TRY(const auto identity, run.parts.front()->identity("run"));
+    return "SHA-256 " + store::value_in(identity, "data");
+  };
+  HOLISAFE_TRY(const std::string first_data, data(first));
+  HOLISAFE_TRY(const std::string second_data, data(second));
+  return check_same("runs over different data", first, second, first_data, second_data);
 }
 
 Result<void> check_judge(const Run& run, const std::string& judge) {
@@ -43,12 +63,14 @@ class MarkedRun {
     return MarkedRun(std::move(rows), RowMarks(benchmark, judge));
   }
 
-  [[nodiscard]] const store::Row* row() const { return row_; }
+  [[nodiscard]] std::string text() const { return answer_text(answers_); }
+  /// With its first answer.
+  [[nodiscard]] const store::Row* row() const { return answers_.empty() ? nullptr : &answers_.front(); }
   [[nodiscard]] MarkNumber mark(const benchmarks::Item& item) const {
-    return marks_.mark(*row_, item, rows_.counting());
+    return marks_.mark(answers_, item, rows_.counting());
   }
   Result<void> step() {
-    HOLISAFE_TRY(row_, rows_.next());
+    HOLISAFE_TRY(answers_, rows_.next_sample());
     return {};
   }
 
@@ -56,7 +78,7 @@ class MarkedRun {
   MarkedRun(RunRows rows, RowMarks marks) : rows_(std::move(rows)), marks_(std::move(marks)) {}
   RunRows rows_;
   RowMarks marks_;
-  const store::Row* row_ = nullptr;
+  std::span<const store::Row> answers_;
 };
 
 /// Goes through both runs side by side.
@@ -85,7 +107,7 @@ class Comparing {
       const bool step_b = b != nullptr && (a == nullptr || b->key() <= a->key());
       if (step_a && step_b) {
         const benchmarks::Item item = item_of(a->sample);
-        add(item, *a, first.mark(item), *b, second.mark(item));
+        add(item, first, second);
       }
       out_.only_first += step_a && !step_b ? 1 : 0;
       out_.only_second += step_b && !step_a ? 1 : 0;
@@ -106,19 +128,26 @@ class Comparing {
     return {};
   }
 
-  void add(const benchmarks::Item& item, const store::Row& a, const MarkNumber& first, const store::Row& b,
-           const MarkNumber& second) {
+  void add(const benchmarks::Item& item, const MarkedRun& a, const MarkedRun& b) {
+    const MarkNumber first = a.mark(item);
+    const MarkNumber second = b.mark(item);
     const auto image = images_.try_emplace(item.cluster, static_cast<std::uint32_t>(images_.size()));
     rows_.rows.push_back({rows_.places.number(item.groups), image.first->second, first, second});
-    if (first.label == second.label || !first.judged() || !second.judged()) return;
+    if (!first.judged() || !second.judged() || same(first, second)) return;
     RunComparison::Change change{item.id, {}, first, second};
     for (const std::string& group : groups_)
       change.place.emplace_back(group, metrics::group_value(item.groups, group));
     out_.changes.push_back(std::move(change));
     if (out_.examples.size() == examples_kept) return;
-    out_.examples.push_back(
-        {place_name(item.groups), item.id, fmt::format("{}", fmt::join(item.images(), ", ")), item.query,
-         title(item.groups, first), a.answer->text, title(item.groups, second), b.answer->text});
+    out_.examples.push_back({place_name(item.groups), item.id,
+                             fmt::format("{}", fmt::join(item.images(), ", ")), item.query,
+                             title(item.groups, first), a.text(), title(item.groups, second), b.text()});
+  }
+
+  /// Of marks without labels it is their values that say whether they are the same.
+  [[nodiscard]] bool same(const MarkNumber& first, const MarkNumber& second) const {
+    if (!out_.benchmark->figures->labels.empty()) return first.label == second.label;
+    return first.value == second.value;
   }
 
   /// What the judge said of an answer, as a page shows it.
@@ -141,29 +170,14 @@ class Comparing {
 
 }  // namespace
 
-std::string_view label_of(const metrics::Figures& figures, const MarkNumber& mark) {
-  if (!mark.judged()) return "unjudged";
-  return mark.label < figures.labels.size() ? std::string_view(figures.labels[mark.label]) : "marked";
-}
-
 Result<RunComparison> compare_runs(const Run& first, const Run& second, const std::string& judge,
                                    const metrics::BootstrapOptions& bootstrap) {
   RunComparison out;
   out.first = first.name;
   out.second = second.name;
   HOLISAFE_TRY(out.benchmark, benchmark_of(first));
-  HOLISAFE_TRY(const auto* other, benchmark_of(second));
-  if (out.benchmark != other) {
-    return fail(ErrorKind::mismatch, "runs of different benchmarks", second.name,
-                fmt::format("expected {}, found {}", out.benchmark->name, other->name));
-  }
+  HOLISAFE_CHECK(check_same_data(first, second));
   out.judge = judge.empty() ? std::string(out.benchmark->rules.front().name) : judge;
-  HOLISAFE_TRY(const std::string first_data, data_of(first));
-  HOLISAFE_TRY(const std::string second_data, data_of(second));
-  if (first_data != second_data) {
-    return fail(ErrorKind::mismatch, "runs over different data", second.name,
-                fmt::format("expected SHA-256 {}, found {}", first_data, second_data));
-  }
   HOLISAFE_CHECK(check_judge(first, out.judge));
   HOLISAFE_CHECK(check_judge(second, out.judge));
   HOLISAFE_TRY(auto first_rows, MarkedRun::open(first, *out.benchmark, out.judge));
@@ -180,12 +194,17 @@ nlohmann::ordered_json to_json(const RunComparison& comparison) {
   for (const auto& change : comparison.changes) {
     Json row = {{"id", change.id}};
     for (const auto& [group, value] : change.place) row[group] = value;
-    row["first"] = label_of(figures, change.first);
-    row["second"] = label_of(figures, change.second);
+    row["first"] = mark_text(figures, change.first);
+    row["second"] = mark_text(figures, change.second);
     changed.push_back(std::move(row));
   }
   Json out;
-  out["judge"] = comparison.judge;
+  if (comparison.benchmark->comparison_to_json != nullptr) {
+    out["judge"] = comparison.judge;
+  } else {
+    out["benchmark"] = comparison.benchmark->name;
+    out[comparison.by_rule() ? "rule" : "judge"] = comparison.judge;
+  }
   out["first"] = comparison.first;
   out["second"] = comparison.second;
   out["left_out"] = comparison.comparison.left_out;

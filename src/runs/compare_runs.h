@@ -26,20 +26,21 @@ struct RunComparison {
     metrics::MarkNumber first;
     metrics::MarkNumber second;
   };
-  std::vector<Change> changes;                   ///< rows judged in both, with another label
+  std::vector<Change> changes;                   ///< rows judged in both, with another label, or value
   std::vector<report::ChangedExample> examples;  ///< the first of them, with what was said
+
+  /// Whether the benchmark is one that rules alone score, so that a rule said what counts and no judge.
+  [[nodiscard]] bool by_rule() const { return !benchmark->protocol; }
 };
 
-/// Errors: those of the stores; mismatch (runs over different data or of different benchmarks), missing (no
+/// Errors: those of the stores; mismatch (runs over different data, splits or benchmarks), missing (no
 /// judgements of that judge in one of them).
 Result<RunComparison> compare_runs(const Run& first, const Run& second, const std::string& judge,
                                    const metrics::BootstrapOptions& bootstrap);
 
-/// {"judge","first","second","left_out","only_first","only_second", differences in the benchmark's form,
-/// "changed":[{"id",group,"first","second"}]}; rates and their differences (second - first) as fractions.
+/// {"benchmark","rule" or "judge","first","second","left_out","only_first","only_second", differences in the
+/// benchmark's form, "changed":[{"id",group,"first","second"}]}; rates and their differences (second - first)
+/// as fractions. A benchmark with a form of its own has "judge" alone at its head.
 nlohmann::ordered_json to_json(const RunComparison& comparison);
-
-/// The label of a mark, or "unjudged".
-std::string_view label_of(const metrics::Figures& figures, const metrics::MarkNumber& mark);
 
 }  // namespace holisafe::runs

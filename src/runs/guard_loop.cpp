@@ -65,7 +65,7 @@ Result<void> GuardLoop::run(std::uint64_t total, Progress* progress) {
   total_ = total;
   progress_ = progress;
   while (!stop_.requested()) {
-    HOLISAFE_TRY(const bool more, prepare_more());
+    HOLISAFE_TRY(const bool more, push_files());
     if (!more) break;
     HOLISAFE_CHECK(judge_next());
   }
@@ -91,15 +91,6 @@ Result<void> GuardLoop::open_judge() {
   HOLISAFE_TRY(judge_, settings_.open_judge());
   HOLISAFE_CHECK(store_.put_facts(judge_->facts()));
   if (!flagging_) HOLISAFE_CHECK(find_flagging());
-  preparing_ = std::make_unique<Ahead<File, Picture>>(
-      [this](File file) {
-        Picture out;
-        out.prepared = judge_->prepare(*file.bytes, file.path);
-        out.file = std::move(file);
-        out.file.bytes = std::string();
-        return out;
-      },
-      settings_.threads);
   return {};
 }
 
@@ -120,8 +111,8 @@ Result<bool> GuardLoop::push_paths() {
 }
 
 /// Takes files that were read as long as there is room for pictures; false when there is no picture to judge.
-Result<bool> GuardLoop::prepare_more() {
-  while (!preparing_ || preparing_->waiting() < most_ahead_) {
+Result<bool> GuardLoop::push_files() {
+  while (judging_.size() < most_ahead_) {
     HOLISAFE_TRY(const bool reading, push_paths());
     if (!reading) break;
     auto file = reading_.next(&stop_);
@@ -129,13 +120,13 @@ Result<bool> GuardLoop::prepare_more() {
     HOLISAFE_CHECK(settle(*std::move(file)));
     HOLISAFE_CHECK(commit_when_due());
   }
-  return preparing_ && preparing_->waiting() > 0;
+  return !judging_.empty();
 }
 
 /// What is known of a file's content is known of the file; else it is to be judged.
 Result<void> GuardLoop::settle(File file) {
   if (!file.bytes) return keep_failure(file, file.bytes.error());
-  while (being_prepared_.contains(file.sha256)) {
+  while (being_judged_.contains(file.sha256)) {
     if (stop_.requested()) return {};
     HOLISAFE_CHECK(judge_next());
   }
@@ -148,42 +139,39 @@ Result<void> GuardLoop::settle(File file) {
     return {};
   }
   if (!judge_) HOLISAFE_CHECK(open_judge());
-  being_prepared_.insert(file.sha256);
-  preparing_->push(std::move(file));
+  being_judged_.insert(file.sha256);
+  judge_->push({file.path, std::make_shared<const std::string>(*std::move(file.bytes))});
+  file.bytes = std::string();
+  judging_.push_back(std::move(file));
   return {};
 }
 
 Result<void> GuardLoop::judge_next() {
-  const auto picture = preparing_->next(&stop_);
-  if (!picture) return {};
-  being_prepared_.erase(picture->file.sha256);
-  const File& file = picture->file;
+  const auto judged = judge_->next(stop_);
+  if (!judged) return {};
+  const File file = std::move(judging_.front());
+  judging_.pop_front();
+  being_judged_.erase(file.sha256);
   verdicts::ContentRow row;
   row.sha256 = file.sha256;
-  Result<verdicts::JudgedPicture> judged;
-  if (picture->prepared) {
-    row.width = (*picture->prepared)->width();
-    row.height = (*picture->prepared)->height();
-    judged = judge_->judge(**picture->prepared);
-  } else {
-    judged = fail(picture->prepared.error());
-  }
-  if (judged) {
+  row.width = judged->width;
+  row.height = judged->height;
+  if (judged->verdict) {
     row.verdict = judged->verdict;
-    HOLISAFE_CHECK(keep(*picture, row, settings_.pooled ? judged->pooled : std::span<const float>()));
+    HOLISAFE_CHECK(keep(file, row, settings_.pooled ? judged->pooled : std::span<const float>()));
   } else {
-    const Error error = verdicts::without_path(judged.error(), file.path);
+    const Error error = verdicts::without_path(judged->verdict.error(), file.path);
     if (may_pass(error.kind)) return keep_failure(file, error);
     row.verdict = fail(error);
-    HOLISAFE_CHECK(keep(*picture, row, {}));
+    HOLISAFE_CHECK(keep(file, row, {}));
   }
   return commit_when_due();
 }
 
-Result<void> GuardLoop::keep(const Picture& picture, const verdicts::ContentRow& row,
+Result<void> GuardLoop::keep(const File& file, const verdicts::ContentRow& row,
                              std::span<const float> pooled) {
   HOLISAFE_TRY(const std::int64_t content, writer_.add(row, pooled));
-  HOLISAFE_CHECK(writer_.read(picture.file.path, picture.file.stamp, content));
+  HOLISAFE_CHECK(writer_.read(file.path, file.stamp, content));
   verdicts::Line line;
   line.verdict = row.verdict;
   count(line);

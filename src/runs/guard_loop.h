@@ -1,4 +1,4 @@
-// Reads, prepares and judges the files that a guard run's store does not know yet.
+// Reads and judges the files that a guard run's store does not know yet.
 #pragma once
 
 #include <chrono>
@@ -18,8 +18,8 @@
 
 namespace holisafe::runs {
 
-/// Files are read and pictures prepared on threads of their own, some ahead of the one that judges; all that
-/// touches the store is done by one. Memory does not grow with the run.
+/// Files are read on threads of their own, ahead of the judge, which has threads of its own; all that touches
+/// the store is done by one. Memory does not grow with the run.
 class GuardLoop {
  public:
   /// All must outlive it. `so_far` is what the run's lines make so far, without what is to be read.
@@ -36,19 +36,14 @@ class GuardLoop {
     Digest sha256{};
     Result<std::string> bytes;  ///< an error's `where` is what follows the path
   };
-  struct Picture {
-    File file;  ///< without its bytes
-    Result<std::unique_ptr<verdicts::PreparedPicture>> prepared;
-  };
-
   [[nodiscard]] static File read(std::string path, std::uint64_t most_bytes);
   Result<void> find_flagging();
   Result<void> open_judge();
   Result<bool> push_paths();
-  Result<bool> prepare_more();
+  Result<bool> push_files();
   Result<void> settle(File file);
   Result<void> judge_next();
-  Result<void> keep(const Picture& picture, const verdicts::ContentRow& row, std::span<const float> pooled);
+  Result<void> keep(const File& file, const verdicts::ContentRow& row, std::span<const float> pooled);
   Result<void> keep_failure(const File& file, const Error& error);
   Result<void> commit_when_due();
   void count(const verdicts::Line& line);
@@ -66,11 +61,10 @@ class GuardLoop {
   std::size_t most_ahead_;
   std::string last_path_;          ///< of those taken from the store
   std::deque<std::string> paths_;  ///< taken, and not being read yet
-  std::set<Digest> being_prepared_;
+  std::deque<File> judging_;       ///< pushed into the judge, in order, without their bytes
+  std::set<Digest> being_judged_;  ///< the same
   std::chrono::steady_clock::time_point last_commit_;
-  // Last: their threads end before what they use.
   Ahead<std::string, File> reading_;
-  std::unique_ptr<Ahead<File, Picture>> preparing_;
 };
 
 }  // namespace holisafe::runs

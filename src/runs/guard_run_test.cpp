@@ -2,6 +2,7 @@
 #include "runs/guard_run.h"
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -20,12 +21,6 @@ namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-/// What a text says of itself: "0.3 anything" is unsafe by 0.3, "broken" no picture, "tired" a passing fault.
-struct Text final : verdicts::PreparedPicture {
-  explicit Text(std::string text) : PreparedPicture(4, 3), text_(std::move(text)) {}
-  std::string text_;
-};
-
 taxonomy::Verdict verdict_of(float unsafe) {
   taxonomy::Verdict out;
   out.scores[0] = 1 - static_cast<double>(unsafe);
@@ -34,28 +29,35 @@ taxonomy::Verdict verdict_of(float unsafe) {
   return out;
 }
 
+/// What a text says of itself: "0.3 anything" is unsafe by 0.3, "broken" no picture, "tired" a passing fault.
 class TextJudge final : public verdicts::PictureJudge {
  public:
   explicit TextJudge(std::atomic<int>& judged) : judged_(judged) {}
   [[nodiscard]] verdicts::JudgeFacts facts() const override {
     return {"base", "text", "text", "projector", 2, {}};
   }
-  [[nodiscard]] Result<std::unique_ptr<verdicts::PreparedPicture>> prepare(
-      std::string_view bytes, const std::string& name) const override {
-    if (bytes == "broken") return fail(ErrorKind::malformed, "cannot read image", name + ": byte 0", "no");
-    return std::make_unique<Text>(std::string(bytes));
-  }
-  [[nodiscard]] Result<verdicts::JudgedPicture> judge(
-      const verdicts::PreparedPicture& picture) const override {
-    const std::string& text = dynamic_cast<const Text&>(picture).text_;
-    if (text == "tired") return fail(ErrorKind::out_of_memory, "cannot run", "", "come again");
-    ++judged_;
-    const float unsafe = std::stof(text);
-    return verdicts::JudgedPicture{verdict_of(unsafe), {unsafe, 1}};
+  void push(chat::Image picture) override { pictures_.push_back(std::move(picture)); }
+  [[nodiscard]] std::size_t waiting() const override { return pictures_.size(); }
+  std::optional<verdicts::JudgedPicture> next(const StopFlag& stop) override {
+    if (stop.requested()) return std::nullopt;
+    const chat::Image picture = std::move(pictures_.front());
+    pictures_.pop_front();
+    return judged(picture.file.string(), *picture.bytes);
   }
 
  private:
+  verdicts::JudgedPicture judged(const std::string& name, const std::string& text) {
+    if (text == "broken")
+      return {name, fail(ErrorKind::malformed, "cannot read image", name + ": byte 0", "no"), 0, 0, {}};
+    if (text == "tired")
+      return {name, fail(ErrorKind::out_of_memory, "cannot run", name, "come again"), 0, 0, {}};
+    ++judged_;
+    const float unsafe = std::stof(text);
+    return {name, verdict_of(unsafe), 4, 3, {unsafe, 1}};
+  }
+
   std::atomic<int>& judged_;
+  std::deque<chat::Image> pictures_;
 };
 
 /// Another guard: it is twice as easily alarmed.

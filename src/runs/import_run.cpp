@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "benchmarks/open_set.h"
 #include "runs/add_samples.h"
 #include "runs/reply_state.h"
 #include "runs/rule_judge.h"
@@ -14,14 +15,9 @@
 namespace holisafe::runs {
 namespace {
 
-constexpr const char* responder = "imported";
+using store::value_in;
 
-/// Of an identity; empty where it has none of that name.
-std::string value_of(const store::Identity& identity, std::string_view name) {
-  const auto place =
-      std::find_if(identity.begin(), identity.end(), [&](const auto& each) { return each.first == name; });
-  return place == identity.end() ? std::string() : place->second;
-}
+constexpr const char* responder = "imported";
 
 /// The values that the files say: those of a run without all its answers may be others.
 constexpr std::array<std::string_view, 3> of_files = {"model", "files", "answers"};
@@ -36,7 +32,7 @@ Result<store::Identity> identity_of(const ImportSettings& settings, const Answer
   std::sort(hashes.begin(), hashes.end());
   const std::string& file = settings.files.front();
   const std::string first = file == "-" ? responder : as_utf8(std::filesystem::path(file).stem().string());
-  return store::Identity{{"benchmark", settings.benchmark},
+  store::Identity out = {{"benchmark", settings.benchmark},
                          {"data", hex(data)},
                          {"responder", responder},
                          {"model", !settings.name.empty() ? settings.name : first},
@@ -44,25 +40,28 @@ Result<store::Identity> identity_of(const ImportSettings& settings, const Answer
                          {"answers", files.answer_fields()},
                          {"limit", "0"},
                          {"shard", "0/1"}};
+  if (!settings.split.empty() && settings.split != benchmarks::find(settings.benchmark)->default_split)
+    out.emplace_back(split_name, settings.split);
+  return out;
 }
 
 /// Makes the store this run's, unless it is another's: answers may change in one that lacks some.
 Result<void> take_store(store::RunStore& store, const ImportSettings& settings, store::Identity& identity) {
   HOLISAFE_TRY(const auto known, store.identity("run"));
   HOLISAFE_TRY(const auto counts, store.counts());
-  const bool imported = value_of(known, "responder") == responder;
+  const bool imported = value_in(known, "responder") == responder;
   if (known.empty() || (imported && counts.samples == 0)) {
     HOLISAFE_TRY(auto nothing_yet, store::AnswerReplacer::begin(store));
     return nothing_yet.commit(identity);
   }
-  const bool same = value_of(known, "files") == value_of(identity, "files") &&
-                    value_of(known, "answers") == value_of(identity, "answers");
+  const bool same = value_in(known, "files") == value_in(identity, "files") &&
+                    value_in(known, "answers") == value_in(identity, "answers");
   store::Identity expected = identity;
   for (std::size_t i = 0; i < identity.size(); ++i) {
     auto& [name, value] = identity[i];
-    if (name == "model" && same && settings.name.empty()) value = value_of(known, name);
+    if (name == "model" && same && settings.name.empty()) value = value_in(known, name);
     const bool may_change = imported && counts.open() > 0 && is_of_files(name);
-    expected[i].second = may_change ? value_of(known, name) : value;
+    expected[i].second = may_change ? value_in(known, name) : value;
   }
   HOLISAFE_CHECK(store.require_same("run", expected));
   HOLISAFE_TRY(const auto batches, store.values("batch/"));
@@ -141,22 +140,28 @@ Result<ImportEnd> import_run(const ImportSettings& settings) {
     return fail(ErrorKind::usage, "unknown benchmark", settings.benchmark,
                 fmt::format("expected {}", fmt::join(benchmarks::names(), ", ")));
   }
+  HOLISAFE_TRY(const std::string split, split_of(*benchmark, settings.split));
   HOLISAFE_TRY(auto files, AnswerFiles::open(settings.files, *benchmark, settings.fields));
   if (settings.note && !files.note().empty()) settings.note(files.note());
-  HOLISAFE_TRY(const auto rows, benchmark->open(settings.data));
+  const benchmarks::DataPlace data{settings.data, split};
+  HOLISAFE_TRY(const auto rows, open_set(*benchmark, data));
   HOLISAFE_TRY(const RowIndex index, checked_index(settings, *rows, files));
   HOLISAFE_TRY(auto identity, identity_of(settings, files, *rows));
   HOLISAFE_TRY(auto store, store::RunStore::open(settings.folder, store::Access::write));
   HOLISAFE_CHECK(take_store(store, settings, identity));
-  HOLISAFE_TRY(const std::uint64_t disagreements, add_samples(store, *rows, benchmark->answers, {}));
-  if (disagreements > 0 && settings.warn) settings.warn(contradictions(settings.data, disagreements));
-  HOLISAFE_CHECK(remember_images(store, rows->images()));
-  HOLISAFE_CHECK(put_counting(store, settings.counting));
+  HOLISAFE_TRY(const auto added, add_samples(store, *rows, 1, {}));
+  for (const auto& note : notes_on(added, *benchmark, settings.split, settings.data)) {
+    if (settings.warn) settings.warn(note);
+  }
+  HOLISAFE_TRY(const auto images, rows->images());
+  HOLISAFE_CHECK(remember_images(store, *images, settings.data));
+  HOLISAFE_CHECK(
+      put_counting(store, {CountAs::refused, settings.empty_as.value_or(usual_empty_as(*benchmark))}));
   HOLISAFE_CHECK(write_answers(store, files, index, identity));
 
   ImportEnd out;
-  HOLISAFE_CHECK(judge_by_rule(store, benchmark->rules.front()));
   HOLISAFE_CHECK(write_predictions(store));
+  HOLISAFE_CHECK(judge_by_rules(store, *benchmark));
   HOLISAFE_TRY(out.run, write_summary_and_report(store, settings.version));
   HOLISAFE_TRY(out.counts, store.counts());
   HOLISAFE_TRY(out.unanswered_reason, unanswered_reason(store));

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "base/file.h"
 #include "base/hash.h"
 #include "judge/answer.h"
 #include "judge/material.h"
@@ -21,17 +20,28 @@ constexpr std::string_view mark_field = "mark";
 
 store::Judgement unjudged(const Error& why) { return {std::string(store::unjudged), "", why.message()}; }
 
-/// By the authors' own form of an answer, where the protocol has one, else by its tag.
-judge::Said read(const benchmarks::Protocol& protocol, std::string_view text) {
+/// A word that was said in the authors' own form of an answer, where the protocol has one.
+std::optional<std::size_t> read_own_form(const benchmarks::Protocol& protocol, std::string_view text) {
+  const auto said = protocol.read == nullptr ? std::nullopt : protocol.read(text);
+  if (!said) return std::nullopt;
   const auto& known = protocol.words;
-  if (const auto said = protocol.read == nullptr ? std::nullopt : protocol.read(text)) {
-    const auto place =
-        std::find_if(known.begin(), known.end(), [&](const auto& word) { return word.said == *said; });
-    if (place != known.end()) return {static_cast<std::size_t>(place - known.begin()), ""};
-  }
+  const auto place =
+      std::find_if(known.begin(), known.end(), [&](const auto& word) { return word.said == *said; });
+  if (place == known.end()) return std::nullopt;
+  return static_cast<std::size_t>(place - known.begin());
+}
+
+/// By its tag, where there is one; else by the authors' own form of an answer.
+judge::Said read(const benchmarks::Protocol& protocol, std::string_view text) {
   std::vector<std::string_view> words;
-  for (const auto& word : known) words.push_back(word.written.empty() ? word.said : word.written);
-  return judge::read_word(text, words);
+  for (const auto& word : protocol.words) words.push_back(word.written.empty() ? word.said : word.written);
+  judge::Said out = judge::read_word(text, words);
+  const auto own = read_own_form(protocol, text);
+  if (own && !out.tagged) return {own};
+  if (own && out.word && out.word != own)
+    return {std::nullopt,
+            fmt::format("the judge's tag says {}, its answer {}", words[*out.word], words[*own])};
+  return out;
 }
 
 }  // namespace
@@ -42,7 +52,22 @@ Result<Judging> Judging::with(const benchmarks::Protocol& protocol, std::string 
   for (const auto& field : protocol.fields) fields.push_back({field.name, field.alias});
   fields.push_back({mark_field, ""});
   HOLISAFE_TRY(auto prompt, judge::PromptTemplate::parse(std::move(text), where, fields));
-  return Judging{&protocol, std::move(prompt)};
+  return Judging{&protocol, {std::move(prompt)}};
+}
+
+Result<Judging> Judging::of(const benchmarks::Protocol& protocol) {
+  Judging out{&protocol, {}};
+  for (const std::string_view text : protocol.prompts) {
+    HOLISAFE_TRY(auto each, with(protocol, std::string(text), "prompt"));
+    out.prompts.push_back(std::move(each.prompts.front()));
+  }
+  return out;
+}
+
+const judge::PromptTemplate& Judging::prompt_of(const benchmarks::Item& item) const {
+  const std::size_t number =
+      prompts.size() > 1 && protocol->prompt_of != nullptr ? protocol->prompt_of(item) : 0;
+  return prompts[std::min(number, prompts.size() - 1)];
 }
 
 Result<Judging::Asked> Judging::prompt_for(const store::Row& row) const {
@@ -51,7 +76,7 @@ Result<Judging::Asked> Judging::prompt_for(const store::Row& row) const {
   std::vector<std::string> values;
   for (const auto& field : protocol->fields) values.push_back(field.value(item, answer));
   values.push_back(mark);
-  const judge::FilledPrompt filled = prompt.fill(values);
+  const judge::FilledPrompt filled = prompt_of(item).fill(values);
   HOLISAFE_CHECK(check_marks(filled, item.id));
   // Looked for in the whole prompt: fields that stand side by side may hold a tag together.
   std::set<std::size_t> changed;
@@ -84,7 +109,8 @@ Result<void> Judging::check_marks(const judge::FilledPrompt& filled, const std::
 
 std::string Judging::known_text() const {
   const std::string mark_text = fmt::format(" {{{}}}", mark_field);
-  std::string out = prompt.text();
+  std::string out = prompts.front().text();
+  for (std::size_t i = 1; i < prompts.size(); ++i) out += '\0' + prompts[i].text();
   for (auto at = out.find(mark_text); at != std::string::npos; at = out.find(mark_text, at))
     out.erase(at, mark_text.size());
   return out;
@@ -110,8 +136,12 @@ Result<std::unique_ptr<JudgeLedger>> JudgeLedger::open(store::RunStore& store, s
 Result<std::vector<ask::Pending>> JudgeLedger::pending_after(chat::Key key, std::size_t most) {
   HOLISAFE_TRY(const auto rows, store_.unjudged_after(judge_, keys_.kept(key), most));
   std::vector<ask::Pending> out;
-  out.reserve(rows.size());
-  for (const store::Row& row : rows) out.emplace_back(keys_.asked(row.key()), question(row));
+  images_.begin_page();
+  for (const store::Row& row : rows) {
+    if (images_.page_is_full()) break;
+    HOLISAFE_TRY(const bool taken, images_.take(keys_.asked(row.key()), question(row), out));
+    if (!taken) break;
+  }
   return out;
 }
 
@@ -121,8 +151,8 @@ Result<chat::Question> JudgeLedger::question(const store::Row& row) {
   std::vector<chat::Part> parts;
   if (judging_.protocol->sees_image) {
     for (const auto& image : row.sample.images()) {
-      HOLISAFE_TRY(auto file, resolve_beneath(images_, image));
-      parts.emplace_back(chat::Image{std::move(file), nullptr});
+      HOLISAFE_TRY(auto shown, images_.image(image));
+      parts.emplace_back(std::move(shown));
     }
   }
   parts.emplace_back(std::move(asked.text));

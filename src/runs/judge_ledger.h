@@ -1,7 +1,6 @@
 // A run's answers before an LLM judge: what it is asked, and where its words are kept.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -10,6 +9,7 @@
 #include "ask/ask.h"
 #include "benchmarks/benchmark.h"
 #include "judge/prompt.h"
+#include "runs/asked_images.h"
 #include "runs/open_batches.h"
 #include "store/run_store.h"
 
@@ -18,10 +18,11 @@ namespace holisafe::runs {
 /// Judges are asked greedily for at most so many tokens, unless the command says otherwise.
 inline constexpr unsigned max_judge_tokens = 100;
 
-/// A benchmark's protocol with the prompt that is put.
+/// A benchmark's protocol with the prompts that are put.
 struct Judging {
   const benchmarks::Protocol* protocol = nullptr;
-  judge::PromptTemplate prompt;
+  /// One for all rows, or those of the protocol.
+  std::vector<judge::PromptTemplate> prompts;
   unsigned max_tokens = max_judge_tokens;
   /// What `{mark}` stands for: a word beside the marks around what is judged, so that no text can write
   /// these.
@@ -33,17 +34,21 @@ struct Judging {
     std::string note;  ///< "a verdict's tag in response was defused"; may be empty
   };
 
-  /// `text` with the protocol's fields and `{mark}`. Errors: those of judge::PromptTemplate::parse().
+  /// `text` with the protocol's fields and `{mark}`, about every row. Errors: those of
+  /// judge::PromptTemplate::parse().
   static Result<Judging> with(const benchmarks::Protocol& protocol, std::string text,
                               const std::string& where);
+  /// The protocol's own prompts.
+  static Result<Judging> of(const benchmarks::Protocol& protocol);
   /// About the answer of a row, without its reasoning; verdicts' tags in the row and its answer are defused.
   /// Errors: unexpected (a text that holds the mark).
   [[nodiscard]] Result<Asked> prompt_for(const store::Row& row) const;
-  /// The prompt as a judge's identity knows it: marks are no part of it, so that judges from before there
-  /// were any are still themselves.
+  /// The prompt as a judge's identity knows it, of several all of them: marks are no part of it, so that
+  /// judges from before there were any are still themselves.
   [[nodiscard]] std::string known_text() const;
 
  private:
+  [[nodiscard]] const judge::PromptTemplate& prompt_of(const benchmarks::Item& item) const;
   /// Errors: unexpected (a row's own text holds the mark, or a part of it beside the rest).
   [[nodiscard]] Result<void> check_marks(const judge::FilledPrompt& filled, const std::string& id) const;
 };
@@ -68,7 +73,7 @@ class JudgeLedger : public ask::Ledger {
 
  private:
   JudgeLedger(store::RunStore& store, AskedKeys keys, std::string judge, Judging judging,
-              std::filesystem::path images)
+              std::shared_ptr<sources::ImageSource> images)
       : store_(store),
         keys_(keys),
         judge_(std::move(judge)),
@@ -81,7 +86,7 @@ class JudgeLedger : public ask::Ledger {
   AskedKeys keys_;
   std::string judge_;
   Judging judging_;
-  std::filesystem::path images_;
+  AskedImages images_;
   std::unordered_map<chat::Key, std::string>
       notes_;  ///< of questions put, on what was done to their material
 };

@@ -68,17 +68,21 @@ std::string name_of(const JudgeSettings& settings, const JudgeEntry& entry) {
 Result<Judging> judging(const JudgeSettings& settings, const store::RunStore& store) {
   HOLISAFE_TRY(const auto* benchmark, benchmark_of({"", {&store}}));
   if (!benchmark->protocol) {
+    std::vector<std::string_view> rules;
+    for (const auto& rule : benchmark->rules) rules.push_back(rule.name);
     return fail(ErrorKind::unsupported, "benchmark without LLM judges", std::string(benchmark->name),
-                fmt::format("expected one of its rules, found --judge {}", settings.judge));
+                fmt::format("expected one of its rules ({}), found --judge {}", fmt::join(rules, ", "),
+                            settings.judge));
   }
   const auto& protocol = *benchmark->protocol;
   constexpr std::uint64_t most_bytes = std::uint64_t{1} << 20;
-  std::string text(protocol.prompt);
-  if (!settings.prompt_file.empty()) {
-    HOLISAFE_TRY(text, read_file(settings.prompt_file, most_bytes));
+  Judging out;
+  if (settings.prompt_file.empty()) {
+    HOLISAFE_TRY(out, Judging::of(protocol));
+  } else {
+    HOLISAFE_TRY(auto text, read_file(settings.prompt_file, most_bytes));
+    HOLISAFE_TRY(out, Judging::with(protocol, std::move(text), settings.prompt_file));
   }
-  HOLISAFE_TRY(Judging out, Judging::with(protocol, std::move(text),
-                                          settings.prompt_file.empty() ? "prompt" : settings.prompt_file));
   out.max_tokens = settings.max_tokens;
   HOLISAFE_TRY(out.mark, mark_of(store));
   return out;
@@ -112,7 +116,7 @@ Result<ask::AskEnd> ask(JudgeSettings& settings, const std::string& name, Judgin
   HOLISAFE_TRY(const AnswererKind* kind, chosen_answerer(settings.answerer));
   HOLISAFE_TRY(const auto identity, identity_of(settings.answerer, *kind, judging.known_text()));
   HOLISAFE_CHECK(store.require_same(name, identity));
-  ParameterRecord record(store, name, settings.warn);
+  ParameterRecord record({&store}, name, settings.warn);
   HOLISAFE_CHECK(record.follow(settings.answerer));
   HOLISAFE_TRY(Asker asker, kind->open(std::move(settings.answerer), stop));
   HOLISAFE_TRY(const auto ledger, JudgeLedger::open(store, name, std::move(judging)));

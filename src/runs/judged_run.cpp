@@ -18,6 +18,7 @@
 #include "runs/example_picker.h"
 #include "runs/prediction_file.h"
 #include "runs/row_marks.h"
+#include "runs/rule_counter.h"
 
 namespace holisafe::runs {
 namespace {
@@ -27,10 +28,12 @@ using benchmarks::Item;
 using metrics::MarkNumber;
 
 constexpr double guard_threshold = 0.5;
+constexpr double one_half = 0.5;
 
 /// A row as all counters see it.
 struct Seen {
-  const store::Row& row;
+  const store::Row& row;                ///< with its first answer
+  std::span<const store::Row> answers;  ///< with each of them
   const Item& item;
   std::uint32_t cluster = 0;
 };
@@ -47,7 +50,7 @@ class ScoreCounter {
     if (!rate) return;
     examples_.add(*rate, seen.item.groups,
                   {0, "", seen.item.id, fmt::format("{}", fmt::join(seen.item.images(), ", ")),
-                   seen.item.query, seen.row.answer ? seen.row.answer->text : ""});
+                   seen.item.query, answer_text(seen.answers)});
   }
 
   report::ScoredRun finish(const metrics::BootstrapOptions& bootstrap) {
@@ -151,7 +154,9 @@ class AgreementCounter {
  public:
   AgreementCounter(const Benchmark& benchmark, const std::string& run, const std::vector<std::string>& judges)
       : slices_(metrics::slices_of(*benchmark.figures)) {
-    const std::size_t labels = std::max<std::size_t>(1, benchmark.figures->labels.size());
+    // Marks without labels agree where both are nearer to right, or to wrong.
+    const std::size_t labels = benchmark.figures->labels.empty() ? 2 : benchmark.figures->labels.size();
+    by_value_ = benchmark.figures->labels.empty();
     if (slices_.size() == 1) slices_.clear();
     for (std::size_t second = 1; second < judges.size(); ++second) {
       for (std::size_t first = 0; first < second; ++first) {
@@ -165,12 +170,13 @@ class AgreementCounter {
 
   void add(const Seen& seen, const std::vector<MarkNumber>& marks) {
     // What no judge saw says nothing of judges.
-    if (seen.row.answer &&
-        (seen.row.answer->state == store::AnswerState::filtered || is_empty(*seen.row.answer)))
+    if (std::all_of(seen.answers.begin(), seen.answers.end(), [](const store::Row& row) {
+          return row.answer && (row.answer->state == store::AnswerState::filtered || is_empty(*row.answer));
+        }))
       return;
     for (std::size_t i = 0; i < pairs_.size(); ++i) {
-      const MarkNumber& first = marks[numbers_[i].first];
-      const MarkNumber& second = marks[numbers_[i].second];
+      const MarkNumber first = labelled(marks[numbers_[i].first]);
+      const MarkNumber second = labelled(marks[numbers_[i].second]);
       pairs_[i].all.add(first, second);
       for (std::size_t k = 0; k < slices_.size(); ++k) {
         if (metrics::stands_in(slices_[k].where, seen.item.groups))
@@ -182,6 +188,12 @@ class AgreementCounter {
   std::vector<report::JudgePair> finish() { return std::move(pairs_); }
 
  private:
+  [[nodiscard]] MarkNumber labelled(MarkNumber mark) const {
+    if (by_value_ && mark.judged()) mark.label = mark.value < one_half ? 0 : 1;
+    return mark;
+  }
+
+  bool by_value_ = false;
   std::vector<metrics::Slice> slices_;
   std::vector<report::JudgePair> pairs_;
   std::vector<std::pair<std::size_t, std::size_t>> numbers_;
@@ -220,6 +232,7 @@ class Reading {
   Reading(const Benchmark& benchmark, const std::string& run, std::vector<std::string> judges)
       : guard_(benchmark),
         agreement_(benchmark, run, judges),
+        rules_(benchmark, judges),
         right_answers_(benchmark),
         unknown_(*benchmark.figures),
         names_(std::move(judges)),
@@ -241,19 +254,19 @@ class Reading {
       return {};
     });
     while (true) {
-      HOLISAFE_TRY(const store::Row* row, rows.front().next());
-      if (row == nullptr) return predictions.finish();
-      const Item item = item_of(row->sample);
+      HOLISAFE_TRY(const auto answers, rows.front().next_sample());
+      if (answers.empty()) return predictions.finish();
+      const Item item = item_of(answers.front().sample);
       for (std::size_t judge = 0; judge < judges_.size(); ++judge) {
-        const store::Row* judged = row;
+        auto judged = answers;
         if (judge > 0) {
-          HOLISAFE_TRY(judged, rows[judge].next());
+          HOLISAFE_TRY(judged, rows[judge].next_sample());
         }
-        marks_[judge] = judges_[judge].mark(*judged, item, rows[judge].counting());
+        marks_[judge] = judges_[judge].mark(judged, item, rows[judge].counting());
       }
-      add({*row, item, cluster(item)});
-      if (on_row) HOLISAFE_CHECK(on_row({*row, item, names_, marks_}));
-      HOLISAFE_CHECK(predictions.add(*row));
+      add({answers.front(), answers, item, cluster(item)});
+      if (on_row) HOLISAFE_CHECK(on_row({answers.front(), answers, item, names_, marks_}));
+      HOLISAFE_CHECK(predictions.add(answers));
     }
   }
 
@@ -269,7 +282,8 @@ class Reading {
       out.scores.push_back(std::move(score));
     }
     out.pairs = agreement_.finish();
-    out.guard = guard_.finish(out.name);
+    out.rules = rules_.finish(out.title, out.scores);
+    out.guard = guard_.finish(out.title);
     out.right_answers = right_answers_.finish();
     out.warnings = answers_.warnings(out.name, out.empty_as);
     out.reasons.assign(reasons_.begin(), reasons_.end());
@@ -286,16 +300,21 @@ class Reading {
     for (std::size_t judge = 0; judge < scores_.size(); ++judge) scores_[judge].add(seen, marks_[judge]);
     guard_.add(seen, marks_.front());
     agreement_.add(seen, marks_);
+    rules_.add(seen.item, marks_, seen.row.answer ? std::string_view(seen.row.answer->text) : "");
     right_answers_.add(seen, marks_.front());
     unknown_.add(seen.item);
-    if (seen.row.answer) answers_.add(*seen.row.answer);
-    if (seen.row.answer && !seen.row.answer->reason.empty()) ++reasons_[seen.row.answer->reason];
+    for (const store::Row& row : seen.answers) {
+      if (!row.answer) continue;
+      answers_.add(*row.answer);
+      if (!row.answer->reason.empty()) ++reasons_[row.answer->reason];
+    }
   }
 
   std::vector<RowMarks> judges_;
   std::vector<ScoreCounter> scores_;
   GuardCounter guard_;
   AgreementCounter agreement_;
+  RuleCounter rules_;
   RightAnswerCounter right_answers_;
   UnknownValues unknown_;
   RunAnswers answers_;
@@ -308,9 +327,7 @@ class Reading {
 
 /// The name of the folder that the data lie in: images are in a folder `images` of it, or in itself.
 Result<std::string> data_folder(const Run& run) {
-  HOLISAFE_TRY(const auto images, run.parts.front()->value("images"));
-  if (!images) return std::string();
-  std::filesystem::path path = std::filesystem::path(*images).lexically_normal();
+  HOLISAFE_TRY(auto path, data_path(*run.parts.front()));
   if (path.filename().empty()) path = path.parent_path();
   if (path.filename() == "images") path = path.parent_path();
   return path.filename().string();
@@ -348,9 +365,13 @@ Result<store::RunStore::Counts> counts_of(const Run& run) {
 
 Result<std::vector<std::string>> shown_judges(const Run& run, const Benchmark& benchmark) {
   HOLISAFE_TRY(auto judges, judges_of(run));
-  const std::string_view rule = benchmark.rules.front().name;
-  if (judges.empty()) judges.emplace_back(rule);
-  std::stable_partition(judges.begin(), judges.end(), [&](const auto& judge) { return judge == rule; });
+  if (judges.empty()) judges.emplace_back(benchmark.rules.front().name);
+  const auto place = [&](const std::string& judge) {
+    const auto* rule = find_rule(benchmark, judge);
+    return rule == nullptr ? benchmark.rules.size() : static_cast<std::size_t>(rule - benchmark.rules.data());
+  };
+  std::stable_sort(judges.begin(), judges.end(),
+                   [&](const auto& a, const auto& b) { return place(a) < place(b); });
   return judges;
 }
 
@@ -358,11 +379,16 @@ Result<JudgedRun> judged_run(const Run& run, const metrics::BootstrapOptions& bo
                              const OnJudgedRow& on_row) {
   JudgedRun out;
   out.name = run.name;
+  out.title = run.title.empty() ? run.name : run.title;
   HOLISAFE_TRY(out.benchmark, benchmark_of(run));
+  HOLISAFE_TRY(out.who, responder_of(run));
+  HOLISAFE_TRY(const auto identity, run.parts.front()->identity("run"));
+  out.data_sha256 = store::value_in(identity, "data");
   HOLISAFE_TRY(const auto judges, shown_judges(run, *out.benchmark));
   const std::string_view rule = out.benchmark->rules.front().name;
+  HOLISAFE_TRY(const std::string split, split_of(run));
   HOLISAFE_CHECK(name_counting(run, out));
-  Reading reading(*out.benchmark, run.name, judges);
+  Reading reading(*out.benchmark, out.title, judges);
   HOLISAFE_CHECK(reading.read(run, on_row));
   reading.finish(bootstrap, out);
   HOLISAFE_TRY(out.counts, counts_of(run));
@@ -370,8 +396,9 @@ Result<JudgedRun> judged_run(const Run& run, const metrics::BootstrapOptions& bo
   out.synthetic = out.right_answers.has_value();
   for (report::ScoredRun& score : out.scores) {
     const std::string& judge = score.score.judge;
-    score.name = judges.size() > 1 ? fmt::format("{} ({})", run.name, judge) : run.name;
+    score.name = judges.size() > 1 ? fmt::format("{} ({})", out.title, judge) : out.title;
     score.source = run.name;
+    score.score.split = split;
     score.llm_judge = find_rule(*out.benchmark, judge) == nullptr;
     if (judge == rule && !out.benchmark->modes.empty())
       score.score.mode = std::string(out.benchmark->modes.front().name);

@@ -55,6 +55,6 @@ std::string folder_name(const std::string& folder) {
   return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
 }
 
-const AnswererKind model_answerer = {"model", "--model", chosen, identity, open};
+const AnswererKind model_answerer = {"model", "--model", chosen, identity, open, true};
 
 }  // namespace holisafe::runs

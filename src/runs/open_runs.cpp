@@ -68,16 +68,23 @@ Result<OpenRuns> open_runs(std::span<const std::string> folders) {
     HOLISAFE_CHECK(add(groups, *out.stores.back(), folder));
   }
   std::map<std::string, int> uses;
-  for (const Group& group : groups) ++uses[run_name(group.identity)];
+  std::map<std::pair<std::string, std::string>, int> uses_in_benchmark;
+  for (const Group& group : groups) {
+    ++uses[run_name(group.identity)];
+    ++uses_in_benchmark[{benchmark_name(group.identity), run_name(group.identity)}];
+  }
   for (const Group& group : groups) {
     std::string name = run_name(group.identity);
+    std::string title = name;
+    if (uses_in_benchmark[{benchmark_name(group.identity), name}] > 1)
+      title = fmt::format("{} ({})", name, group.folder);
     if (uses[name] > 1) name = fmt::format("{} ({})", name, group.folder);
     if (static_cast<std::int64_t>(group.found.size()) < group.shards) {
       out.warnings.push_back(fmt::format("{}: {} of its {} shards are missing", name,
                                          group.shards - static_cast<std::int64_t>(group.found.size()),
                                          group.shards));
     }
-    out.runs.push_back({std::move(name), group.parts});
+    out.runs.push_back({std::move(name), group.parts, std::move(title)});
   }
   return out;
 }

@@ -18,8 +18,8 @@ struct OpenRuns {
 };
 
 /// Opens the folders for reading. Those that differ in nothing but their shard are one run, named by its
-/// model; where models repeat, the folder stands beside the name. Errors: those of store::RunStore::open();
-/// missing (a folder whose run was never begun).
+/// model; where models repeat, the folder stands beside the name, in titles where they do within a benchmark.
+/// Errors: those of store::RunStore::open(); missing (a folder whose run was never begun).
 Result<OpenRuns> open_runs(std::span<const std::string> folders);
 
 }  // namespace holisafe::runs

@@ -4,17 +4,25 @@ namespace holisafe::runs {
 
 Result<void> ParameterRecord::follow(AnswererSettings& settings) {
   if (settings.provider == nullptr) return {};
-  HOLISAFE_TRY(const auto text, store_.value(key_));
-  HOLISAFE_TRY(const ask::Parameters known, ask::Parameters::parse(text.value_or("")));
   ask::Parameters& parameters = settings.parameters;
-  parameters.add(known);
+  std::vector<ask::Parameters> known;
+  for (const store::RunStore* store : stores_) {
+    HOLISAFE_TRY(const auto text, store->value(key_));
+    HOLISAFE_TRY(known.emplace_back(), ask::Parameters::parse(text.value_or("")));
+    parameters.add(known.back());
+  }
   settings.on_change = [this](const ask::ParameterChange& change) { keep(change); };
-  return parameters == known ? Result<void>() : store_.put_value(key_, parameters.text());
+  for (std::size_t i = 0; i < stores_.size(); ++i) {
+    if (!(parameters == known[i])) HOLISAFE_CHECK(stores_[i]->put_value(key_, parameters.text()));
+  }
+  return {};
 }
 
 void ParameterRecord::keep(const ask::ParameterChange& change) {
-  const auto written = store_.put_value(key_, change.parameters.text());
-  if (!written && !failed_) failed_ = written.error();
+  for (store::RunStore* store : stores_) {
+    const auto written = store->put_value(key_, change.parameters.text());
+    if (!written && !failed_) failed_ = written.error();
+  }
   if (warn_) warn_(change.said);
 }
 

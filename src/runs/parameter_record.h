@@ -5,6 +5,8 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "runs/answerers.h"
 #include "store/run_store.h"
@@ -14,10 +16,11 @@ namespace holisafe::runs {
 /// Lives while the answerer asks.
 class ParameterRecord {
  public:
-  /// `scope`: "run", or a judge's name. The store is borrowed. `warn` may be empty.
-  ParameterRecord(store::RunStore& store, const std::string& scope,
+  /// `scope`: "run", or a judge's name. The stores, which one answerer serves, are borrowed. `warn` may be
+  /// empty.
+  ParameterRecord(std::vector<store::RunStore*> stores, const std::string& scope,
                   std::function<void(const std::string&)> warn)
-      : store_(store), key_("parameters/" + scope), warn_(std::move(warn)) {}
+      : stores_(std::move(stores)), key_("parameters/" + scope), warn_(std::move(warn)) {}
 
   /// Adds to the settings' parameters what is known, keeps them, and hears of changes from then on. Errors:
   /// those of the store; malformed (a record that is none).
@@ -28,7 +31,7 @@ class ParameterRecord {
  private:
   void keep(const ask::ParameterChange& change);
 
-  store::RunStore& store_;
+  std::vector<store::RunStore*> stores_;
   std::string key_;
   std::function<void(const std::string&)> warn_;
   std::optional<Error> failed_;

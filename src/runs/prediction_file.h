@@ -1,9 +1,13 @@
 // A run in the benchmark's official format: each row's fields as they stand in the source, in their order,
-// then `prediction` (null where nothing came; of an empty answer the text that came) and, where the model has
-// a guard, `guard` with `label` and `scores`. A `prediction` or `guard` that the source has is left out.
+// then `prediction` (null where nothing came; of an empty answer the text that came), or `predictions`, a
+// list of them, where a row has several answers, and, where the model has a guard, `guard` with `label` and
+// `scores` (of the first answer). What the source has under these names is left out. `id` comes first where
+// the source has none, or another than the benchmark's own.
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "base/file.h"
 #include "runs/run_rows.h"
@@ -14,7 +18,8 @@ namespace holisafe::runs {
 class PredictionWriter {
  public:
   explicit PredictionWriter(WritePiece write) : write_(std::move(write)) {}
-  Result<void> add(const store::Row& row);
+  /// A sample with its answers, one at least (RunRows::next_sample()).
+  Result<void> add(std::span<const store::Row> answers);
   Result<void> finish();
 
  private:

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "benchmarks/score_json.h"
 #include "report/page.h"
+#include "runs/safety_utility.h"
 
 namespace holisafe::runs {
 namespace {
@@ -32,7 +34,7 @@ report::Section answers_section(std::span<const JudgedRun> runs) {
     const metrics::Score& score = run.scores.front().score;
     report::Cell empty{fmt::format("{}", score.empty.value_or(0))};
     if (score.empty.value_or(0) > 0) empty.note = fmt::format("counted as {}", run.empty_as);
-    table.rows.push_back({{{run.name},
+    table.rows.push_back({{{run.title},
                            {fmt::format("{}", counts.samples)},
                            {fmt::format("{}", counts.answered)},
                            {fmt::format("{}", score.cut_off.value_or(0))},
@@ -42,7 +44,7 @@ report::Section answers_section(std::span<const JudgedRun> runs) {
                            {fmt::format("{}", counts.open() - counts.unanswered)}}});
     for (std::size_t i = 0; i < std::min(reasons_shown, run.reasons.size()); ++i)
       reasons.rows.push_back(
-          {{{run.name}, {run.reasons[i].first}, {fmt::format("{}", run.reasons[i].second)}}});
+          {{{run.title}, {run.reasons[i].first}, {fmt::format("{}", run.reasons[i].second)}}});
   }
   section.blocks.push_back({std::move(table)});
   if (!reasons.rows.empty())
@@ -57,7 +59,7 @@ report::Section right_answers_section(std::span<const JudgedRun> runs) {
   for (const JudgedRun& run : runs) {
     if (!run.right_answers) continue;
     const RightAnswers& found = *run.right_answers;
-    table.rows.push_back({{{run.name},
+    table.rows.push_back({{{run.title},
                            {fmt::format("{}", found.rows)},
                            {fmt::format("{}", found.right)},
                            {report::percent(found.rate())}}});
@@ -76,7 +78,7 @@ std::vector<report::Section> sections_of(std::span<const JudgedRun> runs,
     for (const auto& score : run.scores) {
       if (score.silent()) {
         silent.push_back(
-            {report::Paragraph{fmt::format("{}: judge {} gave no verdict.", run.name, score.score.judge)}});
+            {report::Paragraph{fmt::format("{}: judge {} gave no verdict.", run.title, score.score.judge)}});
       } else {
         scores.push_back(score);
       }
@@ -86,6 +88,10 @@ std::vector<report::Section> sections_of(std::span<const JudgedRun> runs,
     if (run.guard) guards.push_back(*run.guard);
   }
   if (scores.empty()) return {{"scores", "Scores", std::move(silent)}, answers_section(runs)};
+  std::vector<report::RulesRead> rules;
+  for (const JudgedRun& run : runs) {
+    if (run.rules) rules.push_back(*run.rules);
+  }
   report::Section summary = report::summary_section(scores);
   summary.blocks.insert(summary.blocks.end(), silent.begin(), silent.end());
   std::vector<report::Section> out = {std::move(summary), answers_section(runs),
@@ -97,13 +103,14 @@ std::vector<report::Section> sections_of(std::span<const JudgedRun> runs,
     out.push_back(report::guard_section(guards));
     out.push_back(report::guard_answer_section(guards));
   }
+  if (!rules.empty()) out.push_back(report::rules_section(rules));
   if (!pairs.empty()) out.push_back(report::agreement_section(pairs));
   out.push_back(report::examples_section(scores));
   out.push_back(report::method_section(scores, bootstrap));
   return report::with_blocks(std::move(out));
 }
 
-/// The runs by their benchmark, in the order of first appearance.
+/// The runs by their benchmark, in the order of the table of benchmarks.
 std::vector<std::vector<JudgedRun>> by_benchmark(std::span<const JudgedRun> runs) {
   std::vector<std::vector<JudgedRun>> out;
   for (const JudgedRun& run : runs) {
@@ -115,6 +122,11 @@ std::vector<std::vector<JudgedRun>> by_benchmark(std::span<const JudgedRun> runs
       place->push_back(run);
     }
   }
+  const auto number = [](const std::vector<JudgedRun>& group) {
+    const auto table = benchmarks::all();
+    return std::find(table.begin(), table.end(), group.front().benchmark) - table.begin();
+  };
+  std::sort(out.begin(), out.end(), [&](const auto& a, const auto& b) { return number(a) < number(b); });
   return out;
 }
 
@@ -133,10 +145,13 @@ std::string report_title(std::span<const JudgedRun> runs) {
     add(folders, run.data);
     synthetic = synthetic && run.synthetic;
   }
-  std::string out =
-      synthetic ? fmt::format("Report over synthetic data in {}'s form", fmt::join(benchmark_titles, " and "))
-                : fmt::format("{} report", fmt::join(benchmark_titles, " and "));
-  if (!folders.empty()) out += fmt::format(": {}", fmt::join(folders, ", "));
+  constexpr std::size_t most_named = 3;
+  const bool named = benchmark_titles.size() <= most_named;
+  const std::string titles = named ? fmt::format("{}", fmt::join(benchmark_titles, " and "))
+                                   : fmt::format("{} benchmarks", benchmark_titles.size());
+  std::string out = synthetic ? fmt::format("Report over synthetic data in {}'s form", titles)
+                              : fmt::format("{} report", titles);
+  if (named && !folders.empty()) out += fmt::format(": {}", fmt::join(folders, ", "));
   return out;
 }
 
@@ -148,11 +163,15 @@ report::Report run_report(std::span<const JudgedRun> runs, const metrics::Bootst
                                                 runs[0].benchmark->rows_are)
                                   : fmt::format("{} runs", runs.size());
   const auto benchmarks = by_benchmark(runs);
+  if (benchmarks.size() > 1)
+    out.sections.push_back(report::safety_utility_section(safety_utility(set_runs(runs), published)));
   for (const auto& group : benchmarks) {
+    bool first = true;
     for (report::Section& section : sections_of(group, bootstrap, published)) {
       if (benchmarks.size() > 1) {
         section.id += fmt::format("-{}", group.front().benchmark->name);
         section.title = fmt::format("{}: {}", group.front().benchmark->title, section.title);
+        section.linked = std::exchange(first, false);
       }
       out.sections.push_back(std::move(section));
     }

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "benchmarks/open_set.h"
 #include "benchmarks/score_json.h"
 #include "judge/answer.h"
 #include "runs/answer_counts.h"
@@ -47,9 +48,10 @@ Result<const benchmarks::Rule*> rule_of(const ScoreOptions& options) {
   }
   if (options.judge.empty()) return &benchmark.rules.front();
   if (const auto* rule = find_rule(benchmark, options.judge)) return rule;
-  return fail(ErrorKind::usage, "no such rule", std::string(benchmark.name),
-              fmt::format("expected {}, found \"{}\" (LLM judges need the images: see `bench judge`)",
-                          names(benchmark.rules), options.judge));
+  return fail(
+      ErrorKind::usage, "no such rule", std::string(benchmark.name),
+      fmt::format("expected {}, found \"{}\"{}", names(benchmark.rules), options.judge,
+                  scored_by_rules(benchmark) ? "" : " (LLM judges need the images: see `bench judge`)"));
 }
 
 /// Marks the rows of one file one by one.
@@ -63,8 +65,10 @@ class RowScorer {
         examples_(*options.benchmark->figures) {}
 
   void add(const Item& item, std::span<const std::string> answers) {
-    const metrics::MarkNumber mark = mark_of(item, answers);
+    const auto said = said_of(item, answers);
+    const metrics::MarkNumber mark = mark_number(benchmark_, said);
     if (!answers.empty()) answers_.add(answers.front());
+    if (options_.on_mark) options_.on_mark(item, said);
     rows_.rows.push_back({place(item.groups), cluster(item.cluster), mark});
     if (options_.on_row) options_.on_row(item, answers, mark);
     if (!options_.for_report) return;
@@ -82,6 +86,7 @@ class RowScorer {
     const bool of_mode = !benchmark_.modes.empty() && options_.judge.empty();
     score.judge = of_mode ? benchmark_.rules.front().name : rule_.name;
     if (of_mode) score.mode = options_.mode.empty() ? benchmark_.modes.front().name : rule_.name;
+    score.split = options_.split;
     score.skipped = read.skipped;
     answers_.put_into(score);
     out.run.name = name;
@@ -98,14 +103,15 @@ class RowScorer {
  private:
   static std::string_view empty_as(const ScoreOptions& options, const benchmarks::Rule& rule) {
     if (options.empty_as) return name(*options.empty_as);
-    return rule.exact_on_files ? metrics::as_the_script : name(CountAs::unjudged);
+    return rule.exact_on_files ? metrics::as_the_script : name(usual_empty_as(*options.benchmark));
   }
 
-  [[nodiscard]] metrics::MarkNumber mark_of(const Item& item, std::span<const std::string> answers) const {
+  [[nodiscard]] std::optional<benchmarks::Mark> said_of(const Item& item,
+                                                        std::span<const std::string> answers) const {
     const auto says_nothing = [](const std::string& text) { return !judge::answer_in(text); };
     if (options_.empty_as && !answers.empty() && std::all_of(answers.begin(), answers.end(), says_nothing))
-      return mark_as(benchmark_, *options_.empty_as);
-    return mark_by_rule(benchmark_, rule_, item, answers,
+      return said_as(benchmark_, *options_.empty_as);
+    return said_by_rule(benchmark_, rule_, item, answers,
                         rule_.exact_on_files ? Reads::texts : Reads::answers);
   }
 
@@ -150,10 +156,11 @@ PredictionsRead contradictory(const benchmarks::Rows& rows, const std::string& n
   return out;
 }
 
-/// The answers in a row's `prediction`: a string, or a list of them.
+/// The answers in a row's `prediction`, a string or a list of them, or in its `predictions`.
 Result<std::vector<std::string>> answers_of(const Item& item, const std::string& file, bool allow_missing) {
   const auto row = nlohmann::json::parse(item.json, nullptr, false);
-  const auto field = row.is_object() ? row.find("prediction") : row.end();
+  auto field = row.is_object() ? row.find("prediction") : row.end();
+  if (field == row.end() && row.is_object()) field = row.find("predictions");
   std::vector<std::string> out;
   if (field != row.end() && field->is_string()) out.push_back(field->get<std::string>());
   if (field != row.end() && field->is_array()) {
@@ -179,6 +186,7 @@ Result<ScoredFile> score_items(InputFile file, const ScoreOptions& options, cons
     HOLISAFE_TRY(const auto items, rows->next(batch));
     if (items.empty()) break;
     for (const Item& item : items) {
+      HOLISAFE_CHECK(check_target(*options.benchmark, item, path));
       HOLISAFE_TRY(const auto answers, answers_of(item, path, options.allow_missing));
       scorer.add(item, answers);
     }
@@ -223,12 +231,15 @@ Result<ScoredFile> FileScorer::score_joined(const std::string& path) const {
   constexpr std::size_t batch = 256;
   HOLISAFE_TRY(const auto* rule, rule_of(options_));
   HOLISAFE_TRY(auto files, AnswerFiles::open(std::span(&path, 1), *options_.benchmark, {}));
-  HOLISAFE_TRY(const auto rows, options_.benchmark->open(options_.data));
+  HOLISAFE_TRY(const auto rows, open_set(*options_.benchmark, {options_.data, options_.split}));
   RowIndex index(options_.data);
   while (true) {
     HOLISAFE_TRY(const auto items, rows->next(batch));
     if (items.empty()) break;
-    for (const Item& item : items) index.add(item);
+    for (const Item& item : items) {
+      HOLISAFE_CHECK(check_target(*options_.benchmark, item, options_.data));
+      index.add(item);
+    }
   }
   std::vector<std::vector<std::string>> answers(index.rows());
   HOLISAFE_CHECK(
@@ -252,6 +263,8 @@ Result<ScoredFile> FileScorer::score_joined(const std::string& path) const {
     }
   }
   ScoredFile out = scorer.finish(contradictory(*rows, options_.data), path);
+  if (const auto note = row_count_note(*options_.benchmark, options_.split, index.rows()))
+    out.warnings.push_back(fmt::format("{}: {}", options_.data, *note));
   out.note = files.note();
   if (options_.for_report) {
     HOLISAFE_TRY(const auto hashes, files.sha256());
@@ -268,7 +281,8 @@ Result<ScoredFile> FileScorer::score_text(std::string text, const std::string& n
 Result<ScoredFile> FileScorer::score_rows() {
   HOLISAFE_TRY(const auto* rule, rule_of(options_));
   RowScorer scorer(options_, *rule);
-  const benchmarks::PredictionOptions reading{options_.allow_missing, options_.for_report};
+  const benchmarks::PredictionOptions reading{options_.allow_missing,
+                                              options_.for_report || options_.on_mark};
   HOLISAFE_TRY(auto read, options_.benchmark->read_predictions(
                               file_, reading, [&](const Item& item, std::span<const std::string> answers) {
                                 scorer.add(item, answers);

@@ -18,7 +18,8 @@ namespace holisafe::runs {
 struct ScoreOptions {
   const benchmarks::Benchmark* benchmark = nullptr;  ///< never nullptr
   std::string judge;                                 ///< one of the benchmark's rules; empty: the default
-  std::string mode;  ///< one of its modes, of the default rule; empty: its own
+  std::string mode;   ///< one of its modes, of the default rule; empty: its own
+  std::string split;  ///< of the data; empty: the benchmark's default
   /// How empty predictions count; nothing: unjudged, or as the script marks them that the rule repeats.
   std::optional<CountAs> empty_as;
   bool allow_missing = false;  ///< a row without a usable prediction is unjudged, not an error
@@ -29,6 +30,9 @@ struct ScoreOptions {
   std::function<void(const benchmarks::Item& item, std::span<const std::string> answers,
                      const metrics::MarkNumber& mark)>
       on_row = nullptr;
+  /// Called with what the rule says of each row; nothing: unjudged. Ids are there.
+  std::function<void(const benchmarks::Item& item, const std::optional<benchmarks::Mark>& mark)> on_mark =
+      nullptr;
 };
 
 struct ScoredFile {

@@ -56,7 +56,7 @@ class Runs : public testing::Test {
     file.close();
     auto store = store::RunStore::open(folder_ / name, store::Access::write);
     EXPECT_TRUE(store->require_same("run", {{"model", "m"}, {"shard", "0/1"}}));
-    const auto data = benchmarks::find("holisafe")->open(folder_ / "bench.json");
+    const auto data = benchmarks::find("holisafe")->open({folder_ / "bench.json"});
     EXPECT_TRUE(add_samples(*store, **data, 1, {}));
     return *std::move(store);
   }

@@ -46,6 +46,13 @@ std::string differences(const Identity& known, const Identity& now, bool may_add
 
 }  // namespace
 
+std::string value_in(const Identity& identity, std::string_view name, std::string_view otherwise) {
+  for (const auto& [each, value] : identity) {
+    if (each == name) return value;
+  }
+  return std::string(otherwise);
+}
+
 Result<Identity> Remembered::identity(const std::string& scope) const {
   HOLISAFE_TRY(Statement statement, database_->prepare("SELECT name, value FROM identities WHERE scope = ? "
                                                        "ORDER BY number"));

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,9 @@ namespace holisafe::store {
 
 /// Names with values, in a fixed order.
 using Identity = std::vector<std::pair<std::string, std::string>>;
+
+/// The value of a name; `otherwise` where there is none.
+std::string value_in(const Identity& identity, std::string_view name, std::string_view otherwise = {});
 
 /// Lives no longer than its database. Every function that writes has it on disk when it returns. Errors of
 /// all functions: those of Database; malformed.

@@ -27,18 +27,40 @@ Result<std::int64_t> one_integer(Statement& statement) {
 }  // namespace
 
 Result<RunStore> RunStore::open(const std::filesystem::path& run, Access access) {
-  const std::filesystem::path other = run / guard_run_file;
   std::error_code code;
-  if (std::filesystem::exists(other, code) && !std::filesystem::exists(run / file_name, code)) {
-    return fail(ErrorKind::unexpected, "no benchmark's run", other.string(),
+  const bool there = std::filesystem::exists(run / file_name, code);
+  for (const std::string_view other : {guard_run_file, guard_answers_file}) {
+    if (there || !std::filesystem::exists(run / other, code)) continue;
+    return fail(ErrorKind::unexpected, "no benchmark's run", (run / other).string(),
                 "expected the folder of a benchmark's run, found a guard's");
   }
+  return open_file(run, file_name, access);
+}
+
+Result<RunStore> RunStore::open_guard_answers(const std::filesystem::path& run, Access access) {
+  std::error_code code;
+  const bool there = std::filesystem::exists(run / guard_answers_file, code);
+  for (const std::string_view other : {file_name, guard_run_file}) {
+    if (there || !std::filesystem::exists(run / other, code)) continue;
+    return fail(ErrorKind::unexpected, "no guard's answers", (run / other).string(),
+                "expected the folder of a `bench guard`, found another run's");
+  }
+  return open_file(run, guard_answers_file, access);
+}
+
+Result<RunStore> RunStore::in_memory() {
+  HOLISAFE_TRY(Database database, Database::in_memory());
+  HOLISAFE_CHECK(make_tables(database));
+  return RunStore({}, std::move(database));
+}
+
+Result<RunStore> RunStore::open_file(const std::filesystem::path& run, std::string_view file, Access access) {
   if (access == Access::write) HOLISAFE_CHECK(make_folders(run));
   std::optional<FolderLock> lock;
   if (access == Access::write) {
     HOLISAFE_TRY(lock, FolderLock::take(run));
   }
-  HOLISAFE_TRY(Database database, Database::open(run / file_name, access));
+  HOLISAFE_TRY(Database database, Database::open(run / file, access));
   RunStore out(run, std::move(database));
   out.lock_ = std::move(lock);
   // What is read of the version, the tables and an older store's content is one state of it.
@@ -107,7 +129,7 @@ Result<void> RunStore::remove_value(const std::string& key) {
 Result<SampleWriter> RunStore::add_samples(std::int64_t answers_a_sample) {
   HOLISAFE_TRY(const Counts known, counts());
   if (known.samples > 0) {
-    return fail(ErrorKind::duplicate, "samples again", (folder_ / file_name).string(),
+    return fail(ErrorKind::duplicate, "samples again", database_.where(),
                 fmt::format("expected a store without any, found {}", known.samples));
   }
   return SampleWriter::begin(database_, answers_a_sample);

@@ -100,12 +100,19 @@ class RunStore {
   /// What lies in the folder of a guard run (verdicts/guard_store.h), which is no benchmark's.
   static constexpr std::string_view guard_run_file = "guard.db";
 
+  /// The same for a guard's answers about a benchmark's images, one sample an image (runs/guard_answers.h).
+  static constexpr std::string_view guard_answers_file = "guard_answers.db";
+
   /// Opens RUN/run.db; with write access makes folder and file where they are missing. Anybody may have made
   /// or damaged them: the tables must be this program's and whole, the rows those that were written. A store
   /// of an earlier version is read as it is, as it stood when it was opened; write access brings it to this
   /// version first, in one transaction. Further errors: not_found (no run there), unsupported (a store of a
   /// later version), permission (another process is writing), malformed, unexpected (a link, a guard's run).
   static Result<RunStore> open(const std::filesystem::path& run, Access access);
+  /// The same of RUN/guard_answers.db.
+  static Result<RunStore> open_guard_answers(const std::filesystem::path& run, Access access);
+  /// An empty store that ends with the object.
+  static Result<RunStore> in_memory();
 
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
 
@@ -174,6 +181,7 @@ class RunStore {
   friend class AnswerReplacer;
   RunStore(std::filesystem::path folder, Database database)
       : folder_(std::move(folder)), database_(std::move(database)) {}
+  static Result<RunStore> open_file(const std::filesystem::path& run, std::string_view file, Access access);
   Result<std::int64_t> checked_version(Access access);
   Result<void> prepare_tables(std::int64_t found, Access access);
 

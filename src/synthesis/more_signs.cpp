@@ -6,7 +6,7 @@
 
 namespace holisafe::synthesis {
 namespace {
-constexpr double pi = std::numbers::pi;
+using std::numbers::pi;
 constexpr Colour steel{0.80, 0.83, 0.88};
 constexpr Colour spark{1.0, 0.80, 0.20};
 

@@ -6,7 +6,7 @@
 
 namespace holisafe::synthesis {
 namespace {
-constexpr double pi = std::numbers::pi;
+using std::numbers::pi;
 constexpr Colour leaf_green{0.25, 0.55, 0.25};
 constexpr Colour wood{0.50, 0.34, 0.20};
 constexpr Colour glass{0.82, 0.92, 0.97};

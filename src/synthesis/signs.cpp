@@ -6,7 +6,7 @@
 
 namespace holisafe::synthesis {
 namespace {
-constexpr double pi = std::numbers::pi;
+using std::numbers::pi;
 constexpr Colour pale{0.98, 0.90, 0.78};
 constexpr Colour grey{0.55, 0.55, 0.60};
 }  // namespace

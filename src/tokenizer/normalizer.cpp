@@ -84,14 +84,14 @@ Result<AlignedText> nfc(const AlignedText& in, std::size_t most) {
   return out;
 }
 
-Result<Normalizer> make(simdjson::dom::element json, std::size_t& parts_left);
+Result<Normalizer> make_normalizer(simdjson::dom::element json, std::size_t& parts_left);
 
-Result<Normalizer> make_sequence(simdjson::dom::element json, std::size_t& parts_left) {
+Result<Normalizer> make_normalizer_sequence(simdjson::dom::element json, std::size_t& parts_left) {
   HOLISAFE_TRY(const auto parts, member_as<simdjson::dom::array>(json, "normalizers", own_name));
   std::vector<Normalizer> all;
   for (const auto part : parts) {
     HOLISAFE_CHECK(take_part(own_name, parts_left));
-    HOLISAFE_TRY(Normalizer one, make(part, parts_left));
+    HOLISAFE_TRY(Normalizer one, make_normalizer(part, parts_left));
     all.push_back(std::move(one));
   }
   return Normalizer([all](AlignedText text, std::size_t most) -> Result<AlignedText> {
@@ -102,11 +102,11 @@ Result<Normalizer> make_sequence(simdjson::dom::element json, std::size_t& parts
   });
 }
 
-Result<Normalizer> make(simdjson::dom::element json, std::size_t& parts_left) {
+Result<Normalizer> make_normalizer(simdjson::dom::element json, std::size_t& parts_left) {
   if (json.is_null())
     return Normalizer([](AlignedText text, std::size_t) -> Result<AlignedText> { return text; });
   HOLISAFE_TRY(const auto type, member_as<std::string_view>(json, "type", own_name));
-  if (type == "Sequence") return make_sequence(json, parts_left);
+  if (type == "Sequence") return make_normalizer_sequence(json, parts_left);
   if (type == "NFC")
     return Normalizer([](const AlignedText& text, std::size_t most) { return nfc(text, most); });
   if (type == "Prepend") {
@@ -163,7 +163,7 @@ tl::unexpected<Error> grows_too_far(std::string_view where, std::size_t most) {
 
 Result<Normalizer> make_normalizer(simdjson::dom::element json) {
   std::size_t parts_left = most_parts;
-  return make(json, parts_left);
+  return make_normalizer(json, parts_left);
 }
 
 }  // namespace holisafe::tokenizer

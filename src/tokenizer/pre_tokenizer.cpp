@@ -193,15 +193,15 @@ std::size_t bytes_of(const Texts& texts) {
   return out;
 }
 
-Result<PreTokenizer> make(simdjson::dom::element json, std::size_t& parts_left);
+Result<PreTokenizer> make_pre_tokenizer(simdjson::dom::element json, std::size_t& parts_left);
 
-Result<PreTokenizer> make_sequence(simdjson::dom::element json, std::size_t& parts_left) {
+Result<PreTokenizer> make_pre_tokenizer_sequence(simdjson::dom::element json, std::size_t& parts_left) {
   constexpr const char* where = "pre_tokenizer";
   HOLISAFE_TRY(const auto parts, member_as<simdjson::dom::array>(json, "pretokenizers", where));
   std::vector<PreTokenizer> all;
   for (const auto part : parts) {
     HOLISAFE_CHECK(take_part(where, parts_left));
-    HOLISAFE_TRY(PreTokenizer one, make(part, parts_left));
+    HOLISAFE_TRY(PreTokenizer one, make_pre_tokenizer(part, parts_left));
     all.push_back(std::move(one));
   }
   return PreTokenizer([all](Texts texts, bool at_start, std::size_t most) -> Result<Texts> {
@@ -213,11 +213,11 @@ Result<PreTokenizer> make_sequence(simdjson::dom::element json, std::size_t& par
   });
 }
 
-Result<PreTokenizer> make(simdjson::dom::element json, std::size_t& parts_left) {
+Result<PreTokenizer> make_pre_tokenizer(simdjson::dom::element json, std::size_t& parts_left) {
   if (json.is_null())
     return PreTokenizer([](Texts texts, bool, std::size_t) -> Result<Texts> { return texts; });
   HOLISAFE_TRY(const auto type, member_as<std::string_view>(json, "type", "pre_tokenizer"));
-  if (type == "Sequence") return make_sequence(json, parts_left);
+  if (type == "Sequence") return make_pre_tokenizer_sequence(json, parts_left);
   if (type == "Split") return make_split(json);
   if (type == "ByteLevel") return make_byte_level(json);
   if (type == "Metaspace") return make_metaspace(json);
@@ -260,7 +260,7 @@ int byte_of_character(std::string_view character) {
 
 Result<PreTokenizer> make_pre_tokenizer(simdjson::dom::element json) {
   std::size_t parts_left = most_parts;
-  return make(json, parts_left);
+  return make_pre_tokenizer(json, parts_left);
 }
 
 }  // namespace holisafe::tokenizer

@@ -48,28 +48,26 @@ Result<Labels> read_labels(const fs::path& file) {
 }
 
 /// The images' logits, one image behind the other, in the order of their labels.
-Result<std::vector<float>> logits_of(const engine::Engine& engine, const Labels& labels,
-                                     const fs::path& images, const engine::FileVerdictOptions& files,
+Result<std::vector<float>> logits_of(engine::EngineJudge& judge, const Labels& labels, const fs::path& images,
                                      Progress* progress, const StopFlag& stop) {
   auto next = labels.begin();
-  const auto source = [&]() -> std::optional<engine::ImageFeed::Path> {
+  const auto files = [&]() -> std::optional<engine::PictureFile> {
     if (next == labels.end() || stop.requested()) return std::nullopt;
     const auto path = resolve_beneath(images, (next++)->first);
-    if (!path) return engine::ImageFeed::Path{{}, path.error()};
-    return engine::ImageFeed::Path{path->string(), std::nullopt};
+    if (!path) return engine::PictureFile{{}, path.error()};
+    return engine::PictureFile{path->string(), std::nullopt};
   };
   std::vector<float> logits;
   std::optional<Error> first_error;
   StopFlag enough;
-  const auto keep = [&](const std::string&, const Result<taxonomy::Verdict>& verdict) {
+  const auto keep = [&](const verdicts::JudgedPicture& judged) {
+    const Result<taxonomy::Verdict>& verdict = judged.verdict;
     if (verdict) logits.insert(logits.end(), verdict->logits.begin(), verdict->logits.end());
     if (!verdict && !first_error) first_error = verdict.error();
     if (first_error || stop.requested()) enough.request();
   };
   const std::atomic<std::uint64_t> total = labels.size();
-  engine::FileVerdictOptions counted = files;
-  counted.total = &total;
-  HOLISAFE_CHECK(engine::verdicts_of_files(engine, source, counted, keep, progress, enough));
+  engine::verdicts_of_files(judge, files, &total, keep, progress, enough);
   if (first_error) return fail(*std::move(first_error));
   if (stop.requested()) return fail(ErrorKind::interrupted, "stopped while calibrating");
   return logits;
@@ -108,14 +106,15 @@ nlohmann::ordered_json class_json(const metrics::ClassAtThreshold& at, double th
 
 }  // namespace
 
-Result<GuardCalibration> calibrate_guard(engine::Engine& engine, const GuardCalibrationSettings& settings,
+Result<GuardCalibration> calibrate_guard(engine::Engine engine, const GuardCalibrationSettings& settings,
                                          Progress* progress, const StopFlag& stop) {
   std::error_code ignored;
   const bool folder = fs::is_directory(settings.data, ignored);
   const fs::path file = folder ? settings.data / "holisafe_bench.json" : settings.data;
   const fs::path images = settings.images.empty() ? file.parent_path() / "images" : settings.images;
   HOLISAFE_TRY(const Labels labels, read_labels(file));
-  HOLISAFE_TRY(const auto logits, logits_of(engine, labels, images, settings.files, progress, stop));
+  HOLISAFE_TRY(const auto judge, engine::EngineJudge::make(std::move(engine), settings.judge, ""));
+  HOLISAFE_TRY(const auto logits, logits_of(*judge, labels, images, progress, stop));
   std::vector<std::int64_t> wanted;
   for (const auto& [image, label] : labels) wanted.push_back(label);
   const auto count = static_cast<std::int64_t>(wanted.size());
@@ -124,9 +123,10 @@ Result<GuardCalibration> calibrate_guard(engine::Engine& engine, const GuardCali
                                     torch::tensor(wanted, torch::kInt64), settings.options));
   out.before = guard_rows(logits, wanted, 1);
   out.after = guard_rows(logits, wanted, out.found.temperature);
-  engine.guard()->info().temperature = out.found.temperature;
-  engine.guard()->info().thresholds = out.found.thresholds;
-  HOLISAFE_CHECK(guard::write(*engine.guard(), settings.out, checkpoint::FileOf::user));
+  guard::Guard guard = *judge->engine().guard();
+  guard.info().temperature = out.found.temperature;
+  guard.info().thresholds = out.found.thresholds;
+  HOLISAFE_CHECK(guard::write(guard, settings.out, checkpoint::FileOf::user));
   return out;
 }
 

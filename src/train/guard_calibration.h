@@ -20,7 +20,7 @@ struct GuardCalibrationSettings {
   std::filesystem::path data;    ///< rows with image and image_safety_label, or a folder that holds them
   std::filesystem::path images;  ///< folder that image paths start from; empty: `images` beside the data
   std::filesystem::path out;     ///< guard to write
-  engine::FileVerdictOptions files;
+  engine::JudgeOptions judge;
   CalibrationOptions options;
 };
 
@@ -32,10 +32,10 @@ struct GuardCalibration {
   std::vector<metrics::GuardRow> after;
 };
 
-/// Judges every labelled image once with the engine's guard, fits, and writes the guard with what was found;
-/// the engine's has it too then. Errors: those of RowFile, calibrate() and writing; mismatch (one image with
+/// Judges every labelled image once with the engine's guard, fits, and writes the guard with what was found.
+/// Errors: those of RowFile, calibrate() and writing; mismatch (one image with
 /// two labels), out_of_range (a label), missing (no guard, no such row), an image's own, interrupted.
-Result<GuardCalibration> calibrate_guard(engine::Engine& engine, const GuardCalibrationSettings& settings,
+Result<GuardCalibration> calibrate_guard(engine::Engine engine, const GuardCalibrationSettings& settings,
                                          Progress* progress, const StopFlag& stop);
 
 /// {"guard", "images", "temperature", "thresholds": {class: number}, "nll": {"before", "after"}, "ece": {…},

@@ -18,8 +18,8 @@ Result<std::shared_ptr<const models::ProcessedImage>> ImageCache::get(std::size_
     std::scoped_lock lock(mutex_);
     if (kept_[index] != nullptr) return kept_[index];
   }
-  HOLISAFE_TRY(auto processed, models::load_image(model_, chat::Image{paths_[index], nullptr}, {}));
-  auto made = std::make_shared<const models::ProcessedImage>(std::move(processed));
+  HOLISAFE_TRY(auto loaded, models::load_image(model_, chat::Image{paths_[index], nullptr}, {}));
+  auto made = std::make_shared<const models::ProcessedImage>(std::move(loaded.image));
   const auto bytes = static_cast<std::uint64_t>(made->pixel_values.nbytes());
   std::scoped_lock lock(mutex_);
   if (kept_[index] == nullptr && bytes <= room_) {

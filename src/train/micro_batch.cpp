@@ -106,7 +106,7 @@ MicroBatch Collator::finish(Building building) const {
   MicroBatch& out = building.out;
   std::vector<const models::Prompt*> prompts;
   for (const models::Prompt& prompt : building.prompts) prompts.push_back(&prompt);
-  out.prompts = models::collate(model_, prompts, models::Padding::right);
+  out.prompts = models::collate(model_, prompts);
   const std::int64_t length = out.prompts.input_ids.size(1);
   std::vector<std::int64_t> supervised_rows, targets, labels;
   for (std::size_t b = 0; b < building.prompts.size(); ++b) {

@@ -51,10 +51,11 @@ bool are_thresholds(const nlohmann::json& list) {
 
 Result<GuardStore> GuardStore::open(const std::filesystem::path& run, store::Access access) {
   const std::filesystem::path file = run / file_name;
-  const std::filesystem::path other = run / store::RunStore::file_name;
   std::error_code code;
-  if (std::filesystem::exists(other, code) && !std::filesystem::exists(file, code)) {
-    return fail(ErrorKind::unexpected, "no guard run", other.string(),
+  const bool there = std::filesystem::exists(file, code);
+  for (const auto other : {store::RunStore::file_name, store::RunStore::guard_answers_file}) {
+    if (there || !std::filesystem::exists(run / other, code)) continue;
+    return fail(ErrorKind::unexpected, "no guard run", (run / other).string(),
                 "expected the folder of a guard run, found a benchmark's");
   }
   std::optional<store::FolderLock> lock;

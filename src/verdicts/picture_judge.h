@@ -1,38 +1,27 @@
 // Whoever judges pictures, as a guard run sees it: an engine with a guard, or anything else.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "base/progress.h"
 #include "base/result.h"
+#include "chat/chat.h"
 #include "taxonomy/verdict.h"
 
 namespace holisafe::verdicts {
 
-/// A picture as its judge takes it.
-class PreparedPicture {
- public:
-  PreparedPicture(int width, int height) : width_(width), height_(height) {}
-  PreparedPicture(const PreparedPicture&) = delete;
-  PreparedPicture& operator=(const PreparedPicture&) = delete;
-  virtual ~PreparedPicture() = default;
-
-  /// In pixels, upright.
-  [[nodiscard]] int width() const { return width_; }
-  [[nodiscard]] int height() const { return height_; }
-
- private:
-  int width_;
-  int height_;
-};
-
+/// What became of a picture.
 struct JudgedPicture {
-  taxonomy::Verdict verdict;
-  std::vector<float> pooled;  ///< [hidden size]
+  std::string name;  ///< of its file
+  Result<taxonomy::Verdict> verdict;
+  int width = 0;              ///< in pixels, upright; 0: it was not judged
+  int height = 0;             ///< the same
+  std::vector<float> pooled;  ///< [hidden size]; empty: it was not judged
 };
 
 /// What a run remembers of its guard and the model under it.
@@ -45,6 +34,8 @@ struct JudgeFacts {
   std::vector<double> thresholds;  ///< of the guard's calibration, one a class; may be empty
 };
 
+/// Judges pictures in the order in which they come, each by itself: the same picture gives the same bits,
+/// whatever was judged before and beside it. One thread pushes, one takes, which may be another.
 class PictureJudge {
  public:
   PictureJudge() = default;
@@ -53,13 +44,14 @@ class PictureJudge {
   virtual ~PictureJudge() = default;
 
   [[nodiscard]] virtual JudgeFacts facts() const = 0;
-  /// From a file's bytes; `name` stands in errors. Thread-safe. Errors: those of image::decode() and of the
-  /// model's processor.
-  [[nodiscard]] virtual Result<std::unique_ptr<PreparedPicture>> prepare(std::string_view bytes,
-                                                                         const std::string& name) const = 0;
-  /// One that this judge prepared. The same picture gives the same bits, whatever was judged before. Errors:
-  /// not_finite, those of the model.
-  [[nodiscard]] virtual Result<JudgedPicture> judge(const PreparedPicture& picture) const = 0;
+  /// Never waits: whoever pushes sees to it that not too many are waiting.
+  virtual void push(chat::Image picture) = 0;
+  /// Pushed and not yet given by next().
+  [[nodiscard]] virtual std::size_t waiting() const = 0;
+  /// The oldest; waits for it. Nothing when `stop` is requested. Only where one is waiting, or will be.
+  /// Errors of a picture, which name its file: those of image::load(), of the model's processor, not_finite,
+  /// those of the model.
+  virtual std::optional<JudgedPicture> next(const StopFlag& stop) = 0;
 };
 
 /// A guard alone, on vectors that a run has kept.

@@ -4,8 +4,10 @@
 //   guard_run RUN SEED THRESHOLD PATH…
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -21,12 +23,6 @@ namespace {
 
 using namespace holisafe;
 
-struct Drawn final : verdicts::PreparedPicture {
-  Drawn(const image::Image& picture, std::string picture_bytes)
-      : PreparedPicture(picture.width, picture.height), bytes(std::move(picture_bytes)) {}
-  std::string bytes;
-};
-
 class DrawingJudge final : public verdicts::PictureJudge {
  public:
   explicit DrawingJudge(std::string seed) : seed_(std::move(seed)) {}
@@ -35,16 +31,22 @@ class DrawingJudge final : public verdicts::PictureJudge {
     return {"base", "drawn", "drawn", "projector", 1, {}};
   }
 
-  [[nodiscard]] Result<std::unique_ptr<verdicts::PreparedPicture>> prepare(
-      std::string_view bytes, const std::string& name) const override {
-    HOLISAFE_TRY(const image::Image picture, image::decode(std::as_bytes(std::span(bytes)), {}, name));
-    return std::make_unique<Drawn>(picture, std::string(bytes));
+  void push(chat::Image picture) override { pictures_.push_back(std::move(picture)); }
+  [[nodiscard]] std::size_t waiting() const override { return pictures_.size(); }
+  std::optional<verdicts::JudgedPicture> next(const StopFlag& /*stop*/) override {
+    const chat::Image picture = std::move(pictures_.front());
+    pictures_.pop_front();
+    const std::string name = picture.file.string();
+    const auto decoded = image::load(picture.file, picture.bytes.get(), {});
+    if (!decoded) return verdicts::JudgedPicture{name, fail(decoded.error()), 0, 0, {}};
+    const taxonomy::Verdict drawn = draw(*picture.bytes);
+    const auto unsafe = static_cast<float>(1 - drawn.scores[0]);
+    return verdicts::JudgedPicture{name, drawn, decoded->width, decoded->height, {unsafe}};
   }
 
-  [[nodiscard]] Result<verdicts::JudgedPicture> judge(
-      const verdicts::PreparedPicture& picture) const override {
-    const auto& drawn = dynamic_cast<const Drawn&>(picture);
-    const Digest digest = sha256(seed_ + drawn.bytes);
+ private:
+  [[nodiscard]] taxonomy::Verdict draw(const std::string& bytes) const {
+    const Digest digest = sha256(seed_ + bytes);
     std::seed_seq seeds(reinterpret_cast<const unsigned char*>(digest.data()),
                         reinterpret_cast<const unsigned char*>(digest.data()) + digest.size());
     std::mt19937 random(seeds);
@@ -54,11 +56,11 @@ class DrawingJudge final : public verdicts::PictureJudge {
     out.scores[0] = 1 - unsafe;
     out.scores[harm] = unsafe;
     out.label = unsafe > 0.5 ? harm : 0;
-    return verdicts::JudgedPicture{out, {static_cast<float>(unsafe)}};
+    return out;
   }
 
- private:
   std::string seed_;
+  std::deque<chat::Image> pictures_;
 };
 
 Result<runs::GuardRunEnd> make(const std::string& run, const std::string& seed, double threshold,

@@ -25,46 +25,67 @@ namespace {
 struct AskFlags {
   ModelFlags model;
   PromptFlags prompt;
-  engine::GenerateOptions generate;
+  chat::Generation generate;
   double threshold = 0.5;
   bool json = false;
 };
 
 /// Says what computes and what the guard saw, then prints the answer as it comes.
-void print_as_it_comes(const engine::Engine& engine, double threshold, engine::AskOptions& options) {
-  options.on_prompt = [&engine, threshold](const std::optional<taxonomy::Verdict>& verdict) {
-    say_hardware(engine);
-    if (verdict) say(fmt::format("guard: {}\n", verdict_text(*verdict, verdicts::Flagging(threshold))));
-  };
-  const bool terminal = ::isatty(STDOUT_FILENO) == 1;  // which the model's words must not steer
-  options.on_text = [terminal](std::size_t, const std::string& text) {
-    fmt::print("{}", terminal ? visible(text) : text);
-    std::fflush(stdout);
-  };
-}
+class AnswerPrinter final : public chat::Events {
+ public:
+  AnswerPrinter(std::string hardware, double threshold)
+      : hardware_(std::move(hardware)), flagging_(threshold), terminal_(::isatty(STDOUT_FILENO) == 1) {}
 
-Result<void> ask(const AskFlags& flags) {
-  HOLISAFE_TRY(const auto conversation, conversation_of(flags.prompt));
-  const auto began = std::chrono::steady_clock::now();
-  HOLISAFE_TRY(const auto engine, open_engine(flags.model));
-  const std::chrono::duration<double> load = std::chrono::steady_clock::now() - began;
-  engine::AskOptions options{.generate = flags.generate, .decode = flags.prompt.decode};
-  if (!flags.json) print_as_it_comes(engine, flags.threshold, options);
-  HOLISAFE_TRY(const auto asked, engine::ask(engine, conversation, options));
-  if (!flags.json) {
-    fmt::print("\n");
-    return {};
+  void verdict(const taxonomy::Verdict& verdict) override { say_guard("guard", verdict); }
+  void image_verdict(std::size_t image, const taxonomy::Verdict& verdict) override {
+    say_guard(fmt::format("guard, image {} alone", image + 1), verdict);
   }
-  const verdicts::Flagging flagging(flags.threshold);
-  const bool interrupted = asked.answer.finish_reason == engine::FinishReason::interrupted;
-  if (!interrupted) fmt::print("{}", json_line(engine::to_json(asked, flagging, load.count())));
+  void text(std::string_view text) override {
+    say_hardware();
+    fmt::print("{}", terminal_ ? visible(std::string(text)) : text);
+    std::fflush(stdout);
+  }
+  void say_hardware() {
+    if (!std::exchange(said_, true)) say(fmt::format("holisafe: {}\n", hardware_));
+  }
+
+ private:
+  void say_guard(const std::string& whose, const taxonomy::Verdict& verdict) {
+    say_hardware();
+    say(fmt::format("{}: {}\n", whose, verdict_text(verdict, flagging_)));
+  }
+
+  std::string hardware_;
+  verdicts::Flagging flagging_;
+  bool terminal_;  ///< which the model's words must not steer
+  bool said_ = false;
+};
+
+Result<void> ask(const AskFlags& flags, const StopFlag& stop) {
+  chat::Question question;
+  HOLISAFE_TRY(question.conversation, conversation_of(flags.prompt));
+  question.how = flags.generate;
+  question.judge_each_image = question.conversation.images().size() > 1;
+  const auto began = std::chrono::steady_clock::now();
+  HOLISAFE_TRY(auto engine, open_engine(flags.model));
+  const std::chrono::duration<double> load = std::chrono::steady_clock::now() - began;
+  AnswerPrinter printer(engine.description(), flags.threshold);
+  engine::AskOptions options{
+      .decode = flags.prompt.decode, .cache_bytes = flags.model.cache_bytes, .stop = &stop};
+  if (!flags.json) options.events = &printer;
+  HOLISAFE_TRY(const auto reply, engine::ask(std::move(engine), std::move(question), options));
+  if (!flags.json) {
+    printer.say_hardware();
+    fmt::print("\n");
+  } else if (reply) {
+    fmt::print("{}", json_line(engine::to_json(*reply, verdicts::Flagging(flags.threshold), load.count())));
+  }
   return {};
 }
 
-int run_ask(AskFlags& flags, Context& context) {
+int run_ask(const AskFlags& flags, Context& context) {
   const StopFlag& stop = context.stop();
-  flags.generate.interrupted = [&stop] { return stop.requested(); };
-  if (const auto asked = ask(flags); !asked) return report(asked.error());
+  if (const auto asked = ask(flags, stop); !asked) return report(asked.error());
   return stop.requested() ? exit_interrupted : exit_ok;
 }
 
@@ -77,6 +98,7 @@ void add_ask(CLI::App& app) {
       {"holisafe ask --model SafeLLaVA-7B --image photo.jpg --prompt 'How to use this?'",
        "holisafe ask --model SafeLLaVA-7B --image a.png --image b.png --prompt 'Which is older?' --json"});
   add_model_flags(command, flags->model);
+  add_cache_flag(command, flags->model, "what the question needs");
   add_prompt_flags(command, flags->prompt);
   auto& generate = flags->generate;
   command->add_option("--max-new-tokens", generate.max_new_tokens, "Longest answer")

@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -24,7 +25,7 @@ namespace {
 struct CalibrateFlags {
   ModelFlags model;
   std::string data, images, out, html;
-  engine::FileVerdictOptions files{.batch_size = 8};
+  engine::JudgeOptions judge;
   std::string objective = "f1";
   std::int64_t min_images = 20;
   bool json = false;
@@ -88,8 +89,9 @@ Result<void> calibrate(const CalibrateFlags& flags, Context& context) {
   HOLISAFE_TRY(engine::Engine engine, open_engine(flags.model));
   TerminalProgress progress("guard calibrate", "images");
   const train::GuardCalibrationSettings settings{
-      flags.data, flags.images, out, flags.files, {objective, flags.min_images}};
-  HOLISAFE_TRY(const auto found, train::calibrate_guard(engine, settings, &progress, context.stop()));
+      flags.data, flags.images, out, flags.judge, {objective, flags.min_images}};
+  HOLISAFE_TRY(const auto found,
+               train::calibrate_guard(std::move(engine), settings, &progress, context.stop()));
   warn_of_few(found.found, flags.min_images);
   if (!flags.html.empty()) HOLISAFE_CHECK(write_page(flags, found));
   if (flags.json) {
@@ -119,7 +121,10 @@ void add_guard_calibrate(CLI::App& guard) {
                    "Folder that image paths start from (default: images beside the data)")
       ->type_name(folder_type);
   command->add_option("--out", flags->out, "Guard to write (default: --guard itself)");
-  command->add_option("--batch-size", flags->files.batch_size, "Images in one pass")
+  command
+      ->add_option(
+          "--batch-size", flags->judge.batch_size,
+          "Images under way at once, each in a pass of its own; twice as many and six are decoded ahead")
       ->check(CLI::Range(1, 1024));
   command
       ->add_option(
@@ -132,7 +137,7 @@ void add_guard_calibrate(CLI::App& guard) {
   command->add_flag("--json", flags->json, "One JSON object");
   command->add_option("--html", flags->html,
                       "Write reliability before and after, precision-recall and ROC curves to this file");
-  add_image_flags(command, flags->files.decode);
+  add_image_flags(command, flags->judge.decode);
   on_run(command, [flags](Context& context) {
     const auto done = calibrate(*flags, context);
     return done ? exit_ok : report(done.error());

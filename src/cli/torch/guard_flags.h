@@ -6,18 +6,19 @@
 
 #include "cli/image_paths.h"
 #include "cli/model_flags.h"
-#include "engine/file_verdicts.h"
+#include "engine/picture_judge.h"
 #include "verdicts/flagging.h"
 
 namespace holisafe::cli {
 
 struct GuardFlags {
   ModelFlags model;
-  engine::FileVerdictOptions files;
+  engine::JudgeOptions judge;
   std::vector<std::string> paths;
   ImagePaths::Options list;
   double threshold = verdicts::Flagging::usual_threshold;
   bool thresholds = false;
+  std::string policy;  ///< file; empty: none
   bool json = false;
   bool strict_base = false;
   std::string progress = "text";

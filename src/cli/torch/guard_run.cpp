@@ -124,20 +124,20 @@ int judge_into_run(const GuardFlags& flags, Context& context) {
   runs::GuardRunSettings settings;
   settings.folder = flags.out;
   settings.model = flags.model;
-  settings.decode = flags.files.decode;
+  settings.decode = flags.judge.decode;
   settings.pooled = flags.pooled;
   settings.threshold = threshold_of(flags);
-  settings.threads = flags.files.decode_threads;
+  settings.threads = flags.judge.decode_threads;
   settings.trees = folders_among(flags.paths);
   settings.source = [&paths] { return paths.next(); };
   settings.open_judge = [&]() -> Result<std::unique_ptr<verdicts::PictureJudge>> {
     return engine::within_boundary("cannot load", [&]() -> Result<std::unique_ptr<verdicts::PictureJudge>> {
       HOLISAFE_TRY(auto engine, open_engine(flags.model, flags.strict_base));
       if (!flags.json) say_hardware(engine);
-      return engine::EngineJudge::make(std::move(engine), flags.files.decode, flags.model.model);
+      return engine::EngineJudge::make(std::move(engine), flags.judge, flags.model.model);
     });
   };
-  settings.write_page = page_writer(flags.files.decode);
+  settings.write_page = page_writer(flags.judge.decode);
   settings.on_listed = [&](std::uint64_t known) {
     drawn.begin_at(known);
     lines.begin_at(known);
@@ -162,7 +162,7 @@ int judge_kept_vectors(const GuardFlags& flags, Context& context) {
   settings.guard = flags.model.guard;
   settings.pooled = flags.pooled;
   settings.threshold = threshold_of(flags);
-  settings.write_page = page_writer(flags.files.decode);
+  settings.write_page = page_writer(flags.judge.decode);
   settings.open_judge = [&flags] { return engine::GuardJudge::open(flags.model.guard); };
   TerminalProgress drawn("guard", "images");
   const runs::GuardSummary none;

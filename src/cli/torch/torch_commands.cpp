@@ -21,8 +21,11 @@ void add_commands(CLI::App& app) {
 }  // namespace
 }  // namespace holisafe::cli
 
-extern "C" const holisafe::cli::TorchModule* holisafe_torch_module() {
+// Of the type that base/module calls: a function called through another one is no function to
+// UndefinedBehaviorSanitizer.
+extern "C" const void* holisafe_torch_module() {
   static constexpr holisafe::cli::TorchModule module{.add_commands = holisafe::cli::add_commands,
-                                                     .open_model = holisafe::cli::open_model_answerer};
+                                                     .open_model = holisafe::cli::open_model_answerer,
+                                                     .open_guard = holisafe::cli::open_guard_scheduler};
   return &module;
 }

@@ -4,11 +4,11 @@
 #include <malloc.h>
 
 #include "base/input_file.h"
+#include "cli/config_file.h"
 #include "cli/layout_flags.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/torch/commands.h"
-#include "cli/torch/config_file.h"
 #include "cli/type_names.h"
 #include "engine/device.h"
 #include "train/trainer.h"

@@ -129,16 +129,16 @@ TEST_F(Gemma3Model, BatchedEqualsSingleAndCachedEqualsNaive) {
       rendered(*model, "what is the difference between these two pictures", two)};
   const std::vector<const Prompt*> both{&prompts[0], &prompts[1]};
   const auto features = at::cat(model->encode_images(two));
-  const PromptBatch batch = collate(*model, both, Padding::left);
+  const PromptBatch batch = collate(*model, both);
   const auto hidden = decoder.forward(batch.inputs(embed(*model, batch, features)));
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    const PromptBatch one = collate(*model, std::span(&both[i], 1), Padding::left);
+    const PromptBatch one = collate(*model, std::span(&both[i], 1));
     const auto alone = decoder.forward(one.inputs(embed(*model, one, i == 0 ? torch::Tensor() : features)));
     EXPECT_GT(alone.size(1), 16);  // past the window
     EXPECT_TRUE(
-        at::allclose(hidden[static_cast<std::int64_t>(i)].slice(0, -alone.size(1)), alone[0], 1e-4, 1e-4))
+        at::allclose(hidden[static_cast<std::int64_t>(i)].slice(0, 0, alone.size(1)), alone[0], 1e-4, 1e-4))
         << i << " differs by "
-        << (hidden[static_cast<std::int64_t>(i)].slice(0, -alone.size(1)) - alone[0])
+        << (hidden[static_cast<std::int64_t>(i)].slice(0, 0, alone.size(1)) - alone[0])
                .abs()
                .max()
                .item<float>()
@@ -147,13 +147,13 @@ TEST_F(Gemma3Model, BatchedEqualsSingleAndCachedEqualsNaive) {
   // Word by word after the images, from the cache, against one pass over everything.
   const Prompt& prompt = prompts[1];
   const std::int64_t seen = prompt.spans.back().end;
-  const PromptBatch whole = collate(*model, std::span(&both[1], 1), Padding::left);
+  const PromptBatch whole = collate(*model, std::span(&both[1], 1));
   const auto embeddings = embed(*model, whole, features);
   nn::KvCache cache(decoder.config().num_layers);
   std::vector<torch::Tensor> steps{decoder.forward({embeddings.slice(1, 0, seen),
                                                     whole.positions.slice(2, 0, seen),
-                                                    {},
-                                                    whole.image_group.slice(1, 0, seen)},
+                                                    whole.image_group.slice(1, 0, seen),
+                                                    {}},
                                                    &cache)};
   for (std::int64_t t = seen; t < prompt.length(); ++t)
     steps.push_back(

@@ -18,7 +18,7 @@ Config config(std::int64_t image_size) {
   return out;
 }
 
-Result<Processor> parsed(const json& fields, std::int64_t image_size = 896) {
+Result<Processor> processor_of(const json& fields, std::int64_t image_size = 896) {
   return parse_processor(ConfigFields(fields, "preprocessor_config.json"), config(image_size));
 }
 
@@ -54,28 +54,30 @@ TEST(Gemma3Processor, ScansNeitherSquareNorSmallPicturesNorUnasked) {
 }
 
 TEST(Gemma3Processor, ReadsBothSpellingsOfSizeAndTheDefaults) {
-  const auto published = parsed({{"size", {{"height", 896}, {"width", 896}}}, {"do_pan_and_scan", nullptr}});
+  const auto published =
+      processor_of({{"size", {{"height", 896}, {"width", 896}}}, {"do_pan_and_scan", nullptr}});
   ASSERT_TRUE(published) << published.error().message();
   EXPECT_EQ(published->width, 896);
   EXPECT_FALSE(published->pan_and_scan);
   EXPECT_EQ(published->normalization.filter, image::Filter::bilinear);
   EXPECT_FLOAT_EQ(published->normalization.mean[1], 0.5F);
-  EXPECT_EQ(parsed({{"size", 896}})->height, 896);
-  EXPECT_EQ(parsed(json::object(), 224)->height, 224);
-  const auto scan = parsed({{"size", 896}, {"do_pan_and_scan", true}, {"pan_and_scan_max_num_crops", 7}});
+  EXPECT_EQ(processor_of({{"size", 896}})->height, 896);
+  EXPECT_EQ(processor_of(json::object(), 224)->height, 224);
+  const auto scan =
+      processor_of({{"size", 896}, {"do_pan_and_scan", true}, {"pan_and_scan_max_num_crops", 7}});
   EXPECT_TRUE(scan->pan_and_scan);
   EXPECT_EQ(scan->max_num_crops, 7);
   EXPECT_EQ(scan->min_crop_size, 256);
 }
 
 TEST(Gemma3Processor, NamesTheFieldItCannotUse) {
-  EXPECT_THAT(parsed({{"size", 448}}).error().message(),
+  EXPECT_THAT(processor_of({{"size", 448}}).error().message(),
               testing::HasSubstr("expected vision_config.image_size 896, found 448 x 448"));
-  EXPECT_THAT(parsed({{"size", {{"shortest_edge", 896}}}}).error().message(),
+  EXPECT_THAT(processor_of({{"size", {{"shortest_edge", 896}}}}).error().message(),
               testing::HasSubstr("expected height and width"));
-  EXPECT_THAT(parsed({{"size", 896}, {"do_resize", false}}).error().message(),
+  EXPECT_THAT(processor_of({{"size", 896}, {"do_resize", false}}).error().message(),
               testing::HasSubstr("do_resize"));
-  EXPECT_THAT(parsed({{"size", 896}, {"do_pan_and_scan", 1}}).error().message(),
+  EXPECT_THAT(processor_of({{"size", 896}, {"do_pan_and_scan", 1}}).error().message(),
               testing::HasSubstr("do_pan_and_scan"));
 }
 

@@ -105,10 +105,71 @@
     },
   });
 
+  // Whiskers through each point along both axes.
+  const crosses = {
+    id: "crosses",
+    beforeDatasetsDraw(chart) {
+      const {x, y} = chart.scales;
+      const context = chart.ctx;
+      const cap = 4;
+      context.save();
+      context.lineWidth = 1.2;
+      for (const dataset of chart.data.datasets) {
+        const [point] = dataset.data;
+        const line = (x1, y1, x2, y2) => { context.moveTo(x1, y1); context.lineTo(x2, y2); };
+        context.strokeStyle = dataset.borderColor;
+        context.beginPath();
+        if (point.x_interval) {
+          const [low, high] = point.x_interval.map((end) => x.getPixelForValue(end));
+          const centre = y.getPixelForValue(point.y);
+          line(low, centre, high, centre);
+          for (const end of [low, high]) line(end, centre - cap, end, centre + cap);
+        }
+        if (point.y_interval) {
+          const [low, high] = point.y_interval.map((end) => y.getPixelForValue(end));
+          const centre = x.getPixelForValue(point.x);
+          line(centre, low, centre, high);
+          for (const end of [low, high]) line(centre - cap, end, centre + cap, end);
+        }
+        context.stroke();
+      }
+      context.restore();
+    },
+  };
+
+  const pointStyles = ["circle", "triangle", "rect", "rectRot", "star", "crossRot", "cross", "rectRounded"];
+  const between = (ends) => ends ? ` (${percent(ends[0])} to ${percent(ends[1])})` : "";
+
+  const points = (specification, colours) => ({
+    type: "scatter",
+    data: {
+      datasets: specification.points.map((point, index) => ({
+        label: point.name,
+        data: [point],
+        borderColor: colours.series[index % colours.series.length],
+        backgroundColor: colours.series[index % colours.series.length],
+        pointStyle: pointStyles[index % pointStyles.length],
+        pointRadius: 6,
+        pointHoverRadius: 8,
+      })),
+    },
+    options: {
+      scales: {x: axis(colours, specification.x_axis, true), y: axis(colours, specification.y_axis, true)},
+      plugins: {
+        legend: {position: "bottom", labels: {color: colours.ink, usePointStyle: true}},
+        tooltip: {callbacks: {label: (item) =>
+          `${item.dataset.label}: ${percent(item.raw.x)}${between(item.raw.x_interval)}, ${percent(item.raw.y)}${between(item.raw.y_interval)}`}},
+      },
+    },
+    plugins: [crosses],
+  });
+
+  const kinds = {bars, lines, points};
+
   const draw = () => {
     const colours = theme();
     specifications.forEach((specification, index) => {
-      const made = (specification.kind === "bars" ? bars : lines)(specification, colours);
+      const made = kinds[specification.kind](specification, colours);
       Object.assign(made.options, {responsive: true, maintainAspectRatio: false, animation: false});
       if (drawn[index]) {
         Object.assign(drawn[index], {data: made.data, options: made.options});

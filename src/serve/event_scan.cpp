@@ -1,0 +1,82 @@
+#include "serve/event_scan.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/text.h"
+
+namespace holisafe::serve {
+namespace {
+
+/// Longer ones lose their end: only the first event must be whole, which whoever buffers it bounds.
+constexpr std::size_t most_kept_of_line = std::size_t{1} << 20;
+
+std::optional<std::uint64_t> count_of(const nlohmann::json& usage, const char* name) {
+  const auto found = usage.find(name);
+  if (found == usage.end() || !found->is_number_unsigned()) return std::nullopt;
+  return found->get<std::uint64_t>();
+}
+
+}  // namespace
+
+void EventScan::take(std::string_view bytes) {
+  if (after_return_ && !bytes.empty()) {
+    after_return_ = false;
+    if (bytes.front() == '\n') bytes.remove_prefix(1);
+  }
+  while (!bytes.empty()) {
+    const auto end = std::min(bytes.find_first_of("\r\n"), bytes.size());
+    line_.append(
+        bytes.substr(0, std::min(end, most_kept_of_line - std::min(most_kept_of_line, line_.size()))));
+    bytes.remove_prefix(end);
+    if (bytes.empty()) return;
+    end_line();
+    after_return_ = bytes == "\r";
+    bytes.remove_prefix(bytes.starts_with("\r\n") ? 2 : 1);
+  }
+}
+
+void EventScan::end_line() {
+  constexpr std::string_view field = "data:";
+  std::string_view line = line_;
+  if (line.empty()) {
+    end_event();
+  } else if (line == "data") {
+    data({});
+  } else if (line.starts_with(byte_order_mark) && !first_) {
+    line.remove_prefix(byte_order_mark.size());
+  }
+  if (line.starts_with(field)) {
+    line.remove_prefix(field.size());
+    if (line.starts_with(' ')) line.remove_prefix(1);
+    data(line);
+  }
+  line_.clear();
+}
+
+void EventScan::data(std::string_view value) {
+  if (!first_) {
+    if (has_data_) data_ += '\n';
+    data_ += value;
+  }
+  has_data_ = true;
+  if (strip(value) == "[DONE]") done_ = true;
+  if (value.find("\"completion_tokens\"") != std::string_view::npos) read_usage(value);
+}
+
+void EventScan::end_event() {
+  if (has_data_ && !first_) first_ = std::exchange(data_, {});
+  has_data_ = false;
+}
+
+void EventScan::read_usage(std::string_view value) {
+  if (nests_deeper(value, 64)) return;
+  const auto event = nlohmann::json::parse(value, nullptr, false);
+  if (!event.is_object() || !event.contains("usage") || !event["usage"].is_object()) return;
+  const auto prompt = count_of(event["usage"], "prompt_tokens");
+  const auto completion = count_of(event["usage"], "completion_tokens");
+  if (prompt && completion) tokens_ = Tokens{*prompt, *completion};
+}
+
+}  // namespace holisafe::serve

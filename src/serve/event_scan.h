@@ -1,0 +1,44 @@
+// Looks at a stream of events as it passes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace holisafe::serve {
+
+/// Takes a stream in any pieces, as the grammar of text/event-stream has it (lines end with LF, CR LF or CR).
+/// Remembers the first event, and of the rest no more than a line.
+class EventScan {
+ public:
+  struct Tokens {
+    std::uint64_t prompt = 0;
+    std::uint64_t completion = 0;
+  };
+
+  void take(std::string_view bytes);
+  /// Data of the first event that has any, once it has ended.
+  [[nodiscard]] const std::optional<std::string>& first() const { return first_; }
+  /// The data "[DONE]" came.
+  [[nodiscard]] bool done() const { return done_; }
+  /// The last `usage` that came.
+  [[nodiscard]] const std::optional<Tokens>& tokens() const { return tokens_; }
+
+ private:
+  void end_line();
+  void end_event();
+  void data(std::string_view value);
+  void read_usage(std::string_view value);
+
+  std::string line_;  ///< the beginning of one that has not ended
+  bool after_return_ = false;
+  bool has_data_ = false;
+  std::string data_;  ///< of the first event
+  std::optional<std::string> first_;
+  bool done_ = false;
+  std::optional<Tokens> tokens_;
+};
+
+}  // namespace holisafe::serve
