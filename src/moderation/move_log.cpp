@@ -226,6 +226,15 @@ Result<MoveLog> MoveLog::open_or_make(const fs::path& folder, const SortIdentity
   return fail(ErrorKind::mismatch, "another sort", folder.string(), difference(out.identity_, identity));
 }
 
+Result<MoveLog> MoveLog::make(const fs::path& folder, const SortIdentity& identity) {
+  MoveLog out(folder);
+  HOLISAFE_CHECK(out.lock(O_CREAT));
+  if (::ftruncate(*out.file_, 0) != 0) return fail(system_error("cannot write", out.file(), errno));
+  out.identity_ = identity;
+  out.added_ = json_line(to_json(identity));
+  return out;
+}
+
 Result<void> MoveLog::for_each(const std::function<Result<void>(const MoveRecord&)>& visit) const {
   struct stat status {};
   if (::fstat(*file_, &status) != 0) return fail(system_error("cannot read", file(), errno));

@@ -59,10 +59,15 @@ class MoveLog {
   /// first write(). Errors:
   /// mismatch (of another sort, the difference named), permission (in use), io, out_of_space, malformed.
   static Result<MoveLog> open_or_make(const std::filesystem::path& folder, const SortIdentity& identity);
+  /// An empty one, whatever was left there by a sort that was killed.
+  static Result<MoveLog> make(const std::filesystem::path& folder, const SortIdentity& identity);
   /// Errors: also not_found.
   static Result<MoveLog> open(const std::filesystem::path& folder);
 
   [[nodiscard]] const SortIdentity& identity() const { return identity_; }
+
+  /// Its folder has been moved.
+  void lies_in(std::filesystem::path folder) { folder_ = std::move(folder); }
 
   /// Hears of all records in their order. Errors: those of `visit`; malformed with the row.
   Result<void> for_each(const std::function<Result<void>(const MoveRecord&)>& visit) const;

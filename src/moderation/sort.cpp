@@ -8,9 +8,11 @@
 #include <variant>
 #include <vector>
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "moderation/move_log.h"
 #include "moderation/sort_plan.h"
 #include "verdicts/file_stamp.h"
@@ -81,18 +83,33 @@ MissingFolders missing_above(const fs::path& folder) {
   return out;
 }
 
+/// The list of moves of a folder. Folders that are missing appear with a list in them that says so, all at
+/// once: made under another name, which a kill may leave behind and the next sort takes up.
+Result<MoveLog> open_log(const fs::path& to, const MissingFolders& missing, const SortIdentity& identity) {
+  if (missing.folders.empty()) return MoveLog::open_or_make(to, identity);
+  const fs::path top = missing.folders.front();
+  const fs::path hidden =
+      top.parent_path() / fmt::format(".sorting-{}", hex(sha256(top.filename().string())).substr(0, 16));
+  const fs::path inside = hidden / fs::path(missing.folders.back()).lexically_relative(top);
+  HOLISAFE_CHECK(make_folders(inside));
+  HOLISAFE_TRY(MoveLog log, MoveLog::make(inside, identity));
+  if (missing.around) log.add(*missing.around);
+  for (const std::string& folder : missing.folders) log.add(MadeFolder{folder});
+  HOLISAFE_CHECK(log.write(true));
+  HOLISAFE_CHECK(sync_path(inside));
+  HOLISAFE_TRY(const bool moved, move_to(hidden, top));
+  if (!moved)
+    return fail(ErrorKind::permission, "folder in use", to.string(), "another process has just made it");
+  log.lies_in(to);
+  HOLISAFE_CHECK(sync_path(top.parent_path()));
+  return log;
+}
+
 /// One call of sort_run().
 class Sorting {
  public:
   Sorting(const SortOptions& options, MoveLog log, SortCounts& counts, const OnStay& on_stay)
       : options_(options), log_(std::move(log)), counts_(counts), on_stay_(on_stay) {}
-
-  Result<void> begin(const MissingFolders& missing) {
-    if (missing.around) note_time(*missing.around);
-    for (const std::string& folder : missing.folders) log_.add(MadeFolder{folder});
-    HOLISAFE_CHECK(log_.write(true));
-    return sync_path(options_.to);
-  }
 
   /// Reads what earlier commands wrote down.
   Result<void> read(SeenPaths& before) {
@@ -236,14 +253,12 @@ Result<SortCounts> sort_run(const verdicts::GuardStore& store, const SortOptions
                             const OnStay& on_stay, Progress* progress, const StopFlag& stop) {
   SortCounts counts;
   const MissingFolders missing = missing_above(options.to);
-  HOLISAFE_CHECK(make_folders(options.to));
-  HOLISAFE_TRY(MoveLog log,
-               MoveLog::open_or_make(options.to, {absolute_run(store), std::string(name(options.by)),
-                                                  options.how, options.flagged_only}));
+  HOLISAFE_TRY(MoveLog log, open_log(options.to, missing,
+                                     {absolute_run(store), std::string(name(options.by)), options.how,
+                                      options.flagged_only}));
   Sorting sorting(options, std::move(log), counts, on_stay);
   SeenPaths before;
   HOLISAFE_CHECK(sorting.read(before));
-  HOLISAFE_CHECK(sorting.begin(missing));
   HOLISAFE_TRY(SortPlan plan, SortPlan::begin(store, options, before, counts, on_stay));
   HOLISAFE_CHECK(sorting.finish_open(plan, stop));
   bool more = true;

@@ -1,10 +1,12 @@
 #include "moderation/sort.h"
 
 #include <fstream>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include "base/hash.h"
 #include "moderation/made_run.h"
 #include "moderation/move_log.h"
 #include "moderation/names.h"
@@ -255,6 +257,33 @@ TEST_P(Killed, AnywhereInTheListGoesOnAndBack) {
       ASSERT_FALSE(HasFailure());
     }
   }
+}
+
+TEST_P(Killed, BeforeTheFolderIsThereItsListIsLeftAndTakenUp) {
+  made();
+  const SortOptions options{to(), SortBy::category, GetParam()};
+  ASSERT_TRUE(sort(options));
+  ASSERT_TRUE(undo());
+  ASSERT_FALSE(fs::exists(root() / "new"));
+  std::set<std::string> before;
+  for (const auto& entry : fs::directory_iterator(root())) before.insert(entry.path().filename());
+  const std::string hidden = ".sorting-" + hex(sha256("new")).substr(0, 16);
+  fs::create_directories(root() / hidden / "sorted");
+  std::ofstream(root() / hidden / "sorted/moves.jsonl") << "{\"format\":\"holisafe-mo";
+  ASSERT_TRUE(sort(options));
+  EXPECT_FALSE(fs::exists(root() / hidden));
+  ASSERT_TRUE(undo());
+  std::set<std::string> after;
+  for (const auto& entry : fs::directory_iterator(root())) after.insert(entry.path().filename());
+  EXPECT_EQ(after, before);
+}
+
+TEST_P(Killed, AFolderThatWasThereStays) {
+  made();
+  fs::create_directories(to());
+  ASSERT_TRUE(sort({to(), SortBy::category, GetParam()}));
+  ASSERT_TRUE(undo());
+  EXPECT_TRUE(fs::is_empty(to()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, Killed, testing::Values(Placing::link, Placing::copy, Placing::move),
