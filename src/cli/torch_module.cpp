@@ -5,8 +5,6 @@
 #include <string_view>
 #include <utility>
 
-#include <malloc.h>
-
 #include "base/module.h"
 #include "cli/program.h"
 
@@ -47,9 +45,6 @@ Result<const TorchModule*> load() {
 }  // namespace
 
 void prepare_for_torch() {
-  // glibc would raise its bound with the first large tensor, and hold what is freed below it in pieces that
-  // fit nothing: a third more memory for nine pictures and their answers.
-  static_cast<void>(::mallopt(M_MMAP_THRESHOLD, 1 << 20));
   if (std::getenv("OMP_WAIT_POLICY") != nullptr)
     return;                                   // NOLINT(concurrency-mt-unsafe): nobody sets one meanwhile
   ::setenv("OMP_WAIT_POLICY", "passive", 0);  // NOLINT(concurrency-mt-unsafe): no thread runs yet

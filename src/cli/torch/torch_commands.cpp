@@ -3,6 +3,7 @@
 #include "cli/torch/commands.h"
 #include "cli/torch/model_answerer.h"
 #include "cli/torch_module.h"
+#include "nn/tensor_memory.h"
 
 namespace holisafe::cli {
 namespace {
@@ -26,6 +27,8 @@ void add_commands(CLI::App& app) {
 extern "C" const void* holisafe_torch_module() {
   static constexpr holisafe::cli::TorchModule module{.add_commands = holisafe::cli::add_commands,
                                                      .open_model = holisafe::cli::open_model_answerer,
+                                                     .open_explained = holisafe::cli::open_explained_model,
                                                      .open_guard = holisafe::cli::open_guard_scheduler};
+  holisafe::nn::reuse_tensor_memory();
   return &module;
 }
