@@ -229,8 +229,9 @@ async def walk_away(port, chance):
 
 
 def watch_health(port):
-    """Asks for /health until standard input ends; then prints, as JSON, seconds and what was not as it should be."""
+    """Told a line, asks for /health until standard input ends; then prints, as JSON, seconds and what was not as it should be."""
     import threading
+    sys.stdin.readline()
     ended = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
     seconds, wrong = [], []

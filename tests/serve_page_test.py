@@ -151,7 +151,7 @@ class Page(unittest.TestCase):
         browser.wait("!document.getElementById('login').hidden && document.getElementById('key').value === ''")
         browser.run("document.getElementById('key').value = 'the-key-of-the-page'; document.querySelector('#login button').click()")
         browser.wait("document.querySelectorAll('#verdict [data-class]').length === 20")
-        self.assertTrue(browser.run("document.getElementById('login').hidden"))
+        browser.wait("document.getElementById('login').hidden")
         self.assertEqual(browser.run("localStorage.length + sessionStorage.length + document.cookie.length"), 0)
 
     def test_a_blocked_picture_is_refused(self):

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <new>
 #include <vector>
 
@@ -19,13 +20,25 @@ namespace holisafe {
 namespace {
 
 constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::uint32_t no_digit = 64;
 
-/// Of each byte as a digit of base64.
-constexpr std::array<std::uint32_t, 256> values = [] {
-  std::array<std::uint32_t, 256> out{};
-  out.fill(no_digit);
-  for (std::uint32_t i = 0; i < digits.size(); ++i) out[static_cast<unsigned char>(digits[i])] = i;
+/// The two digits of each 12 bits.
+constexpr std::array<std::array<char, 2>, 4096> digit_pairs = [] {
+  std::array<std::array<char, 2>, 4096> out{};
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = {digits[i / 64], digits[i % 64]};
+  return out;
+}();
+
+/// Beyond the 24 bits of four digits.
+constexpr std::uint32_t no_digit = 1U << 24U;
+
+/// What each byte stands for as the first to fourth of four digits.
+constexpr std::array<std::array<std::uint32_t, 256>, 4> digit_bits = [] {
+  std::array<std::array<std::uint32_t, 256>, 4> out{};
+  for (std::uint32_t place = 0; place < 4; ++place) {
+    out[place].fill(no_digit);
+    for (std::uint32_t i = 0; i < digits.size(); ++i)
+      out[place][static_cast<unsigned char>(digits[i])] = i << (18U - 6U * place);
+  }
   return out;
 }();
 
@@ -81,18 +94,18 @@ std::string hex(std::span<const std::byte> bytes) {
 
 std::string base64(std::span<const std::byte> bytes) {
   std::string out((bytes.size() + 2) / 3 * 4, '=');
-  const auto byte = [&](std::size_t i) {
-    return i < bytes.size() ? std::to_integer<std::uint32_t>(bytes[i]) : 0U;
-  };
   char* next = out.data();
+  const auto byte = [&](std::size_t i) { return std::to_integer<std::uint32_t>(bytes[i]); };
   std::size_t i = 0;
-  for (; i + 3 <= bytes.size(); i += 3) {
+  for (; i + 3 <= bytes.size(); i += 3, next += 4) {
     const std::uint32_t group = byte(i) << 16U | byte(i + 1) << 8U | byte(i + 2);
-    for (unsigned k = 0; k < 4; ++k) *next++ = digits[group >> (18U - 6U * k) & 63U];
+    std::memcpy(next, digit_pairs[group >> 12U].data(), 2);
+    std::memcpy(next + 2, digit_pairs[group & 0xFFFU].data(), 2);
   }
   const std::size_t rest = bytes.size() - i;
-  const std::uint32_t group = byte(i) << 16U | byte(i + 1) << 8U;
-  for (unsigned k = 0; rest > 0 && k <= rest; ++k) *next++ = digits[group >> (18U - 6U * k) & 63U];
+  if (rest == 0) return out;
+  const std::uint32_t group = byte(i) << 16U | (rest > 1 ? byte(i + 1) << 8U : 0);
+  for (unsigned k = 0; k <= rest; ++k) next[k] = digits[group >> (18U - 6U * k) & 63U];
   return out;
 }
 
@@ -101,26 +114,24 @@ std::optional<std::string> from_base64(std::string_view text) {
   if (text.empty()) return std::string();
   const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
   std::string out(text.size() / 4 * 3, '\0');
-  const auto value = [&](std::size_t i) { return values[static_cast<unsigned char>(text[i])]; };
-  std::uint32_t all = 0;  // of all values: whether one was none
-  const auto put = [&](std::size_t group, std::uint32_t a, std::uint32_t b, std::uint32_t c,
-                       std::uint32_t d) {
-    all |= a | b | c | d;
-    const std::uint32_t bits = a << 18U | b << 12U | c << 6U | d;
-    char* next = out.data() + group * 3;
+  std::uint32_t all = 0;  // whether a byte was no digit
+  char* next = out.data();
+  const auto put = [&](const std::array<char, 4>& four) {
+    std::uint32_t bits = 0;
+    for (std::size_t place = 0; place < 4; ++place)
+      bits |= digit_bits[place][static_cast<unsigned char>(four[place])];
+    all |= bits;
     next[0] = static_cast<char>(bits >> 16U);
     next[1] = static_cast<char>(bits >> 8U);
     next[2] = static_cast<char>(bits);
+    next += 3;
     return bits;
   };
-  const std::size_t last = text.size() / 4 - 1;
-  for (std::size_t group = 0; group < last; ++group) {
-    const std::size_t i = group * 4;
-    put(group, value(i), value(i + 1), value(i + 2), value(i + 3));
-  }
-  const std::size_t i = last * 4;
-  const std::uint32_t bits =
-      put(last, value(i), value(i + 1), padding == 2 ? 0 : value(i + 2), padding > 0 ? 0 : value(i + 3));
+  const std::size_t last = text.size() - 4;
+  for (std::size_t i = 0; i < last; i += 4) put({text[i], text[i + 1], text[i + 2], text[i + 3]});
+  const char none = digits[0];
+  const std::uint32_t bits = put({text[last], text[last + 1], padding == 2 ? none : text[last + 2],
+                                  padding > 0 ? none : text[last + 3]});
   // What padding stands for is cut off, and must be 0: else two texts would give the same bytes.
   if ((all & no_digit) != 0 || (bits & ((1U << (8 * padding)) - 1)) != 0) return std::nullopt;
   out.resize(out.size() - padding);

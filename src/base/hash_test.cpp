@@ -44,6 +44,23 @@ TEST(Base64, ComesBackAsItWas) {
     EXPECT_EQ(from_base64(base64(std::as_bytes(std::span(bytes)))).value(), bytes);
     bytes += static_cast<char>(37 * i + 200);
   }
+  // Every byte as each of four digits, every twelve bits as each of two pairs.
+  std::string all;
+  for (int i = 0; i < 4096; ++i) {
+    all += static_cast<char>(i >> 4);
+    all += static_cast<char>((i & 15) << 4 | i >> 8);
+    all += static_cast<char>(i);
+  }
+  const std::string text = base64(std::as_bytes(std::span(all)));
+  EXPECT_EQ(from_base64(text).value(), all);
+  const std::string_view known = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (int c = 0; c < 256; ++c) {
+    for (std::size_t place = 0; place < 4; ++place) {
+      std::string other = "AAAABBBB";
+      other[place] = static_cast<char>(c);
+      EXPECT_EQ(from_base64(other).has_value(), known.find(other[place]) != std::string_view::npos) << c;
+    }
+  }
   for (const char* other : {"A", "AAA", "AA=A", "A===", "====", "AB==", "AAB=", "A=AA", "AA==AAAA", "AA-_",
                             "AA==\n", " AA=", "\xff\xff\xff\xff"})
     EXPECT_FALSE(from_base64(other)) << other;

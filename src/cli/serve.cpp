@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include "cli/commands.h"
 #include "cli/config_file.h"
@@ -27,6 +28,9 @@ using Scheduler = std::unique_ptr<schedule::Scheduler>;
 
 /// How long a signal may stay unseen.
 constexpr std::chrono::milliseconds poll{20};
+/// How often what is free goes back to the system. Pictures kept and dropped leave holes in glibc's memory
+/// that little fits: a third more is resident after ten minutes of load, while what is used stays the same.
+constexpr std::chrono::seconds trimming_time{30};
 /// For last words to clients whose answers were cut off.
 constexpr std::chrono::seconds last_words_time{2};
 
@@ -67,6 +71,7 @@ class Serving {
   /// What became of loading; nothing while it is under way.
   std::optional<Error> look_after_model();
   void look_after_policy();
+  void look_after_memory();
   int drain();
   [[nodiscard]] bool idle() const { return service_->under_way() == 0 && server_->under_way() == 0; }
   void wait_until(Clock::time_point deadline, bool (Serving::*done)() const, bool until_urgent);
@@ -79,6 +84,7 @@ class Serving {
   std::unique_ptr<serve::Service> service_;
   std::unique_ptr<http::Server> server_;
   std::future<Result<Scheduler>> loading_;
+  Clock::time_point trim_at_ = Clock::now() + trimming_time;
 };
 
 Result<void> Serving::open() {
@@ -126,6 +132,12 @@ void Serving::wait_until(Clock::time_point deadline, bool (Serving::*done)() con
     std::this_thread::sleep_for(poll);
 }
 
+void Serving::look_after_memory() {
+  if (Clock::now() < trim_at_) return;
+  ::malloc_trim(0);
+  trim_at_ = Clock::now() + trimming_time;
+}
+
 int Serving::drain() {
   service_->drain();
   server_->end_kept_connections();
@@ -158,6 +170,7 @@ int Serving::run() {
       return report(*error);
     }
     look_after_policy();
+    look_after_memory();
     std::this_thread::sleep_for(poll);
   }
   return leave(drain());

@@ -14,7 +14,7 @@
 #include "cli/model_flags.h"
 #include "cli/program.h"
 #include "cli/type_names.h"
-#include "serve/access.h"
+#include "http/origin.h"
 
 namespace holisafe::cli {
 namespace {
@@ -257,7 +257,7 @@ Result<ServeSettings> settings_of(const ServeFlags& flags) {
   out.server.tls_cert = flags.tls_cert;
   out.server.tls_key = flags.tls_key;
   HOLISAFE_TRY(out.service.keys, keys_of(flags));
-  out.service.loopback = serve::is_loopback_name(flags.server.host);
+  out.service.loopback = http::is_loopback_name(flags.server.host);
   if (!out.service.loopback && out.service.keys.empty() && !flags.allow_no_key)
     return bad(
         fmt::format("--host {} can be reached by others: expected --api-key-file, {} or --allow-no-key",

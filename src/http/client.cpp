@@ -139,14 +139,9 @@ class Client::Transfers {
     it.words.front() = '\0';
     if (const auto moved = moved_.find(it.request.url); moved != moved_.end()) it.request.url = moved->second;
     it.easy = ::curl_easy_init();
-    for (const auto& header : it.request.headers)
-      it.headers = ::curl_slist_append(it.headers, header.c_str());
-    if (!key_.empty()) {
-      std::string header = options_.key_header + key_.reveal();
-      it.headers = ::curl_slist_append(it.headers, header.c_str());
-      explicit_bzero(header.data(), header.size());
-    }
-    it.headers = ::curl_slist_append(it.headers, "Expect:");  // no waiting for "100 Continue"
+    for (const auto& header : it.request.headers) it.headers.add(header);
+    if (!key_.empty()) it.headers.add(options_.key_header + key_.reveal());
+    it.headers.add("Expect:");  // no waiting for "100 Continue"
     prepare(it);
     ::curl_multi_add_handle(multi_, it.easy);
     active_.emplace(it.easy, std::move(transfer));
@@ -154,25 +149,16 @@ class Client::Transfers {
 
   void prepare(Transfer& it) {
     CURL* easy = it.easy;
-    ::curl_easy_setopt(easy, CURLOPT_URL, it.request.url.c_str());
-    ::curl_easy_setopt(easy, CURLOPT_HTTPHEADER, it.headers);
-    ::curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    ::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    set_target(easy, it.request.url, "http,https", authorities_.file);
+    ::curl_easy_setopt(easy, CURLOPT_HTTPHEADER, it.headers.list());
     ::curl_easy_setopt(easy, CURLOPT_NOPROXY, no_proxy().c_str());
     ::curl_easy_setopt(easy, CURLOPT_USERAGENT, options_.user_agent.c_str());
     ::curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
     ::curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, it.words.data());
-    if (!authorities_.file.empty()) ::curl_easy_setopt(easy, CURLOPT_CAINFO, authorities_.file.c_str());
     ::curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.time_limit.count()));
-    ::curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
-    ::curl_easy_setopt(easy, CURLOPT_WRITEDATA, &it);
-    ::curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
-    ::curl_easy_setopt(easy, CURLOPT_HEADERDATA, &it);
+    set_receivers(easy, &it, &Transfer::on_body, &Transfer::on_header);
     if (it.request.method == "POST") {
-      ::curl_easy_setopt(easy, CURLOPT_POST, 1L);
-      ::curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(it.request.body.size()));
-      ::curl_easy_setopt(easy, CURLOPT_READFUNCTION, &Transfer::on_send);
-      ::curl_easy_setopt(easy, CURLOPT_READDATA, &it);
+      set_post(easy, &it, it.request.body.size(), &Transfer::on_send);
     } else {
       ::curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, it.request.method.c_str());
     }

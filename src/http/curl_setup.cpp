@@ -18,6 +18,27 @@ Authorities authorities(const std::string& file) {
   return {};
 }
 
+void set_target(CURL* easy, const std::string& url, const char* schemes, const std::string& ca_file) {
+  ::curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
+  ::curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, schemes);
+  ::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  if (!ca_file.empty()) ::curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file.c_str());
+}
+
+void set_receivers(CURL* easy, void* self, OnBytes* on_piece, OnBytes* on_header) {
+  ::curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_piece);
+  ::curl_easy_setopt(easy, CURLOPT_WRITEDATA, self);
+  ::curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  ::curl_easy_setopt(easy, CURLOPT_HEADERDATA, self);
+}
+
+void set_post(CURL* easy, void* self, std::size_t bytes, OnBytes* on_send) {
+  ::curl_easy_setopt(easy, CURLOPT_POST, 1L);
+  ::curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(bytes));
+  ::curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_send);
+  ::curl_easy_setopt(easy, CURLOPT_READDATA, self);
+}
+
 bool is_certificate_fault(CURLcode code) {
   return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
          code == CURLE_SSL_ISSUER_ERROR;

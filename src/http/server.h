@@ -31,6 +31,8 @@ struct ServerRequest {
   std::string query;  ///< behind it
   Headers headers;
   std::string body;  ///< empty in accept()
+  /// When its first byte came; where none did, when one was first waited for.
+  std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
 
   /// The value of the only header of this name (in lower case); nothing where there is none, or more than
   /// one.

@@ -134,6 +134,7 @@ RequestReader::Step RequestReader::failed(ServerFault fault) {
 // The first line is parsed when it is there, so that what is no HTTP is told at once; the headers when all
 // are.
 RequestReader::Step RequestReader::read_head(std::string& input) {
+  if (!begun() && at_ < input.size()) request_.begun = std::chrono::steady_clock::now();
   while (at_ < input.size()) {
     if (at_ >= max_header_bytes_) return failed(ServerFault::head_too_large);
     if (!may_stand(input, at_, line_)) return failed(ServerFault::malformed);

@@ -1,5 +1,7 @@
 #include "http/server_reader.h"
 
+#include <chrono>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -71,6 +73,28 @@ TEST(RequestReader, LeavesWhatFollows) {
   EXPECT_EQ(reader.read(input), Step::whole);
   EXPECT_EQ(reader.take().path, "/2");
   EXPECT_EQ(input, "rest");
+}
+
+TEST(RequestReader, KnowsWhenARequestBegan) {
+  RequestReader reader(4096, 4096);
+  std::string input = "\r\n";
+  EXPECT_EQ(reader.read(input), Step::more);
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  for (int i = 0; i < 2; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));  // nothing comes
+    const auto before = now();
+    input += "G";
+    EXPECT_EQ(reader.read(input), Step::more);
+    const auto after = now();
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    input += "ET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    EXPECT_EQ(reader.read(input), Step::head);
+    EXPECT_EQ(reader.read(input), Step::whole);
+    const ServerRequest request = reader.take();
+    EXPECT_GE(request.begun, before);
+    EXPECT_LE(request.begun, after);
+    reader.reset();
+  }
 }
 
 TEST(RequestReader, KeepsNoBodyThatIsDropped) {

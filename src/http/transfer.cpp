@@ -1,7 +1,6 @@
 #include "http/transfer.h"
 
 #include <algorithm>
-#include <cstring>
 #include <string_view>
 
 #include "base/text.h"
@@ -10,13 +9,8 @@ namespace holisafe::http {
 
 void Transfer::end_try() {
   if (easy != nullptr) ::curl_easy_cleanup(easy);
-  if (headers != nullptr) {
-    for (curl_slist* each = headers; each != nullptr; each = each->next)
-      explicit_bzero(each->data, std::strlen(each->data));
-    ::curl_slist_free_all(headers);
-  }
   easy = nullptr;
-  headers = nullptr;
+  headers.clear();
 }
 
 std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, void* self) {

@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 
 #include "http/client.h"
+#include "http/header_list.h"
 
 namespace holisafe::http {
 
@@ -19,7 +20,7 @@ struct Transfer {
   unsigned hops = 0;  ///< redirections followed
   // of the present try
   CURL* easy = nullptr;
-  curl_slist* headers = nullptr;
+  HeaderList headers;
   std::size_t body_sent = 0;
   Response response;
   std::uint64_t max_body = 0;

@@ -20,6 +20,8 @@ namespace holisafe::schedule {
 /// questions and bring new ones; must not destroy the scheduler. One that throws is cancelled.
 class Listener : public chat::Events {
  public:
+  /// Once, first: the wait in line is over.
+  virtual void admitted() {}
   /// Behind the verdict, from an executor that was asked for it.
   virtual void grounds(const Grounds& grounds) { static_cast<void>(grounds); }
   /// Once and last, unless the question was cancelled: the reply, or why there is none.

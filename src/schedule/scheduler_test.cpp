@@ -223,6 +223,11 @@ TEST(Scheduler, WhoIsNotAdmittedInTimeIsTurnedAway) {
   EXPECT_TRUE(running->wait());
   EXPECT_TRUE(patient->wait());
   EXPECT_EQ(served.scheduler->counts().failed, 1U);
+  // Who was admitted heard of it, once and first.
+  EXPECT_EQ(running->admissions(), 1);
+  EXPECT_EQ(impatient->admissions(), 0);
+  EXPECT_EQ(patient->admissions(), 1);
+  EXPECT_FALSE(running->out_of_order() || patient->out_of_order());
 }
 
 TEST(Scheduler, WhoCancelsFreesTheirPlaceWithinOneStep) {

@@ -123,9 +123,14 @@ void Scheduler::admit() {
     if (first == nullptr || !sequences_.has_room_for(*first)) return sequences_.count(counts_);
     auto [request, ready] = line_.take_first();
     const Ticket ticket = request->ticket();
-    running_.emplace(ticket, std::move(request));
+    running_.emplace(ticket, request);
     lock.unlock();
     unprepared_.notify_one();
+    try {
+      request->tell_listener([](Listener& listener) { listener.admitted(); });
+    } catch (...) {
+      cancel(ticket);
+    }
     sequences_.admit(ticket, std::move(ready));
   }
 }

@@ -15,6 +15,10 @@ namespace holisafe::schedule {
 
 class StubListener final : public Listener {
  public:
+  void admitted() override {
+    const std::lock_guard lock(mutex_);
+    if (++admitted_ > 1 || verdicts_ > 0 || !text_.empty() || end_) out_of_order_ = true;
+  }
   void verdict(const taxonomy::Verdict&) override {
     {
       const std::lock_guard lock(mutex_);
@@ -68,6 +72,10 @@ class StubListener final : public Listener {
     const std::lock_guard lock(mutex_);
     return grounds_;
   }
+  [[nodiscard]] int admissions() const {
+    const std::lock_guard lock(mutex_);
+    return admitted_;
+  }
   [[nodiscard]] int ends() const {
     const std::lock_guard lock(mutex_);
     return ends_;
@@ -90,6 +98,7 @@ class StubListener final : public Listener {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::string text_;
+  int admitted_ = 0;
   int verdicts_ = 0;
   std::vector<Grounds> grounds_;
   int ends_ = 0;

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "base/text.h"
+#include "http/origin.h"
+#include "http/token.h"
 #include "serve/answer_json.h"
 
 namespace holisafe::serve {
@@ -40,27 +42,8 @@ bool is_sound_id(std::string_view id) {
   return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), sound);
 }
 
-/// A Host header without its port, in lower case.
-std::string host_name(std::string_view host) {
-  const auto bracket = host.starts_with('[') ? host.find(']') : std::string_view::npos;
-  if (bracket != std::string_view::npos) {
-    host = host.substr(0, bracket + 1);
-  } else {
-    host = host.substr(0, host.find(':'));
-  }
-  if (host.ends_with('.')) host.remove_suffix(1);
-  return ascii_lower(host);
-}
-
 bool is_json(std::string_view type) {
   return ascii_lower(strip(type.substr(0, type.find(';')))) == "application/json";
-}
-
-/// Takes as long for every pair.
-bool equal(const Digest& a, const Digest& b) {
-  unsigned differ = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) differ |= std::to_integer<unsigned>(a[i] ^ b[i]);
-  return differ == 0;
 }
 
 std::set<std::string> lower_names(const std::vector<std::string>& names) {
@@ -70,11 +53,6 @@ std::set<std::string> lower_names(const std::vector<std::string>& names) {
 }
 
 }  // namespace
-
-bool is_loopback_name(std::string_view host) {
-  const bool numbers = host.find_first_not_of("0123456789.") == std::string_view::npos;
-  return host == "localhost" || host == "[::1]" || host == "::1" || (numbers && host.starts_with("127."));
-}
 
 std::string_view name(Endpoint endpoint) {
   const Path* path = path_of(endpoint);
@@ -151,20 +129,13 @@ std::optional<http::ServerResponse> Access::preflight(const http::ServerRequest&
 bool Access::host_allowed(const http::ServerRequest& head) const {
   const auto host = head.header("host");
   if (!host) return false;
-  const std::string called = host_name(*host);
-  return is_loopback_name(called) || hosts_.contains(called) || hosts_.contains(ascii_lower(*host));
+  const std::string called = http::host_name(*host);
+  return http::is_loopback_name(called) || hosts_.contains(called) || hosts_.contains(ascii_lower(*host));
 }
 
-/// A page of the service's own is one whose origin is the host that was asked for.
 bool Access::origin_allowed(const http::ServerRequest& head) const {
-  if (head.count("origin") == 0) return true;
   const auto origin = head.header("origin");
-  if (!origin) return false;
-  const std::string lower = ascii_lower(*origin);
-  if (origins_.contains(lower)) return true;
-  const auto host = head.header("host");
-  const auto scheme = lower.find("://");
-  return host && scheme != std::string::npos && lower.substr(scheme + 3) == ascii_lower(*host);
+  return (origin && origins_.contains(ascii_lower(*origin))) || http::is_from_own_page(head);
 }
 
 /// Looks at every key, whichever fits.
@@ -178,7 +149,7 @@ std::optional<std::size_t> Access::key_of(const http::ServerRequest& head) const
   std::optional<std::size_t> out;
   for (std::size_t i = 0; i < keys_.size(); ++i) {
     for (const Digest& digest : given) {
-      if (equal(digest, keys_[i])) out = i + 1;
+      if (http::is_same(digest, keys_[i])) out = i + 1;
     }
   }
   return out;

@@ -21,9 +21,6 @@ enum class Endpoint { page, health, metrics, models, chat, moderations, guardrai
 std::string_view name(Endpoint endpoint);
 Endpoint endpoint_of(std::string_view path);
 
-/// Whether an address, or a name in lower case, is this machine's own.
-bool is_loopback_name(std::string_view host);
-
 struct AccessOptions {
   std::vector<std::string> keys;  ///< empty: none is needed
   bool loopback = true;           ///< the service listens on a loopback address alone

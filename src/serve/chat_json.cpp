@@ -1,11 +1,8 @@
-#include <array>
-#include <cerrno>
 #include <cstddef>
 #include <utility>
 
-#include <sys/random.h>
-
 #include "base/json_line.h"
+#include "http/token.h"
 #include "serve/answer_json.h"
 
 namespace holisafe::serve {
@@ -31,18 +28,6 @@ Json chunk(const ChatHead& head, Json delta, Json finish_reason) {
   choice["finish_reason"] = std::move(finish_reason);
   out["choices"] = Json::array();
   out["choices"].push_back(std::move(choice));
-  return out;
-}
-
-/// Bytes nobody can guess, from the system.
-std::array<unsigned char, 64> random_bytes() {
-  std::array<unsigned char, 64> out{};
-  std::size_t filled = 0;
-  while (filled < out.size()) {
-    const auto got = ::getrandom(out.data() + filled, out.size() - filled, 0);
-    if (got > 0) filled += static_cast<std::size_t>(got);
-    if (got < 0 && errno != EINTR) break;
-  }
   return out;
 }
 
@@ -99,16 +84,7 @@ Json models_answer(const std::string& model, std::int64_t created) {
 
 std::string new_id(std::string_view prefix) {
   constexpr std::size_t characters = 24;
-  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-  constexpr std::size_t even = 256 / alphabet.size() * alphabet.size();  // above it some would be likelier
-  std::string out(prefix);
-  const std::size_t size = out.size() + characters;
-  while (out.size() < size) {
-    for (const unsigned char byte : random_bytes()) {
-      if (byte < even && out.size() < size) out += alphabet[byte % alphabet.size()];
-    }
-  }
-  return out;
+  return std::string(prefix) + http::random_token(characters);
 }
 
 }  // namespace holisafe::serve

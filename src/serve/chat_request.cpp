@@ -24,10 +24,15 @@ bool is_zero(const Json& value) { return value.is_number() && value == 0; }
 bool is_one(const Json& value) { return value.is_number() && value == 1; }
 bool is_false(const Json& value) { return value == false; }
 bool is_empty_list(const Json& value) { return value.is_array() && value.empty(); }
-bool is_empty_object(const Json& value) { return value.is_object() && value.empty(); }
+std::ptrdiff_t members_in(const Json& object) {
+  return std::count_if(object.begin(), object.end(), [](const Json& member) { return !member.is_null(); });
+}
+bool is_empty_object(const Json& value) { return value.is_object() && members_in(value) == 0; }
 bool calls_nothing(const Json& value) { return value == "none" || value == "auto"; }
 bool is_flag(const Json& value) { return value.is_boolean(); }
-bool is_text_format(const Json& value) { return value == Json{{"type", "text"}}; }
+bool is_text_format(const Json& value) {
+  return value.is_object() && members_in(value) == 1 && value.value("type", Json()) == "text";
+}
 bool is_text_alone(const Json& value) { return value == Json::array({"text"}); }
 bool keeps_all(const Json& value) { return value.is_number() && (value == 0 || value == -1); }
 

@@ -42,6 +42,7 @@ class LocalChat final : public schedule::Listener, public std::enable_shared_fro
   void fail(const Fault& fault);
   void give_up();
 
+  void admitted() override { job_.visit->admitted(); }
   void verdict(const taxonomy::Verdict&) override { open(); }
   void image_verdict(std::size_t image, const taxonomy::Verdict& verdict) override;
   void text(std::string_view text) override;
@@ -256,7 +257,7 @@ std::unique_ptr<Task> chat_task(Job job, ChatRequest request) {
   auto steps = std::make_shared<Steps>();
   std::vector<RequestImage> images = request.images;
   ImageFetcher* const fetcher = job.fetcher;
-  Workers& workers = job.workers;
+  http::Workers& workers = job.workers;
   auto chat = std::make_shared<LocalChat>(std::move(job), std::move(request));
   steps->keep(with_bytes(fetcher, std::move(images),
                          [&workers, steps, chat](Answer<std::vector<RequestImage>> found) {

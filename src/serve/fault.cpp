@@ -2,10 +2,9 @@
 
 #include <array>
 #include <cstddef>
-#include <nlohmann/json.hpp>
 #include <string>
 
-#include "base/json_line.h"
+#include "http/fault_json.h"
 
 namespace holisafe::serve {
 namespace {
@@ -54,32 +53,13 @@ static_assert(rows.size() == static_cast<std::size_t>(Code::upstream_timeout) + 
 
 const Row& row_of(Code code) { return rows[static_cast<std::size_t>(code)]; }
 
-std::string_view type_of(int status) {
-  switch (status) {
-    case 401:
-      return "authentication_error";
-    case 403:
-      return "permission_error";
-    case 408:
-    case 504:
-      return "timeout_error";
-    default:
-      return status < 500 ? "invalid_request_error" : "server_error";
-  }
-}
-
 }  // namespace
 
 std::string_view name(Code code) { return row_of(code).name; }
 int status_of(Code code) { return row_of(code).status; }
 
 std::string to_json(const Fault& fault) {
-  nlohmann::ordered_json error = {{"message", fault.message},
-                                  {"type", type_of(status_of(fault.code))},
-                                  {"param", nullptr},
-                                  {"code", name(fault.code)}};
-  if (fault.param) error["param"] = *fault.param;
-  return json_line({{"error", std::move(error)}});
+  return http::fault_json(status_of(fault.code), name(fault.code), fault.message, fault.param);
 }
 
 http::ServerResponse to_response(const Fault& fault) {

@@ -21,13 +21,14 @@ struct ToJudge {
 /// The images of one request: hears of all of them on the scheduler's thread.
 class Round : public std::enable_shared_from_this<Round> {
  public:
-  Round(Guard& guard, std::size_t images, Guard::Done done)
-      : guard_(guard), verdicts_(images), done_(std::move(done)) {}
+  Round(Guard& guard, std::size_t images, std::function<void()> admitted, Guard::Done done)
+      : guard_(guard), admitted_(std::move(admitted)), verdicts_(images), done_(std::move(done)) {}
 
   void set(const std::vector<std::size_t>& places, const taxonomy::Verdict& verdict) {
     for (const std::size_t place : places) verdicts_[place] = verdict;
   }
   void ask(std::vector<ToJudge> images);
+  void admitted() const { admitted_(); }
   void ended(const ToJudge& asked, const Result<chat::Reply>& reply);
   void give_up();
   void finish(Answer<std::vector<taxonomy::Verdict>> answer);
@@ -37,6 +38,7 @@ class Round : public std::enable_shared_from_this<Round> {
   std::optional<Fault> enqueue(ToJudge image);
 
   Guard& guard_;
+  const std::function<void()> admitted_;
   const Clock::time_point start_ = Clock::now();
   std::mutex mutex_;
   std::vector<taxonomy::Verdict> verdicts_;
@@ -48,6 +50,7 @@ class Round : public std::enable_shared_from_this<Round> {
 class Round::Ear final : public schedule::Listener {
  public:
   Ear(std::shared_ptr<Round> round, ToJudge asked) : round_(std::move(round)), asked_(std::move(asked)) {}
+  void admitted() override { round_->admitted(); }
   void verdict(const taxonomy::Verdict&) override {}
   void text(std::string_view) override {}
   void end(Result<chat::Reply> reply) override { round_->ended(asked_, reply); }
@@ -182,8 +185,9 @@ void Guard::keep(const Digest& image, const taxonomy::Verdict& verdict) {
   if (is_finite(verdict)) cache_.keep(image, verdict);
 }
 
-std::unique_ptr<Task> Guard::judge(const std::vector<RequestImage>& images, Done done) {
-  auto round = std::make_shared<Round>(*this, images.size(), std::move(done));
+std::unique_ptr<Task> Guard::judge(const std::vector<RequestImage>& images, std::function<void()> admitted,
+                                   Done done) {
+  auto round = std::make_shared<Round>(*this, images.size(), std::move(admitted), std::move(done));
   auto task = std::make_unique<RoundTask>(round);
   std::map<Digest, ToJudge> to_judge;
   for (std::size_t i = 0; i < images.size(); ++i) {

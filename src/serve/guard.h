@@ -57,8 +57,10 @@ class Guard {
   void keep(const Digest& image, const taxonomy::Verdict& verdict);
 
   /// A verdict an image, in order; all have their bytes. `done` is called once, on any thread, perhaps before
-  /// this returns. Faults: those of judging_fault() (NaN in scores is guard_failed too).
-  std::unique_ptr<Task> judge(const std::vector<RequestImage>& images, Done done);
+  /// this returns; `admitted` before it, each time that the model begins with an image it has to judge.
+  /// Faults: those of judging_fault() (NaN in scores is guard_failed too).
+  std::unique_ptr<Task> judge(const std::vector<RequestImage>& images, std::function<void()> admitted,
+                              Done done);
 
   [[nodiscard]] const GuardOptions& options() const { return options_; }
   [[nodiscard]] schedule::Scheduler& scheduler() { return scheduler_; }

@@ -47,9 +47,8 @@ class FetchJob final : public CurlJob {
 
   void set(CURL* easy) override {
     const auto& options = setup_->options;
-    ::curl_easy_setopt(easy, CURLOPT_URL, url_.c_str());
-    ::curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, options.loopback_for_tests ? "http,https" : "https");
-    ::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    http::set_target(easy, url_, options.loopback_for_tests ? "http,https" : "https", setup_->ca_file);
+    http::set_receivers(easy, this, &FetchJob::on_piece, &FetchJob::on_header);
     ::curl_easy_setopt(easy, CURLOPT_PROXY, "");  // whose address would be checked in place of the host's
     ::curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     ::curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
@@ -59,11 +58,6 @@ class FetchJob final : public CurlJob {
     ::curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(options.timeout.count()));
     ::curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(options.max_bytes));
     ::curl_easy_setopt(easy, CURLOPT_USERAGENT, "holisafe");
-    if (!setup_->ca_file.empty()) ::curl_easy_setopt(easy, CURLOPT_CAINFO, setup_->ca_file.c_str());
-    ::curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &FetchJob::on_piece);
-    ::curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
-    ::curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &FetchJob::on_header);
-    ::curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
   }
   [[nodiscard]] Clock::time_point deadline() const override { return Clock::time_point::max(); }
 

@@ -4,7 +4,7 @@
 
 namespace holisafe::serve {
 
-Jobs::Jobs(Workers& workers, std::chrono::milliseconds silence) : workers_(workers), silence_(silence) {
+Jobs::Jobs(http::Workers& workers, std::chrono::milliseconds silence) : workers_(workers), silence_(silence) {
   thread_ = std::thread([this] { run(); });
 }
 

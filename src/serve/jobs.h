@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
+#include "http/workers.h"
 #include "serve/fault.h"
 #include "serve/guard.h"
 #include "serve/visit.h"
-#include "serve/workers.h"
 
 namespace holisafe::serve {
 
@@ -25,7 +25,7 @@ class Jobs {
   using Name = std::uint64_t;
 
   /// `workers` outlives this. Streams that are silent for so long get a comment.
-  Jobs(Workers& workers, std::chrono::milliseconds silence);
+  Jobs(http::Workers& workers, std::chrono::milliseconds silence);
   Jobs(const Jobs&) = delete;
   Jobs& operator=(const Jobs&) = delete;
   ~Jobs();
@@ -50,7 +50,7 @@ class Jobs {
   };
   void run();
 
-  Workers& workers_;
+  http::Workers& workers_;
   const std::chrono::milliseconds silence_;
   mutable std::mutex mutex_;
   std::condition_variable closing_changed_;

@@ -71,12 +71,14 @@ std::unique_ptr<Task> judge_request(const Job& job, std::vector<RequestImage> im
     if (!found) return done(tl::unexpected<Fault>(std::move(found).error()));
     if (found->empty()) return done(Judged{{}, decide_and_record(job, {}, {}, blocks_flagged)});
     const auto shared = std::make_shared<const std::vector<RequestImage>>(*std::move(found));
-    steps->keep(job.guard.judge(*shared, [=](Answer<std::vector<taxonomy::Verdict>> verdicts) {
+    const auto told = [=](Answer<std::vector<taxonomy::Verdict>> verdicts) {
       if (verdicts) return done(Judged{*shared, decide_and_record(job, *shared, *verdicts, blocks_flagged)});
       if (verdicts.error().code != Code::guard_failed || !may_fail_open || !job.policy->fails_open)
         return done(tl::unexpected<Fault>(std::move(verdicts).error()));
       done(Judged{*shared, pass_unjudged(job)});
-    }));
+    };
+    steps->keep(job.guard.judge(
+        *shared, [visit = job.visit] { visit->admitted(); }, told));
   };
   // What was fetched is hashed by a worker, whoever brought it.
   steps->keep(with_bytes(job.fetcher, std::move(images),

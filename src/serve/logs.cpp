@@ -80,12 +80,14 @@ void Logs::access(const AccessEntry& entry) {
             {"path", entry.path.substr(0, most_path_bytes)},
             {"status", entry.status},
             {"seconds", entry.seconds},
+            {"queue_seconds", nullptr},
             {"action", text_or_null(entry.action)},
             {"policy", text_or_null(entry.policy)},
             {"key", nullptr},
             {"images", entry.images},
             {"prompt_tokens", entry.prompt_tokens},
             {"completion_tokens", entry.completion_tokens}};
+  if (entry.queue_seconds) line["queue_seconds"] = *entry.queue_seconds;
   if (entry.key) line["key"] = *entry.key;
   write(json_line(line), {});
 }

@@ -1,6 +1,7 @@
 // The access log and the review log: JSON lines, written by a thread of their own.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -26,10 +27,13 @@ struct AccessEntry {
   std::string path;      ///< as it was sent
   std::string endpoint;  ///< a path of the service, or "other"
   int status = 0;        ///< 499: the client went away
+  /// When the request's first byte came: from there `seconds` count.
+  std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
   double seconds = 0;
-  std::string action;              ///< empty: nothing was judged
-  std::string policy;              ///< its name and version
-  std::optional<std::size_t> key;  ///< its number, from 1
+  std::optional<double> queue_seconds;  ///< waited for the model; nothing where it never came there
+  std::string action;                   ///< empty: nothing was judged
+  std::string policy;                   ///< its name and version
+  std::optional<std::size_t> key;       ///< its number, from 1
   std::size_t images = 0;
   std::uint64_t prompt_tokens = 0;
   std::uint64_t completion_tokens = 0;

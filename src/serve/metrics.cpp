@@ -50,9 +50,12 @@ class Metrics::Families {
   Registry registry;
   Family<Counter>& requests = counters(registry, "holisafe_requests_total", "Requests that were answered");
   Histogram& request_seconds =
-      histogram(registry, "holisafe_request_seconds", "From a request to its answer's end");
-  Histogram& first_chunk_seconds =
-      histogram(registry, "holisafe_first_chunk_seconds", "From a request to its stream's first chunk");
+      histogram(registry, "holisafe_request_seconds", "From a request's first byte to its answer's end");
+  Histogram& first_chunk_seconds = histogram(registry, "holisafe_first_chunk_seconds",
+                                             "From a request's first byte to its stream's first chunk");
+  Histogram& queue_seconds =
+      histogram(registry, "holisafe_queue_seconds",
+                "From a whole request to the model's beginning with it: the wait for a place");
   Histogram& guard_seconds =
       histogram(registry, "holisafe_guard_seconds", "From the first image in line to the last verdict");
   Family<Counter>& verdicts =
@@ -86,6 +89,8 @@ void Metrics::request(std::string_view endpoint, int status, double seconds) {
 }
 
 void Metrics::first_chunk(double seconds) { families_->first_chunk_seconds.Observe(seconds); }
+
+void Metrics::queue_seconds(double seconds) { families_->queue_seconds.Observe(seconds); }
 
 void Metrics::guard_seconds(double seconds) { families_->guard_seconds.Observe(seconds); }
 

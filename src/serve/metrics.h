@@ -20,6 +20,7 @@ class Metrics {
   void request(std::string_view endpoint, int status,
                double seconds);  ///< endpoint: a path of the closed list, or "other"
   void first_chunk(double seconds);
+  void queue_seconds(double seconds);
   void guard_seconds(double seconds);
   void decision(const policy::Decision& decision);  ///< of an image: verdicts by action, fired classes
   void guard_failure();

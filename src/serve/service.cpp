@@ -5,12 +5,12 @@
 #include <new>
 #include <utility>
 
+#include "http/workers.h"
 #include "serve/access.h"
 #include "serve/image_fetch.h"
 #include "serve/jobs.h"
 #include "serve/page.h"
 #include "serve/tasks.h"
-#include "serve/workers.h"
 
 namespace holisafe::serve {
 namespace {
@@ -49,6 +49,7 @@ Fault stopped() { return {Code::draining, "the service is being stopped", {}}; }
 
 AccessEntry entry_of(const http::ServerRequest& head, const Caller& caller) {
   AccessEntry out;
+  out.begun = head.begun;
   out.id = caller.id;
   out.method = head.method;
   out.path = head.path;
@@ -82,7 +83,7 @@ class Service::Parts {
   const std::int64_t created = current_seconds();
   Metrics metrics;
   std::unique_ptr<Logs> logs;
-  Workers workers{worker_threads};
+  http::Workers workers{worker_threads};
   Jobs jobs{workers, longest_silence};
   std::atomic<bool> draining = false;
 
@@ -177,7 +178,8 @@ http::ServerResponse Service::Parts::turn_away(const http::ServerRequest& head, 
 void Service::Parts::record(const http::ServerRequest& head, const Caller& caller, int status) {
   AccessEntry line = entry_of(head, caller);
   line.status = status;
-  metrics.request(line.endpoint, status, 0);
+  line.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - line.begun).count();
+  metrics.request(line.endpoint, status, line.seconds);
   logs->access(line);
 }
 

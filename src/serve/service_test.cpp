@@ -22,13 +22,13 @@ using testing::Not;
 
 constexpr const char* key = "sk-test";
 
-std::string data_uri(const std::string& shows) {
+std::string shown_uri(const std::string& shows) {
   const std::string bytes = png_signature + shows;
   return "data:image/png;base64," + base64(std::as_bytes(std::span(bytes)));
 }
 
 Json image_member(const std::string& bytes) {
-  return {{"type", "image_url"}, {"image_url", {{"url", data_uri(bytes)}}}};
+  return {{"type", "image_url"}, {"image_url", {{"url", shown_uri(bytes)}}}};
 }
 
 /// A chat of one user turn: images, then a text.
@@ -406,7 +406,7 @@ TEST_F(ServiceTest, BlocksForLiteLlmWhatCannotBeJudged) {
     return json_of(answer);
   };
   const auto images = [](const std::string& bytes) {
-    return Json{{"input_type", "request"}, {"images", {data_uri(bytes)}}};
+    return Json{{"input_type", "request"}, {"images", {shown_uri(bytes)}}};
   };
   EXPECT_EQ(ask_guardrail(images("safe"))["action"], "NONE");
   EXPECT_EQ(ask_guardrail({{"input_type", "request"}, {"images", nullptr}})["action"], "NONE");
@@ -442,7 +442,7 @@ TEST_F(ServiceTest, TurnsAwayWhatItHasNoRoomFor) {
   const auto third = ask_chat(question_body({}, "three"));
   EXPECT_EQ(fault_of(third), "503 overloaded");
   EXPECT_NE(header_of(third, "Retry-After"), "");
-  const Json images{{"input_type", "request"}, {"images", {data_uri("safe")}}};
+  const Json images{{"input_type", "request"}, {"images", {shown_uri("safe")}}};
   const auto guardrail = ask(request("POST", "/beta/litellm_basic_guardrail_api", images.dump()));
   EXPECT_EQ(json_of(guardrail)["action"], "BLOCKED");
   EXPECT_EQ(ask(request("GET", "/health")).status, 200);
@@ -540,6 +540,63 @@ TEST_F(ServiceTest, KeepsAccessLogAndCounts) {
   EXPECT_EQ(lines[1]["path"], "/nothing");
   EXPECT_EQ(lines[1]["status"], 404);
   EXPECT_EQ(lines[2]["action"], "block");
+}
+
+/// The value of a metric without labels.
+double value_of(const std::string& metrics, const std::string& name) {
+  const auto at = metrics.find("\n" + name + " ");
+  return at == std::string::npos ? -1 : std::stod(metrics.substr(at + name.size() + 2));
+}
+
+TEST_F(ServiceTest, TellsTheWaitForThePlaceApart) {
+  Held held(*model_);
+  limits_.sequences = 1;
+  open();
+  const auto first = begin_chat(question_body({"safe"}, "one"));
+  held.gate().wait_for_somebody();
+  const Json images{{"input", {image_member("race"), image_member("gender")}}};
+  const auto second = begin(request("POST", "/v1/moderations", images.dump(), {{"x-request-id", "second"}}));
+  std::this_thread::sleep_for(milliseconds(60));
+  held.gate().open();
+  EXPECT_EQ(first->wait().status, 200);
+  EXPECT_EQ(second->wait().status, 200);
+  // Nothing of it waits: no image is there to be judged, or their verdicts are known.
+  EXPECT_EQ(ask(request("POST", "/v1/moderations", images.dump(), {{"x-request-id", "known"}})).status, 200);
+  const std::string metrics = ask(request("GET", "/metrics")).body;
+  EXPECT_EQ(value_of(metrics, "holisafe_queue_seconds_count"), 2);
+  EXPECT_GE(value_of(metrics, "holisafe_queue_seconds_sum"), 0.06);
+  EXPECT_LT(value_of(metrics, "holisafe_queue_seconds_sum"),
+            value_of(metrics, "holisafe_request_seconds_sum"));
+  for (const Json& line : lines_of("access.jsonl")) {
+    const bool waited = line["id"] == "second";
+    if (waited) {
+      EXPECT_GE(line["queue_seconds"].get<double>(), 0.06);
+      EXPECT_LT(line["queue_seconds"].get<double>(), line["seconds"].get<double>());
+    }
+    const bool came_to_the_model = waited || line["path"] == "/v1/chat/completions";
+    EXPECT_EQ(line["queue_seconds"].is_null(), !came_to_the_model) << line.dump();
+  }
+  TearDown();
+}
+
+TEST_F(ServiceTest, WhoIsTurnedAwayTookTheirTime) {
+  open();
+  auto slow = request("POST", "/v1/chat/completions");
+  slow.begun -= std::chrono::seconds(30);
+  EXPECT_EQ(service_->fault(http::ServerFault::read_timeout, slow).status, 408);
+  auto unknown = request("GET", "/nothing");
+  unknown.begun -= std::chrono::seconds(2);
+  EXPECT_EQ(ask(unknown).status, 404);
+  auto large = request("POST", "/v1/chat/completions", question_body({}, "one").dump());
+  large.begun -= std::chrono::seconds(3);
+  EXPECT_EQ(ask(large).status, 200);
+  const std::string metrics = ask(request("GET", "/metrics")).body;
+  EXPECT_GE(value_of(metrics, "holisafe_request_seconds_sum"), 35);
+  const auto lines = lines_of("access.jsonl");
+  ASSERT_EQ(lines.size(), 4U);
+  EXPECT_GE(lines[0]["seconds"].get<double>(), 30);
+  EXPECT_GE(lines[1]["seconds"].get<double>(), 2);
+  EXPECT_GE(lines[2]["seconds"].get<double>(), 3);
 }
 
 TEST_F(ServiceTest, ServesManyAtOnce) {

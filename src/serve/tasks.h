@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "http/workers.h"
 #include "policy/policy.h"
 #include "serve/answer_json.h"
 #include "serve/guard.h"
@@ -20,7 +21,6 @@
 #include "serve/request.h"
 #include "serve/upstream.h"
 #include "serve/visit.h"
-#include "serve/workers.h"
 
 namespace holisafe::serve {
 
@@ -29,7 +29,7 @@ struct Job {
   Guard& guard;
   ImageFetcher* fetcher = nullptr;  ///< null: no URL is fetched
   Logs& logs;
-  Workers& workers;
+  http::Workers& workers;
   std::shared_ptr<const policy::Policy> policy;
   std::shared_ptr<Visit> visit;
   std::string model;           ///< the served name

@@ -1,9 +1,7 @@
 #include "serve/upstream.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <cstring>
 #include <utility>
 
 #include <curl/curl.h>
@@ -12,6 +10,7 @@
 #include "http/address.h"
 #include "http/curl_setup.h"
 #include "http/curl_thread.h"
+#include "http/header_list.h"
 
 namespace holisafe::serve {
 namespace {
@@ -45,32 +44,6 @@ bool is_header_text(std::string_view text) {
                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
 }
 
-class HeaderList {
- public:
-  HeaderList() = default;
-  HeaderList(const HeaderList&) = delete;
-  HeaderList& operator=(const HeaderList&) = delete;
-  /// Wiped: one of them holds a key.
-  ~HeaderList() {
-    for (curl_slist* each = list_; each != nullptr; each = each->next)
-      explicit_bzero(each->data, std::strlen(each->data));
-    ::curl_slist_free_all(list_);
-  }
-  void add(const std::string& name, const std::string& value) {
-    std::string line = name;
-    line += ": ";
-    line += value;
-    list_ = ::curl_slist_append(list_, line.c_str());
-    explicit_bzero(line.data(), line.size());
-  }
-  /// One that libcurl would send by itself.
-  void leave_out(const char* name) { list_ = ::curl_slist_append(list_, name); }
-  [[nodiscard]] curl_slist* list() const { return list_; }
-
- private:
-  curl_slist* list_ = nullptr;
-};
-
 struct UpstreamRequest {
   std::string path;
   bool stream = false;
@@ -86,41 +59,29 @@ class UpstreamJob final : public CurlJob {
         request_(std::move(request)),
         listener_(std::move(listener)),
         body_(std::move(body)) {
-    if (!body_.empty()) headers_.add("Content-Type", "application/json");
-    headers_.add("Accept", request_.stream ? "text/event-stream, application/json" : "application/json");
-    if (is_header_text(request_.id)) headers_.add("X-Request-Id", request_.id);
+    if (!body_.empty()) headers_.add("Content-Type: application/json");
+    headers_.add(request_.stream ? "Accept: text/event-stream, application/json"
+                                 : "Accept: application/json");
+    if (is_header_text(request_.id)) headers_.add("X-Request-Id: " + request_.id);
     if (request_.authorization && is_header_text(*request_.authorization)) {
-      headers_.add("Authorization", *request_.authorization);
+      headers_.add("Authorization: " + *request_.authorization);
     } else if (!request_.authorization && !setup_->options.key.empty()) {
-      headers_.add("Authorization", "Bearer " + setup_->options.key.reveal());
+      headers_.add("Authorization: Bearer " + setup_->options.key.reveal());
     }
-    headers_.leave_out("Expect:");  // no waiting for "100 Continue"
+    headers_.add("Expect:");  // no waiting for "100 Continue"
   }
 
   void set(CURL* easy) override {
-    const std::string url = setup_->base + "/" + request_.path;
-    ::curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
+    http::set_target(easy, setup_->base + "/" + request_.path, "http,https", setup_->ca_file);
+    http::set_receivers(easy, this, &UpstreamJob::on_piece, &UpstreamJob::on_header);
     ::curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.list());
-    ::curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     ::curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-    ::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     ::curl_easy_setopt(easy, CURLOPT_PROXY, "");  // none, whatever the environment says
     ::curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                        static_cast<long>(std::min(setup_->options.timeout, longest_connect).count()));
     // Shorter than servers keep a connection: one that dies as a request goes out would fail it.
     ::curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, 2L);
-    if (!setup_->ca_file.empty()) ::curl_easy_setopt(easy, CURLOPT_CAINFO, setup_->ca_file.c_str());
-    ::curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &UpstreamJob::on_piece);
-    ::curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
-    ::curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &UpstreamJob::on_header);
-    ::curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
-    if (!body_.empty()) {
-      // Through a callback that cannot be rewound, so that libcurl does not send it twice.
-      ::curl_easy_setopt(easy, CURLOPT_POST, 1L);
-      ::curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body_.size()));
-      ::curl_easy_setopt(easy, CURLOPT_READFUNCTION, &UpstreamJob::on_send);
-      ::curl_easy_setopt(easy, CURLOPT_READDATA, this);
-    }
+    if (!body_.empty()) http::set_post(easy, this, body_.size(), &UpstreamJob::on_send);
     heard_ = Clock::now();
   }
 
@@ -215,7 +176,7 @@ class UpstreamJob final : public CurlJob {
   const std::shared_ptr<const UpstreamSetup> setup_;
   const UpstreamRequest request_;
   const std::shared_ptr<UpstreamListener> listener_;
-  HeaderList headers_;
+  http::HeaderList headers_;
   // On the thread:
   std::string body_;
   Clock::time_point heard_{};

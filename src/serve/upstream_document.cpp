@@ -4,6 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/hash.h"
 #include "image/plain.h"
 
@@ -11,14 +13,7 @@ namespace holisafe::serve {
 namespace {
 
 std::string data_uri(std::string_view mime_type, std::string_view bytes) {
-  const std::string text = base64(std::as_bytes(std::span(bytes)));
-  std::string out;
-  out.reserve(text.size() + mime_type.size() + 16);
-  out += "data:";
-  out += mime_type;
-  out += ";base64,";
-  out += text;
-  return out;
+  return base64(std::as_bytes(std::span(bytes))).insert(0, fmt::format("data:{};base64,", mime_type));
 }
 
 Answer<std::string> uri_of(const RequestImage& image, UpstreamImages images,
@@ -43,12 +38,21 @@ Answer<std::string> uri_of(const RequestImage& image, UpstreamImages images,
   return data_uri(image::mime_type(image::Format::png), *png);
 }
 
-/// Parts of a document's messages that hold an image's URL.
+/// The elements of a member that is a list; of what is none, nothing.
+const Json& list_in(const Json& object, const char* name) {
+  static const Json none = Json::array();
+  const auto found = object.find(name);
+  return found != object.end() && found->is_array() ? *found : none;
+}
+
+/// Parts of a document's messages that hold an image's URL; a member that is null holds none.
 std::size_t image_parts(const Json& document) {
   std::size_t out = 0;
-  for (const Json& message : document.value("messages", Json::array())) {
-    if (!message.is_object() || !message.contains("content") || !message["content"].is_array()) continue;
-    for (const Json& part : message["content"]) out += part.is_object() && part.contains("image_url") ? 1 : 0;
+  for (const Json& message : list_in(document, "messages")) {
+    for (const Json& part : list_in(message, "content")) {
+      const auto found = part.find("image_url");
+      out += found != part.end() && !found->is_null() ? 1 : 0;
+    }
   }
   return out;
 }

@@ -2,6 +2,7 @@
 // judged.
 #include <cstddef>
 #include <initializer_list>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -176,6 +177,8 @@ std::string text_with_images(const ChatRequest& request, const std::vector<std::
   for (std::size_t i = 0; i < data_uris.size(); ++i) marks.push_back(new_id("place-"));
   const std::string marked = with_images(request, marks).dump();
   std::string out;
+  out.reserve(std::accumulate(data_uris.begin(), data_uris.end(), marked.size(),
+                              [](std::size_t sum, const std::string& uri) { return sum + uri.size(); }));
   std::size_t kept = 0;
   for (std::size_t i = 0; i < request.images.size() && i < marks.size(); ++i) {
     const std::size_t place = marked.find(marks[i], kept);

@@ -12,6 +12,10 @@ constexpr int status_gone = 499;
 /// Whether an event stream that ended so is between two events.
 bool between_events(std::string_view tail) { return tail.ends_with("\n\n") || tail.ends_with("\r\n\r\n"); }
 
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
 }  // namespace
 
 Visit::Visit(std::shared_ptr<http::Exchange> exchange, AccessEntry entry, http::Headers headers,
@@ -32,6 +36,13 @@ void Visit::decided(const policy::Policy& policy, const RequestDecision& decided
   const std::lock_guard lock(mutex_);
   entry_.action = policy::name(decided.action);
   entry_.policy = policy.name.empty() ? policy.version : policy.name + " " + policy.version;
+}
+
+void Visit::admitted() {
+  const std::lock_guard lock(mutex_);
+  if (over_ || entry_.queue_seconds) return;
+  entry_.queue_seconds = seconds_since(accepted_);
+  records_.metrics.queue_seconds(*entry_.queue_seconds);
 }
 
 void Visit::images(std::size_t images) {
@@ -63,7 +74,7 @@ void Visit::begin(std::string first) {
   begun_ = true;
   exchange_->begin(200, with_headers({{"content-type", "text/event-stream"}, {"cache-control", "no-cache"}}));
   put(std::move(first));
-  records_.metrics.first_chunk(std::chrono::duration<double>(last_sent_ - start_).count());
+  records_.metrics.first_chunk(seconds_since(entry_.begun));
 }
 
 bool Visit::begun() const {
@@ -133,7 +144,7 @@ void Visit::put(std::string bytes) {
 void Visit::end(int status) {
   over_ = true;
   entry_.status = status;
-  entry_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  entry_.seconds = seconds_since(entry_.begun);
   records_.metrics.request(entry_.endpoint, status, entry_.seconds);
   records_.logs.access(entry_);
 }

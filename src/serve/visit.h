@@ -42,6 +42,8 @@ class Visit {
 
   /// What the guard and the policy say: X-Holisafe-Action of the answer, the access log, the metrics.
   void decided(const policy::Policy& policy, const RequestDecision& decided);
+  /// The model begins with it, or with the first of its images: what it waited for a place. Once.
+  void admitted();
   void images(std::size_t images);
   void tokens(std::uint64_t prompt, std::uint64_t completion);
 
@@ -72,7 +74,8 @@ class Visit {
   const std::string id_;
   const http::Headers headers_;
   const Records records_;
-  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  /// The whole request is there.
+  const std::chrono::steady_clock::time_point accepted_ = std::chrono::steady_clock::now();
 
   /// Guards what follows; the exchange is called under it, so that what is sent keeps its order.
   mutable std::mutex mutex_;

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-namespace holisafe::serve {
+namespace holisafe::http {
 
 /// Thread-safe.
 class Workers {
@@ -35,4 +35,4 @@ class Workers {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace holisafe::serve
+}  // namespace holisafe::http

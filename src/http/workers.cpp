@@ -1,8 +1,8 @@
-#include "serve/workers.h"
+#include "http/workers.h"
 
 #include <utility>
 
-namespace holisafe::serve {
+namespace holisafe::http {
 
 Workers::Workers(std::size_t threads) {
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
@@ -43,4 +43,4 @@ void Workers::run() {
   }
 }
 
-}  // namespace holisafe::serve
+}  // namespace holisafe::http
