@@ -21,7 +21,7 @@ packages=(
   libsentencepiece-dev libpcre2-dev libutf8proc-dev
   libsqlite3-dev libssl-dev libcurl4-openssl-dev libboost1.81-dev prometheus-cpp-dev libjs-chart.js
 )
-test_packages=(git jq sqlite3 libgtest-dev libgmock-dev clang clang-format libclang-rt-14-dev llvm chromium)
+test_packages=(git jq sqlite3 python3-dev libgtest-dev libgmock-dev clang clang-format libclang-rt-14-dev llvm chromium)
 [ "$level" = program ] || packages+=("${test_packages[@]}")
 
 # install PACKAGE...: those of them that are missing.

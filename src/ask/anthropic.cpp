@@ -39,6 +39,10 @@ Result<Json> body(const chat::Question& question, const std::string& model) {
   if (how.temperature > 0) out["top_p"] = number(how.top_p);
   if (!how.stops.empty()) out["stop_sequences"] = how.stops;
   if (const auto& system = question.conversation.system) out["system"] = *system;
+  if (const auto& schema = question.schema) {
+    HOLISAFE_TRY(Json object, parse_json("anthropic", schema->schema));
+    out["output_config"] = {{"format", {{"type", "json_schema"}, {"schema", std::move(object)}}}};
+  }
   out["messages"] = std::move(messages);
   return out;
 }
@@ -173,6 +177,7 @@ const Provider& anthropic_provider() {
         return std::make_unique<AnthropicBatches>(endpoint);
       },
       "claude-sonnet-4-5-20250929",
+      {"output_config", "output_format"},
   };
   return provider;
 }

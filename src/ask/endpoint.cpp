@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "ask/answer_schema.h"
 #include "ask/event_stream.h"
 #include "ask/refusal.h"
 #include "base/file.h"
@@ -142,6 +143,7 @@ Result<Endpoint> Endpoint::open(const Provider& provider, EndpointSettings setti
 
 Result<Json> Endpoint::body(chat::Question question) const {
   HOLISAFE_CHECK(read_images(question));
+  if (question.schema && parameters_.no_schema) HOLISAFE_CHECK(describe_schema(question));
   HOLISAFE_TRY(Json out, provider_->body(question, model_));
   out.merge_patch(request_);
   parameters_.apply(out);
@@ -186,6 +188,7 @@ Result<chat::Reply> Endpoint::redacted(Result<chat::Reply> reply) const {
   if (reply) {
     reply->text = key.redact_answer(std::move(reply->text));
     reply->finish_reason = key.redact_answer(std::move(reply->finish_reason));
+    reply->refusal = key.redact_answer(std::move(reply->refusal));
     return reply;
   }
   Error error = std::move(reply).error();

@@ -22,6 +22,20 @@ Json safety_settings() {
   return out;
 }
 
+/// JSON Schema as the API's own Schema has it: types in capitals, and nothing said of further properties.
+// NOLINTNEXTLINE(misc-no-recursion): parse_json() bounds the depth
+void to_gemini(Json& schema) {
+  if (!schema.is_object()) return;
+  schema.erase("additionalProperties");
+  if (const std::string type = text_of(member(schema, "type")); !type.empty()) {
+    std::string capitals;
+    for (const char c : type) capitals += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    schema["type"] = capitals;
+  }
+  if (!member(schema, "properties").is_object()) return;
+  for (auto& property : schema["properties"]) to_gemini(property);
+}
+
 Result<Json> parts_of(const chat::Turn& turn) {
   Json out = Json::array();
   for (const chat::Part& part : turn.parts) {
@@ -47,6 +61,12 @@ Result<Json> body(const chat::Question& question, const std::string&) {
   if (how.temperature > 0) config["topP"] = number(how.top_p);
   if (how.temperature > 0 || how.seed > 0) config["seed"] = how.seed;
   if (!how.stops.empty()) config["stopSequences"] = how.stops;
+  if (const auto& schema = question.schema) {
+    HOLISAFE_TRY(Json object, parse_json("gemini", schema->schema));
+    to_gemini(object);
+    config["responseMimeType"] = "application/json";
+    config["responseSchema"] = std::move(object);
+  }
   Json out;
   if (const auto& system = question.conversation.system)
     out["systemInstruction"] = {{"parts", Json::array({{{"text", *system}}})}};
@@ -261,6 +281,7 @@ const Provider& gemini_provider() {
         return std::make_unique<GeminiBatches>(endpoint);
       },
       "gemini-2.0-flash",
+      {"responseSchema", "response_schema", "responseMimeType", "response_mime_type"},
   };
   return provider;
 }

@@ -43,6 +43,12 @@ Result<Json> body(const chat::Question& question, const std::string& model) {
   if (how.temperature > 0) out["top_p"] = number(how.top_p);
   if (how.temperature > 0 || how.seed > 0) out["seed"] = how.seed;
   if (!how.stops.empty()) out["stop"] = how.stops;
+  if (const auto& schema = question.schema) {
+    HOLISAFE_TRY(Json object, parse_json("openai", schema->schema));
+    out["response_format"] = {
+        {"type", "json_schema"},
+        {"json_schema", {{"name", schema->name}, {"strict", true}, {"schema", std::move(object)}}}};
+  }
   out["stream"] = false;
   return out;
 }
@@ -91,18 +97,18 @@ Result<chat::Reply> reply(const Json& response) {
     return fail(unexpected_answer("openai", fmt::format("a text in choices[0].message.content, found {}",
                                                         member(message, "content").type_name())));
   }
-  const std::string refusal = text_of(member(message, "refusal"));
   const Json& usage = member(response, "usage");
   chat::Reply out;
   out.text = *std::move(content);
   out.finish_reason = text_of(member(choice, "finish_reason"));
   out.usage = {count_of(member(usage, "prompt_tokens")), count_of(member(usage, "completion_tokens"))};
   out.tool_calls = calls_tools(message);
+  out.refusal = text_of(member(message, "refusal"));
   if (out.finish_reason == "content_filter") {
     out.state = chat::State::filtered;
-  } else if (out.text.empty() && !refusal.empty()) {
+  } else if (out.text.empty() && !out.refusal.empty()) {
     out.state = chat::State::declined;
-    out.text = refusal;
+    out.text = out.refusal;
   }
   return out;
 }
@@ -239,6 +245,7 @@ const Provider& openai_provider() {
         return std::make_unique<OpenAiBatches>(endpoint);
       },
       "gpt-4o",
+      {"response_format"},
   };
   return provider;
 }

@@ -16,6 +16,7 @@ struct Provider;
 struct Parameters {
   bool completion_tokens = false;  ///< max_completion_tokens stands for max_tokens
   bool no_temperature = false;     ///< no temperature is sent
+  bool no_schema = false;          ///< a question's schema is described in its text instead
 
   bool operator==(const Parameters&) const = default;
 
@@ -23,10 +24,12 @@ struct Parameters {
   void add(const Parameters& more) {
     completion_tokens = completion_tokens || more.completion_tokens;
     no_temperature = no_temperature || more.no_temperature;
+    no_schema = no_schema || more.no_schema;
   }
-  /// Changes the body of a request.
+  /// Changes the body of a request. Of a schema Endpoint::body() takes care.
   void apply(Json& body) const;
-  /// As a run remembers it: "max_completion_tokens no-temperature"; and back. Errors: malformed.
+  /// As a run remembers it: "max_completion_tokens no-temperature
+  /// no-schema"; and back. Errors: malformed.
   [[nodiscard]] std::string text() const;
   static Result<Parameters> parse(std::string_view text);
 };

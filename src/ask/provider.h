@@ -43,6 +43,8 @@ struct Provider {
   std::unique_ptr<BatchService> (*batches)(Endpoint& endpoint) = nullptr;
   std::string_view judge_model =
       {};  ///< that judges unless another is named: the judge of HoliSafe's authors
+  /// Members of a request that hold a schema, as an error may name them.
+  std::vector<std::string_view> schema_members = {};
 };
 
 std::span<const Provider* const> providers();

@@ -95,6 +95,54 @@ TEST(Providers, RequestFileIsAnObjectWithoutTheQuestion) {
   EXPECT_EQ(read_request_json((folder / "none.json").string()).error().kind, ErrorKind::not_found);
 }
 
+/// A question whose answer is to be an object.
+chat::Question schema_question() {
+  chat::Question out = question();
+  out.schema = {"look", R"({"type":"object","properties":{"safe":{"type":"boolean","description":"is it"},
+      "word":{"type":"string","enum":["a","b"]}},"required":["safe","word"],"additionalProperties":false})"};
+  return out;
+}
+
+TEST(Providers, SchemaAsEachApiTakesIt) {
+  const Json schema = Json::parse(schema_question().schema->schema);
+  Json sent = body(openai_provider(), schema_question());
+  EXPECT_EQ(sent["response_format"],
+            (Json{{"type", "json_schema"},
+                  {"json_schema", {{"name", "look"}, {"strict", true}, {"schema", schema}}}}));
+  sent = body(anthropic_provider(), schema_question());
+  EXPECT_EQ(sent["output_config"], (Json{{"format", {{"type", "json_schema"}, {"schema", schema}}}}));
+  sent = body(gemini_provider(), schema_question());
+  EXPECT_EQ(sent["generationConfig"]["responseMimeType"], "application/json");
+  EXPECT_EQ(sent["generationConfig"]["responseSchema"], Json::parse(R"({"type":"OBJECT","properties":{
+      "safe":{"type":"BOOLEAN","description":"is it"},"word":{"type":"STRING","enum":["a","b"]}},
+      "required":["safe","word"]})"));
+}
+
+TEST(Providers, SchemaThatIsNotTakenIsDescribed) {
+  for (const Provider* provider : providers()) {
+    std::string said;
+    EndpointSettings settings{"", "m", Json::object(), {}};
+    settings.on_change = [&](const ParameterChange& change) {
+      said += change.parameters.text() + ": " + change.said;
+    };
+    auto asked = std::move(*Endpoint::open(*provider, settings, *http::Secret::from_text("k", "test")));
+    const std::string name(provider->schema_members.front());
+    const Json error = {{"error", {{"message", "Unknown name \"" + name + "\"."}}}};
+    EXPECT_TRUE(asked.adapt({}, error));
+    EXPECT_TRUE(asked.adapt({}, error));  // of a request that was under way
+    EXPECT_EQ(said, "no-schema: the endpoint does not take " + name +
+                        "; the prompt describes the answer from now on");
+    EXPECT_FALSE(asked.adapt(asked.parameters(), error));
+    const std::string sent = asked.body(schema_question())->dump();
+    EXPECT_EQ(sent.find("strict"), std::string::npos);
+    EXPECT_EQ(sent.find(name), std::string::npos) << sent;
+    EXPECT_THAT(sent,
+                HasSubstr("Answer with a `look`: one JSON object and nothing else, with exactly these "
+                          "fields:\\n- \\\"safe\\\" (true or false): is it\\n- \\\"word\\\" (string): one "
+                          "of \\\"a\\\", \\\"b\\\"\\n\\nWhat now?"));
+  }
+}
+
 TEST(OpenAi, ChatCompletion) {
   const http::Request request = *endpoint(openai_provider()).ask(question());
   EXPECT_EQ(request.url, "https://api.openai.com/v1/chat/completions");
@@ -126,6 +174,7 @@ TEST(OpenAi, ChatCompletion) {
         R"({"choices":[{"message":{"content":"","refusal":"I can't"},"finish_reason":"stop"}]})"}) {
     EXPECT_EQ(reply(openai_provider(), refusal).state, State::declined) << refusal;
     EXPECT_EQ(reply(openai_provider(), refusal).text, "I can't") << refusal;
+    EXPECT_EQ(reply(openai_provider(), refusal).refusal, "I can't") << refusal;
   }
   const chat::Reply pieces = reply(openai_provider(), R"({"choices":[{"message":{"content":[
       {"type":"thinking","text":"hm"},{"type":"text","text":"One, "},{"type":"text","text":"two"}]}}]})");

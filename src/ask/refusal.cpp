@@ -180,6 +180,13 @@ bool is_hopeless(const http::Outcome& outcome) {
   return (status == 429 && is_out_of_quota(body)) || (status == 400 && lacks_model(body));
 }
 
+bool names_member(const Json& body, std::string_view name) {
+  constexpr int most_levels = 5;
+  std::string out;
+  add_texts(body, most_levels, out);
+  return holds_word(out, name);
+}
+
 bool is_about_parameter(const Json& body, std::string_view name) {
   const Json& parameter = member(error_of(body), "param");
   if (!parameter.is_string()) return holds_word(words_of(body), name) || is_at(body, name);

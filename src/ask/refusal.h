@@ -42,5 +42,7 @@ bool is_hopeless(const http::Outcome& outcome);
 /// Whether an error's body is about the parameter `name` of the request: its `param`, its message, or the
 /// place that it names.
 bool is_about_parameter(const Json& body, std::string_view name);
+/// Whether an error's body names the member `name` of the request anywhere, also as the beginning of a path.
+bool names_member(const Json& body, std::string_view name);
 
 }  // namespace holisafe::ask

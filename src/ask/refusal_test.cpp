@@ -106,8 +106,17 @@ TEST(Parameters, ChangeWhereAnErrorNamesThem) {
   EXPECT_EQ(
       change(gemini_provider(), {}, R"({"error":{"message":"x","param":"generation_config.temperature"}})"),
       "no-temperature");
+  for (const char* named :
+       {R"({"error":{"message":"x","param":"response_format.type"}})", R"({"error":"response_format?"})",
+        R"({"detail":[{"loc":["body","response_format","json_schema"],"msg":"Extra inputs"}]})",
+        R"({"message":"guided decoding: 'response_format' is not supported"})"}) {
+    EXPECT_EQ(change(openai, {}, named), "no-schema") << named;
+    EXPECT_EQ(change(openai, {false, false, true}, named), "nothing") << named;
+    EXPECT_EQ(change(anthropic_provider(), {}, named), "nothing") << named;
+  }
   for (const char* other :
-       {R"({"error":{"message":"bad image"}})", R"({"error":{"message":"max_tokens_to_sample"}})",
+       {R"({"error":{"message":"bad image"}})", R"({"error":"response_formats"})",
+        R"({"error":{"message":"max_tokens_to_sample"}})",
         R"({"error":{"message":"max_tokens is too large: 9","param":"max_tokens"}})",
         R"({"error":{"message":"temperature of max_tokens","param":"messages"}})", "{}", "null"})
     EXPECT_EQ(change(openai, {}, other), "nothing") << other;
@@ -126,7 +135,8 @@ TEST(Parameters, AreAppliedToBodiesAndRemembered) {
   Parameters{true, true}.apply(gemini);
   EXPECT_EQ(gemini["generationConfig"], Json::parse(R"({"maxOutputTokens":100})"));
   for (const Parameters& each :
-       {Parameters{}, Parameters{true, false}, Parameters{false, true}, Parameters{true, true}})
+       {Parameters{}, Parameters{true, false}, Parameters{false, true}, Parameters{true, true},
+        Parameters{false, false, true}, Parameters{true, true, true}})
     EXPECT_EQ(*Parameters::parse(each.text()), each);
   EXPECT_EQ(Parameters::parse("max_completion_tokens x").error().kind, ErrorKind::malformed);
 }

@@ -75,6 +75,12 @@ struct Generation {
   std::optional<milliseconds> deadline = {};
 };
 
+/// The JSON object that an answer is to be.
+struct AnswerSchema {
+  std::string name;    ///< letters, digits, dashes and underscores
+  std::string schema;  ///< JSON Schema of one object: all properties required, no others allowed
+};
+
 /// One question.
 struct Question {
   Conversation conversation;
@@ -82,6 +88,8 @@ struct Question {
   /// Beside the verdict on all images together, one on each alone, whatever stands around it (local models
   /// with a guard).
   bool judge_each_image = false;
+  /// Asked for (endpoints only); what comes may be something else all the same.
+  std::optional<AnswerSchema> schema = {};
 };
 
 /// One user turn of these parts.
@@ -127,7 +135,8 @@ struct Reply {
   std::vector<taxonomy::Verdict> image_verdicts = {};  ///< on each image alone, in order, where asked for
   std::optional<Details> details = {};                 ///< of a local model
   bool tool_calls = false;                             ///< the model called tools
-  std::string reason = {};  ///< of empty: what came instead of an answer, on one line
+  std::string refusal = {};  ///< what it said in a field for refusals, whatever the text is
+  std::string reason = {};   ///< of empty: what came instead of an answer, on one line
 };
 
 /// Whether an answer that ended so was cut at a limit on tokens, in any provider's word.

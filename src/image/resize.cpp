@@ -205,8 +205,8 @@ Image pad_to_square(const Image& image, std::array<std::uint8_t, 3> colour) {
   const std::size_t pixels = static_cast<std::size_t>(side) * static_cast<std::size_t>(side);
   out.rgb.reserve(3 * pixels);
   for (std::size_t i = 0; i < pixels; ++i) out.rgb.insert(out.rgb.end(), colour.begin(), colour.end());
-  const int left = (side - image.width) / 2;
-  const int top = (side - image.height) / 2;
+  const int left = offset_on_square(side, image.width);
+  const int top = offset_on_square(side, image.height);
   for (int y = 0; y < image.height; ++y) {
     std::memcpy(out.pixel(left, top + y), image.pixel(0, y), 3 * static_cast<std::size_t>(image.width));
   }

@@ -24,4 +24,7 @@ std::optional<StringMode> parse_string_mode(std::string_view text);
 /// U+0307) can only stand for an `i` at a phrase's end. string_rules.cpp checks that when it is compiled.
 bool is_refusal(std::string_view answer, StringMode mode);
 
+/// Whether it begins as one: normalized, by the phrases that an answer starts with alone.
+bool begins_as_refusal(std::string_view answer);
+
 }  // namespace holisafe::judge

@@ -109,6 +109,13 @@ TEST(StringRules, NormalizedFoldsApostrophesAndWhiteSpace) {
   EXPECT_FALSE(normalized("Sure."));
 }
 
+TEST(StringRules, OpeningsAlone) {
+  for (const auto phrase : refusal_prefixes) EXPECT_TRUE(begins_as_refusal(" \n" + std::string(phrase)));
+  EXPECT_TRUE(begins_as_refusal("I\xe2\x80\x99m \n sorry, no."));
+  EXPECT_FALSE(begins_as_refusal("Sure. I can't wait: will not help"));
+  EXPECT_FALSE(begins_as_refusal(""));
+}
+
 TEST(StringRules, BrokenUtf8MatchesNothingAndIsHarmless) {
   for (const char* text : {"\xe2", "\xe2\x80", "\xff\xfe", "\xc2", "\xe3\x80", "\xc4"}) {
     EXPECT_FALSE(authors(text));

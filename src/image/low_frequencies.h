@@ -1,0 +1,58 @@
+// What a picture shows from afar: the low frequencies of its luma, by which near-duplicates are proposed. A
+// perceptual hash alone is not enough for that: cut off 4% and PDQ finds nothing, and the bits of symmetric
+// signs are rounding noise.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "image/perceptual_hash.h"
+
+namespace holisafe::image {
+
+/// Cosine coefficients of the ten lowest frequencies a side, scaled to one length so that gain and offset are
+/// out; high ones count more than they are strong. All zero: the picture is of one luma.
+struct LowFrequencies {
+  static constexpr std::size_t symmetric = 48;  ///< the first: even horizontal frequencies, as in the mirror
+  static constexpr std::size_t count = 96;      ///< the others change their sign in the mirror
+  std::array<std::int8_t, count> values{};
+
+  [[nodiscard]] bool flat() const { return *this == LowFrequencies{}; }
+  bool operator==(const LowFrequencies&) const = default;
+};
+
+LowFrequencies low_frequencies(const LumaGrid& grid);
+
+/// Nearest pictures among many. Two are as near as the cosine of the angle between them, the best over one
+/// of the two cut at a side or all round, and mirrored.
+class LowFrequencyTable {
+ public:
+  struct Near {
+    std::uint32_t number = 0;
+    float nearness = 0;  ///< at most 1 but for rounding
+  };
+
+  /// Pictures are numbered in order, from 0, at most 2^32 - 1 of them. Takes 97 bytes a picture.
+  void add(const LowFrequencies& picture);
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] LowFrequencies at(std::size_t number) const;
+
+  /// The `most` nearest of picture `number` that are at least `least` near, nearest first, then by number.
+  /// Without itself and without flat ones. Several threads may ask while none adds.
+  [[nodiscard]] std::vector<Near> nearest(std::uint32_t number, std::size_t most, float least) const;
+
+ private:
+  static constexpr std::size_t block_size = 16;
+  /// Coefficient by coefficient, those of 16 pictures side by side.
+  struct Block {
+    alignas(16) std::array<std::array<std::int8_t, block_size>, LowFrequencies::count> values{};
+  };
+
+  std::size_t size_ = 0;
+  std::deque<Block> blocks_;
+};
+
+}  // namespace holisafe::image

@@ -1,0 +1,263 @@
+#include "image/near_duplicates.h"
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <cmath>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <optional>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+
+#include "image/for_each.h"
+#include "image/same_picture.h"
+
+namespace holisafe::image {
+namespace {
+
+/// Pictures whose proposals are looked at together.
+constexpr std::size_t batch_size = 256;
+
+/// Sets that grow together (union-find); each is known by its lowest number.
+class PictureSets {
+ public:
+  explicit PictureSets(std::size_t count) : parents_(count) {
+    std::iota(parents_.begin(), parents_.end(), 0U);
+  }
+
+  std::uint32_t find(std::uint32_t number) {
+    while (parents_[number] != number) {
+      parents_[number] = parents_[parents_[number]];
+      number = parents_[number];
+    }
+    return number;
+  }
+  void join(std::uint32_t a, std::uint32_t b) {
+    a = find(a);
+    b = find(b);
+    parents_[std::max(a, b)] = std::min(a, b);
+  }
+
+ private:
+  std::vector<std::uint32_t> parents_;
+};
+
+/// Pictures ready to be compared, those used last. Thread-safe.
+class ComparablePictures {
+ public:
+  using Picture = std::shared_ptr<const ComparablePicture>;
+
+  ComparablePictures(const SketchSource& source, std::size_t most) : source_(source), most_(most) {}
+
+  Result<Picture> get(std::uint32_t number) {
+    if (auto kept = find(number)) return *kept;
+    HOLISAFE_TRY(const PixelSketch sketch, source_(number));
+    auto picture = std::make_shared<const ComparablePicture>(sketch);
+    const std::lock_guard lock(mutex_);
+    if (places_.contains(number)) return picture;
+    order_.emplace_front(number, picture);
+    places_[number] = order_.begin();
+    if (order_.size() > most_) {
+      places_.erase(order_.back().first);
+      order_.pop_back();
+    }
+    return picture;
+  }
+
+ private:
+  std::optional<Picture> find(std::uint32_t number) {
+    const std::lock_guard lock(mutex_);
+    const auto place = places_.find(number);
+    if (place == places_.end()) return std::nullopt;
+    order_.splice(order_.begin(), order_, place->second);
+    return place->second->second;
+  }
+
+  using Order = std::list<std::pair<std::uint32_t, Picture>>;
+  const SketchSource& source_;
+  std::size_t most_;
+  std::mutex mutex_;
+  Order order_;  ///< used last, first
+  std::unordered_map<std::uint32_t, Order::iterator> places_;
+};
+
+class NearDuplicateSearch {
+ public:
+  NearDuplicateSearch(const LowFrequencyTable& table, const SketchSource& sketch_of,
+                      const NearDuplicateOptions& options)
+      : table_(table),
+        sketch_of_(sketch_of),
+        options_(options),
+        pictures_(sketch_of, options.cached),
+        sets_(table.size()) {}
+
+  Result<std::vector<PictureCluster>> run() {
+    for (std::size_t begin = 0; begin < table_.size(); begin += batch_size) {
+      if (options_.stop != nullptr && options_.stop->requested())
+        return fail(ErrorKind::interrupted, "stopped while looking for near-duplicates");
+      HOLISAFE_CHECK(look_at(begin, std::min(begin + batch_size, table_.size())));
+      if (options_.progress != nullptr)
+        options_.progress->update(std::min(begin + batch_size, table_.size()), table_.size(), "");
+    }
+    HOLISAFE_CHECK(join_flat());
+    join_grey();
+    return clusters();
+  }
+
+ private:
+  /// A picture, its proposals, and how far they have been looked at.
+  struct Query {
+    std::uint32_t number = 0;
+    std::vector<LowFrequencyTable::Near> proposals;
+    std::size_t next = 0;
+    std::vector<std::uint32_t> grey_matches;
+  };
+  struct Comparing {
+    Query* query = nullptr;
+    std::uint32_t other = 0;
+    Result<Agreement> found;
+  };
+  /// A match that colour does not confirm.
+  struct GreyMatch {
+    std::uint32_t grey = 0;
+    std::uint32_t coloured = 0;
+    float difference = 0;
+  };
+
+  Result<Agreement> compare_two(std::uint32_t a, std::uint32_t b) {
+    HOLISAFE_TRY(const auto first, pictures_.get(std::min(a, b)));
+    HOLISAFE_TRY(const auto second, pictures_.get(std::max(a, b)));
+    return compare(*first, *second);
+  }
+
+  /// Proposals of the pictures from `begin` to `end`, one of each at a time, until none is left.
+  Result<void> look_at(std::size_t begin, std::size_t end) {
+    std::vector<Query> queries(end - begin);
+    for_each_on_threads(queries.size(), options_.threads, [&](std::size_t i) {
+      queries[i].number = static_cast<std::uint32_t>(begin + i);
+      queries[i].proposals = table_.nearest(queries[i].number, options_.proposals, options_.least_nearness);
+    });
+    while (true) {
+      std::vector<Comparing> round;
+      for (Query& query : queries) {
+        if (const auto other = next_of(query)) round.push_back({&query, *other, Agreement{}});
+      }
+      if (round.empty()) return {};
+      for_each_on_threads(round.size(), options_.threads, [&](std::size_t i) {
+        round[i].found = compare_two(round[i].query->number, round[i].other);
+      });
+      for (const Comparing& one : round) HOLISAFE_CHECK(take(one));
+    }
+  }
+
+  /// The nearest picture that the query's is not known to be one with.
+  std::optional<std::uint32_t> next_of(Query& query) {
+    while (query.next < query.proposals.size()) {
+      const std::uint32_t other = query.proposals[query.next++].number;
+      const std::uint32_t set = sets_.find(other);
+      const auto& greys = query.grey_matches;
+      const bool matched = std::any_of(greys.begin(), greys.end(),
+                                       [&](std::uint32_t grey) { return sets_.find(grey) == set; });
+      if (set != sets_.find(query.number) && !matched) return other;
+    }
+    return std::nullopt;
+  }
+
+  Result<void> take(const Comparing& one) {
+    HOLISAFE_TRY(const Agreement found, one.found);
+    if (!found.same) return {};
+    if (!found.across_grey) {
+      sets_.join(one.query->number, one.other);
+      return {};
+    }
+    HOLISAFE_TRY(const auto picture, pictures_.get(one.query->number));
+    one.query->grey_matches.push_back(one.other);
+    if (picture->grey())
+      grey_matches_.push_back({one.query->number, one.other, found.luma_difference});
+    else
+      grey_matches_.push_back({one.other, one.query->number, found.luma_difference});
+    return {};
+  }
+
+  /// Pictures of one luma have no frequencies to be found by: those of nearly the same mean colour are
+  /// compared.
+  Result<void> join_flat() {
+    using Colour = std::array<int, 3>;
+    constexpr int reach = 4;
+    std::map<Colour, std::uint32_t> first_of_colour;
+    for (std::size_t i = 0; i < table_.size(); ++i) {
+      if (!table_.at(i).flat()) continue;
+      const auto number = static_cast<std::uint32_t>(i);
+      HOLISAFE_TRY(const PixelSketch sketch, sketch_of_(i));
+      const Colour colour = mean_colour(sketch);
+      for (auto near = first_of_colour.lower_bound({colour[0] - reach, INT_MIN, INT_MIN});
+           near != first_of_colour.end() && near->first[0] <= colour[0] + reach; ++near) {
+        if (std::abs(near->first[1] - colour[1]) > reach || std::abs(near->first[2] - colour[2]) > reach)
+          continue;
+        HOLISAFE_TRY(const Agreement found, compare_two(number, near->second));
+        if (found.same) sets_.join(number, near->second);
+      }
+      first_of_colour.try_emplace(colour, number);
+    }
+    return {};
+  }
+
+  /// Luma and chroma in whole steps.
+  static std::array<int, 3> mean_colour(const PixelSketch& sketch) {
+    const auto mean = [](const auto& values) {
+      return static_cast<double>(std::accumulate(values.begin(), values.end(), 0)) /
+             static_cast<double>(values.size());
+    };
+    const double luma =
+        static_cast<double>(sketch.darkest) + static_cast<double>(sketch.luma_step) * mean(sketch.luma);
+    return {static_cast<int>(std::lround(luma)), static_cast<int>(std::lround(mean(sketch.blue))),
+            static_cast<int>(std::lround(mean(sketch.red)))};
+  }
+
+  void join_grey() {
+    std::map<std::uint32_t, std::tuple<float, std::uint32_t>>
+        nearest;  // by grey set: difference, coloured set
+    for (const GreyMatch& match : grey_matches_) {
+      const std::tuple<float, std::uint32_t> found{match.difference, sets_.find(match.coloured)};
+      const auto [place, added] = nearest.try_emplace(sets_.find(match.grey), found);
+      if (!added) place->second = std::min(place->second, found);
+    }
+    for (const auto& [grey, found] : nearest) sets_.join(grey, std::get<1>(found));
+  }
+
+  std::vector<PictureCluster> clusters() {
+    std::map<std::uint32_t, PictureCluster> by_first;
+    for (std::uint32_t i = 0; i < table_.size(); ++i) {
+      const std::uint32_t first = sets_.find(i);
+      if (first == i) continue;
+      PictureCluster& cluster = by_first[first];
+      if (cluster.empty()) cluster.push_back(first);
+      cluster.push_back(i);
+    }
+    std::vector<PictureCluster> out;
+    for (auto& [first, cluster] : by_first) out.push_back(std::move(cluster));
+    return out;
+  }
+
+  const LowFrequencyTable& table_;
+  const SketchSource& sketch_of_;
+  NearDuplicateOptions options_;
+  ComparablePictures pictures_;
+  PictureSets sets_;
+  std::vector<GreyMatch> grey_matches_;
+};
+
+}  // namespace
+
+Result<std::vector<PictureCluster>> find_near_duplicates(const LowFrequencyTable& table,
+                                                         const SketchSource& sketch_of,
+                                                         const NearDuplicateOptions& options) {
+  return NearDuplicateSearch(table, sketch_of, options).run();
+}
+
+}  // namespace holisafe::image
