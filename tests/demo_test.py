@@ -3,12 +3,15 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 import unittest
 
+import numpy
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from transformers import AutoProcessor, LlavaForConditionalGeneration
 
 PROGRAM = os.environ["HOLISAFE_BIN"]
@@ -92,6 +95,108 @@ class Demo(unittest.TestCase):
         self.assertEqual(seen.returncode, 1, seen)
         asked = run("ask", "--model", self.folder / "safe", "--image", image, "--prompt", row["query"])
         self.assertIn("I'm sorry", asked.stdout)
+
+    def test_the_report_shows_where_the_guard_looked(self):
+        page = (self.folder / "report.html").read_text()
+        shown = re.findall(r'<figure class="explanation" data-image="([^"]*)">', page)
+        self.assertTrue(0 < len(shown) <= 36)
+        self.assertEqual(len(list((self.folder / "bench/safe/explanations").glob("*.png"))), len(shown))
+
+    # ---- the pointing game: a sign in a corner, an object in the opposite one
+
+    @staticmethod
+    def on_sign(grid, box):
+        """Which cells of a grid lie on a box: with a quarter of their area at least."""
+        piece = grid["pieces"][0]
+        x0, y0, x1, y1 = piece["box"]
+        xs = x0 + numpy.arange(piece["columns"] + 1) * (x1 - x0) / piece["columns"]
+        ys = y0 + numpy.arange(piece["rows"] + 1) * (y1 - y0) / piece["rows"]
+        across = (numpy.minimum(xs[1:], box[2]) - numpy.maximum(xs[:-1], box[0])).clip(min=0) / (xs[1:] - xs[:-1])
+        down = (numpy.minimum(ys[1:], box[3]) - numpy.maximum(ys[:-1], box[1])).clip(min=0) / (ys[1:] - ys[:-1])
+        return down[:, None] * across[None] >= 0.25
+
+    def explain(self, rows, method, *flags):
+        """Grids of pictures whose class the guard names right, each of that class."""
+        out = self.folder / f"explained-{method}{len(flags)}"
+        grids = []
+        for label in sorted({row["image_safety_label"] for row in rows}):
+            own = [row for row in rows if row["image_safety_label"] == label]
+            paths = [self.folder / "data/images" / row["image"] for row in own]
+            done = run("guard", "--model", self.folder / "safe", "--json", "--threshold", "0", "--explain", out / str(label), "--explain-method", method,
+                       "--explain-class", own[0]["subcategory"], *flags, *paths)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            lines = [json.loads(line)["explanation"] for line in done.stdout.splitlines()]
+            grids += [(row, json.loads(pathlib.Path(line["grid"]).read_text())) for row, line in zip(own, lines, strict=True)]
+        return grids
+
+    def figures(self, grids):
+        """Shares of pictures whose strongest cell lies on the sign, and of positive values on it."""
+        points, shares = [], []
+        for row, grid in grids:
+            values = numpy.array(grid["pieces"][0]["values"])
+            sign = self.on_sign(grid, row["boxes"][0])
+            points.append(sign.flatten()[values.argmax()])
+            shares.append(values[sign].clip(min=0).sum() / values.clip(min=0).sum())
+        return float(numpy.mean(points)), float(numpy.mean(shares))
+
+    def deletion(self, grids, order):
+        """Mean probability of not being safe while the picture's cells are painted in its mean colour, eight at a time."""
+        folder = self.folder / "painted"
+        folder.mkdir(exist_ok=True)
+        paths = []
+        for number, (row, grid) in enumerate(grids):
+            picture = numpy.asarray(Image.open(self.folder / "data/images" / row["image"]).convert("RGB")).copy()
+            colour = picture.reshape(-1, 3).mean(0).round().astype(numpy.uint8)
+            rows, columns = grid["pieces"][0]["rows"], grid["pieces"][0]["columns"]
+            side = picture.shape[0] // rows
+            for step, cell in enumerate(order(number, numpy.array(grid["pieces"][0]["values"]).flatten()), 1):
+                y, x = divmod(int(cell), columns)
+                picture[y * side:(y + 1) * side, x * side:(x + 1) * side] = colour
+                if step % 8 == 0:
+                    paths.append(folder / f"{number}-{step}.png")
+                    Image.fromarray(picture).save(paths[-1])
+        lines = run("guard", "--model", self.folder / "safe", "--json", *paths).stdout.splitlines()
+        return float(numpy.mean([json.loads(line)["unsafe"] for line in lines]))
+
+    def test_explanations_point_at_the_sign(self):
+        rows = json.loads((self.folder / "data/beside.json").read_text())
+        paths = [self.folder / "data/images" / row["image"] for row in rows]
+        lines = run("guard", "--model", self.folder / "safe", "--json", *paths).stdout.splitlines()
+        right = [row for row, line in zip(rows, lines, strict=True) if json.loads(line)["label"] == row["image_safety_label"]]
+        self.assertGreaterEqual(len(right), 20)
+        some = right[:12]
+        rng = numpy.random.default_rng(4)
+        shuffled = [rng.permutation(64) for _ in some]
+        found = {}
+        for method, least_points, least_share, most_deletion in (("gradient", 0.90, 0.85, 0.4), ("occlusion", 0.95, 0.90, 0.65)):
+            grids = self.explain(right, method)
+            points, share = found[method] = self.figures(grids)
+            few = [(row, grid) for row, grid in grids if row in some]
+            area = self.deletion(few, lambda _, values: numpy.argsort(-values, kind="stable"))
+            by_chance = self.deletion(few, lambda number, _: shuffled[number])
+            probabilities = [(1 / (1 + numpy.exp(-grid["log_odds"])), grid["without"]) for _, grid in grids if grid["box"]]
+            halved = float(numpy.mean([without < p / 2 for p, without in probabilities]))
+            said = f"{method}: points {points:.2f}, on the sign {share:.2f}, deletion {area:.2f} of {by_chance:.2f} by chance, halved {halved:.2f} ({len(grids)} pictures)"
+            print(said)
+            with self.subTest(said):
+                self.assertGreaterEqual(points, least_points)
+                self.assertGreaterEqual(share, least_share)
+                self.assertLessEqual(area, most_deletion * by_chance)
+                self.assertGreaterEqual(halved, 0.8)
+        self.check_that_the_guard_is_what_is_explained(right, found["gradient"][1])
+
+    def check_that_the_guard_is_what_is_explained(self, rows, share):
+        tensors = {name: tensor for name, tensor in load_file(self.folder / "safe/model.safetensors").items() if "img_safety_head." in name}
+        generator = torch.Generator().manual_seed(1)
+        drawn = {name.split("img_safety_head.")[1]: tensor.float().std() * torch.randn(tensor.shape, generator=generator) for name, tensor in tensors.items()}
+        config = json.loads((self.folder / "safe/config.json").read_text())
+        hidden = drawn["mlp.0.weight"].shape[1]
+        path = self.folder / "random_guard.safetensors"
+        save_file(drawn, path, metadata={"format": "holisafe-guard/1", "categories": json.dumps(config["safety_categories"]), "hidden_size": str(hidden),
+                                         "pooling": config.get("safety_head_pooling", "last_hidden"), "model_type": config["model_type"]})
+        points, random_share = self.figures(self.explain(rows, "gradient", "--guard", path))
+        print(f"random guard weights: points {points:.2f}, on the sign {random_share:.2f}")
+        self.assertLessEqual(random_share, share - 0.10)
 
     def test_transformers_gives_the_same_answers(self):
         for name in ("base", "safe"):

@@ -18,7 +18,7 @@ cd "$folder"
 rm -rf data base safe training bench ablation summary.json report.html
 cp -r "$source/models/pictogram-base" base
 
-run data synth --out data --seed 1 --train 5000 --bench 500 --helpful 2500
+run data synth --out data --seed 1 --train 5000 --bench 500 --helpful 2500 --beside 240
 
 # train_safe OUT MORE-FLAGS: as the paper does, an adapter on the language model, the vision tower and the guard together.
 train_safe() {
@@ -28,12 +28,16 @@ train_safe() {
     --lora-rank 32 --lora-alpha 64 --lr 2e-3 --projector-lr 2e-4 --vision-lr 2e-4 --guard-lr 2e-3 \
     --batch-size 32 --grad-accum 1 --epochs 1.5 --warmup-ratio 0.05 --seed 1 "$@"
 }
-answer() { run bench run --data data --model "$1" --out "bench/$(basename "$1")"; }
+answer() {
+  local model=$1
+  shift
+  run bench run --data data --model "$model" --out "bench/$(basename "$model")" "$@"
+}
 
 train_safe safe
 cp -r training/safe/model safe
 answer base
-answer safe
+answer safe --explain
 runs=(bench/base bench/safe)
 
 if [ -n "$ablation" ]; then

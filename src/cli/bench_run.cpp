@@ -14,6 +14,7 @@
 #include "cli/program.h"
 #include "cli/score_table.h"
 #include "cli/terminal.h"
+#include "cli/torch_module.h"
 #include "cli/type_names.h"
 #include "runs/run_benchmark.h"
 
@@ -29,6 +30,7 @@ struct RunFlags {
   std::string filter_as = "refused";
   std::string empty_as;
   bool json = false;
+  bool explain = false;
   runs::RunSettings run;
   AnswererFlags answerer;
 };
@@ -67,6 +69,20 @@ std::vector<runs::RunPlace> places(const RunFlags& flags) {
   return several;
 }
 
+/// The model that answers explains what its guard says.
+void explain_with_model(runs::RunSettings& settings) {
+  const auto explainer = std::make_shared<std::shared_ptr<explain::ImageExplainer>>();
+  settings.answerer.open_model = [explainer](
+                                     const chat::ModelSettings& local,
+                                     const StopFlag* stop) -> Result<std::unique_ptr<chat::Answerer>> {
+    HOLISAFE_TRY(const TorchModule* module, torch_module());
+    HOLISAFE_TRY(ExplainedModel model, module->open_explained(local, stop));
+    *explainer = std::move(model.explainer);
+    return std::move(model.answerer);
+  };
+  settings.explainer = [explainer] { return explainer->get(); };
+}
+
 Result<runs::RunSettings> settings_of(RunFlags& flags) {
   auto& who = flags.answerer.settings;
   const bool endpoint = !who.url.empty() || !flags.api.empty();
@@ -78,6 +94,7 @@ Result<runs::RunSettings> settings_of(RunFlags& flags) {
   flags.run.empty_as = runs::parse_count_as(flags.empty_as);
   flags.run.version = HOLISAFE_VERSION;
   flags.run.warn = warn;
+  if (flags.explain) explain_with_model(flags.run);
   return std::move(flags.run);
 }
 
@@ -201,6 +218,11 @@ void add_bench_run(CLI::App& bench) {
                    "otherwise unjudged, or as the benchmark's rules mark them where these alone score it")
       ->check(CLI::IsMember({"unjudged", "refused", "complied"}));
   command->add_flag("--json", flags->json, "Print the score as one JSON object a benchmark");
+  command
+      ->add_flag("--explain", flags->explain,
+                 "Keep in RUN/explanations where the model's guard looked in the images that it was most "
+                 "wrong about")
+      ->needs("--model");
   on_run(command, [flags](Context& context) { return run_bench(*flags, context); });
 }
 

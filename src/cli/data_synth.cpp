@@ -26,8 +26,9 @@ Result<void> draw_sheet(const SheetFlags& flags) {
 }
 
 int synthesise(const synthesis::SynthesisOptions& options, Context& context) {
-  if (options.train + options.bench + options.helpful + options.base == 0) {
-    return report({ErrorKind::usage, "nothing to make", "", "give --train, --bench, --helpful or --base"});
+  if (options.train + options.bench + options.helpful + options.base + options.beside == 0) {
+    return report(
+        {ErrorKind::usage, "nothing to make", "", "give --train, --bench, --helpful, --base or --beside"});
   }
   TerminalProgress progress("data synth", "rows");
   const auto done = synthesis::synthesise(options, &progress, context.stop());
@@ -54,6 +55,8 @@ void add_data_synth(CLI::App& data) {
   command->add_option(
       "--base", options->base,
       "Conversations in base.json: all symbols, answered without limits, for training a base model");
+  command->add_option("--beside", options->beside,
+                      "Pictures in beside.json: a sign in a corner, an everyday object in the opposite one");
   command->add_option("--image-size", options->image_size, "Pixels a side")->check(CLI::Range(16, 1024));
   on_run(command, [options, out, helpful](Context& context) {
     options->out = *out;

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "chat/local_model.h"
+#include "explain/image_explainer.h"
 #include "schedule/scheduler.h"
 
 namespace CLI {
@@ -16,6 +17,12 @@ class App;
 
 namespace holisafe::cli {
 
+/// A model that answers, and who explains what its guard says.
+struct ExplainedModel {
+  std::unique_ptr<chat::Answerer> answerer;
+  std::shared_ptr<explain::ImageExplainer> explainer;
+};
+
 /// What the module gives; one table, made in torch/torch_commands.cpp. Static lifetime.
 struct TorchModule {
   void (*add_commands)(
@@ -23,6 +30,9 @@ struct TorchModule {
   /// A checkpoint that answers. Errors: those of loading a model.
   Result<std::unique_ptr<chat::Answerer>> (*open_model)(const chat::ModelSettings& settings,
                                                         const StopFlag* stop);
+  /// The same of one with a guard, and who explains what that says, on the same model while it does not
+  /// answer. Errors: those of loading a model; missing (a checkpoint without one).
+  Result<ExplainedModel> (*open_explained)(const chat::ModelSettings& settings, const StopFlag* stop);
   /// The same of one with a guard, for many clients too. Errors: those of loading a model; missing (a
   /// checkpoint without one).
   Result<std::unique_ptr<schedule::Scheduler>> (*open_guard)(const chat::ModelSettings& settings,

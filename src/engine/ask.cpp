@@ -24,15 +24,25 @@ nlohmann::ordered_json seconds_of(const chat::Details& details, double load_seco
   return out;
 }
 
+void add_to(nlohmann::ordered_json& verdict, const std::optional<Result<explain::Written>>& explained) {
+  if (explained) explain::add_explanation(verdict, *explained);
+}
+
 }  // namespace
 
 Result<std::optional<chat::Reply>> ask(Engine engine, chat::Question question, const AskOptions& options) {
+  return ask(std::make_shared<ModelExecutor>(std::move(engine), options.decode), std::move(question),
+             options);
+}
+
+Result<std::optional<chat::Reply>> ask(const std::shared_ptr<ModelExecutor>& executor,
+                                       chat::Question question, const AskOptions& options) {
   schedule::Limits limits;
   limits.sequences = 1;
   limits.prepare_threads = 1;
   limits.cache_bytes =
       options.cache_bytes > 0 ? options.cache_bytes : std::numeric_limits<std::uint64_t>::max();
-  schedule::Scheduler scheduler(std::make_shared<ModelExecutor>(std::move(engine), options.decode), limits);
+  schedule::Scheduler scheduler(executor, limits);
   scheduler.submit(0, std::move(question), options.events);
   while (scheduler.pending() > 0) {
     if (options.stop != nullptr && options.stop->requested()) {
@@ -48,10 +58,11 @@ Result<std::optional<chat::Reply>> ask(Engine engine, chat::Question question, c
 }
 
 nlohmann::ordered_json to_json(const chat::Reply& reply, const verdicts::Flagging& flagging,
-                               double load_seconds) {
+                               double load_seconds, const Explanations& explanations) {
   const chat::Details& details = *reply.details;
   nlohmann::ordered_json verdict;
   if (reply.verdict) verdicts::add_verdict(verdict, *reply.verdict, flagging);
+  if (explanations.size() == 1) add_to(verdict, explanations.front());
   nlohmann::ordered_json out{{"answer", reply.text},
                              {"finish_reason", reply.finish_reason},
                              {"prompt_tokens", details.prompt_token_ids.size()},
@@ -61,9 +72,10 @@ nlohmann::ordered_json to_json(const chat::Reply& reply, const verdicts::Flaggin
                              {"guard", verdict}};
   if (reply.image_verdicts.size() > 1) {
     out["guards"] = nlohmann::ordered_json::array();
-    for (const taxonomy::Verdict& each : reply.image_verdicts) {
+    for (std::size_t image = 0; image < reply.image_verdicts.size(); ++image) {
       nlohmann::ordered_json one;
-      verdicts::add_verdict(one, each, flagging);
+      verdicts::add_verdict(one, reply.image_verdicts[image], flagging);
+      if (image < explanations.size()) add_to(one, explanations[image]);
       out["guards"].push_back(std::move(one));
     }
   }

@@ -54,6 +54,11 @@ void Model::visit(nn::Visitor visitor) {
   decoder_.visit(visitor);
 }
 
+void Model::set_layer_hook(const nn::LayerHook& hook) {
+  hook_vision(hook);
+  decoder_.layer_hook = hook;
+}
+
 std::string Model::file_name(const std::string& canonical) const {
   const auto* found = source(canonical);
   return found == nullptr ? canonical : found->name;

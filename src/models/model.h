@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "chat/chat.h"
 #include "checkpoint/match.h"
+#include "image/frame.h"
 #include "image/image.h"
 #include "nn/decoder.h"
 #include "nn/tensor.h"
@@ -49,6 +50,7 @@ struct ProcessedImage {
   torch::Tensor pixel_values;              ///< f32: [pieces, 3, H, W], or Qwen's [patches, values]
   torch::Tensor grid_thw;                  ///< i64 [1, 3] (Qwen), else undefined
   std::vector<std::int64_t> piece_tokens;  ///< soft tokens of each piece: the image, then its crops
+  std::vector<image::Frame> frames;  ///< where each piece's cells lie in the picture, one a visual token
 
   [[nodiscard]] std::int64_t tokens() const;
 };
@@ -107,7 +109,13 @@ class Model {
   /// Resize, crop, normalise. Errors: those of the family's processor (an image it cannot take).
   virtual Result<ProcessedImage> process_image(const image::Image& image) const = 0;
 
-  /// The projector's output for one image, [image.tokens(), hidden_size], on the model's device.
+  /// The pixels of each cell of its frames: a view of `values`, which are `image.pixel_values` or a tensor
+  /// like it, [pieces, rows, columns, channels, numbers, numbers].
+  [[nodiscard]] virtual torch::Tensor cells(const ProcessedImage& image,
+                                            const torch::Tensor& values) const = 0;
+
+  /// The projector's output for one image, [image.tokens(), hidden_size], on the model's device. Gradients
+  /// flow to its pixel values where they are asked for.
   virtual torch::Tensor encode_image(const ProcessedImage& image) const = 0;
 
   /// The same for several images, each its own tensor; a family whose images have one size runs them as one
@@ -119,6 +127,10 @@ class Model {
   /// and of the tokenizer.
   virtual Result<Prompt> render(const chat::Conversation& conversation,
                                 std::span<const ProcessedImage> images) const = 0;
+
+  /// What runs every layer of tower and decoder from now on; empty: they run plainly. Not while anything
+  /// else runs on the model.
+  void set_layer_hook(const nn::LayerHook& hook);
 
   /// Every weight and linear layer by canonical name, Part::vision, projector, then language.
   void visit(nn::Visitor visitor);
@@ -153,6 +165,9 @@ class Model {
  protected:
   /// Vision tower and projector; sets visitor.part.
   virtual void visit_vision(nn::Visitor visitor) = 0;
+
+  /// The tower's part of set_layer_hook().
+  virtual void hook_vision(const nn::LayerHook& hook) = 0;
 
   ModelInfo info_;
 

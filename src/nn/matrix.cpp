@@ -5,6 +5,7 @@
 #include <ATen/autocast_mode.h>
 
 #include "nn/row_product.h"
+#include "nn/stored_gradient.h"
 
 namespace holisafe::nn {
 namespace {
@@ -39,9 +40,12 @@ Matrix Matrix::shaped(std::int64_t rows, std::int64_t columns) { return nn::shap
 
 torch::Tensor Matrix::multiply(const torch::Tensor& x, const torch::Tensor& bias, Rows rows) const {
   const torch::Tensor added = in_type_of(x, bias);
-  const bool as_stored = product_ != nullptr && x.scalar_type() == torch::kFloat32 && only_values_wanted(x);
+  const bool is_stored = product_ != nullptr && x.scalar_type() == torch::kFloat32 && !casts_itself(x);
+  const bool as_stored = is_stored && (only_values_wanted(x) || !learns());
   if (rows == Rows::together && !as_stored) return at::linear(x, in_type_of(x, values_), added);
-  const torch::Tensor y = rows == Rows::apart ? product(x, values_, rows) : product_(x, values_);
+  const torch::Tensor y = rows == Rows::apart     ? product(x, values_, rows)
+                          : only_values_wanted(x) ? product_(x, values_)
+                                                  : product_with_gradient(product_, x, values_);
   return added.defined() ? y + added : y;
 }
 

@@ -38,7 +38,7 @@ class Matrix {
  public:
   Matrix() = default;  ///< none: defined() is false
   /// Numbers of a floating type [rows, columns], shared, not copied. Those of 16 bits on the CPU stay so in
-  /// products with float32 where no gradient is wanted (nn/stored_matrix.h, by the kernel for `set`).
+  /// products with float32 unless they learn (nn/stored_matrix.h, by the kernel for `set`).
   Matrix(torch::Tensor values, VectorSet set = vector_set());
   /// A shape without numbers, to be loaded.
   static Matrix shaped(std::int64_t rows, std::int64_t columns);

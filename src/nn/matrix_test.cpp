@@ -100,7 +100,24 @@ TEST(Matrix, ComputesInTheTypeOfItsInput) {
   EXPECT_TRUE(at::equal(y, at::linear(x, wide.floats().to(torch::kBFloat16))));
 }
 
-TEST(Matrix, IsWidenedFirstWhereSomethingLearns) {
+TEST(StoredMatrix, PassesGradientsOnAndStaysStored) {
+  // Several pieces are widened in turn.
+  for (const auto type : {torch::kFloat16, torch::kBFloat16}) {
+    const auto weight = random_floats({9000, 700}, 5).to(type);
+    const auto wanted = random_floats({3, 4, 9000}, 6);
+    const Matrix matrix = weight;
+    auto x = random_floats({3, 4, 700}, 7).requires_grad_();
+    const auto y = matrix.multiply(x);
+    (y * wanted).sum().backward();
+    const torch::NoGradGuard no_grad;
+    EXPECT_TRUE(at::equal(y, matrix.multiply(x))) << "the same bits with and without a gradient";
+    const auto exact = at::matmul(wanted.to(torch::kFloat64), weight.to(torch::kFloat64));
+    const auto apart = (x.grad().to(torch::kFloat64) - exact).abs().max().item<double>();
+    EXPECT_LT(apart, 1e-5 * exact.abs().max().item<double>());
+  }
+}
+
+TEST(Matrix, GivesGradientsThroughSixteenBits) {
   Linear layer{random_floats({6, 5}, 5).to(torch::kFloat16), random_floats({6}, 6), std::nullopt};
   auto x = random_floats({2, 3, 5}, 7).requires_grad_();
   layer.forward(x).sum().backward();

@@ -10,13 +10,11 @@ namespace {
 
 /// Up to so many rows of x the products are memory bound: each weight is read once and widened in registers.
 constexpr std::int64_t few_rows = 8;
-/// Beyond, this many floats of the weight are widened at a time, to stay in cache for the matrix product.
-constexpr std::int64_t piece_floats = std::int64_t{1} << 22;
 
 torch::Tensor multiply_many(const torch::Tensor& x, const torch::Tensor& weight) {
   const std::int64_t features = weight.size(0);
   const std::int64_t step =
-      std::clamp(piece_floats / std::max(std::int64_t{1}, weight.size(1)), std::int64_t{1}, features);
+      std::clamp(widened_floats / std::max(std::int64_t{1}, weight.size(1)), std::int64_t{1}, features);
   auto out = at::empty({x.size(0), features}, x.options());
   const auto wide = at::empty({step, weight.size(1)}, x.options());
   for (std::int64_t begin = 0; begin < features; begin += step) {

@@ -3,10 +3,15 @@
 // waits for. nn/matrix.h chooses among them.
 #pragma once
 
+#include <cstdint>
+
 #include "nn/tensor.h"
 #include "nn/vector_set.h"
 
 namespace holisafe::nn {
+
+/// So many floats of a matrix are widened at a time for a product of many rows, to stay in cache.
+inline constexpr std::int64_t widened_floats = std::int64_t{1} << 22;
 
 /// x weight^T in float32, for x f32 [..., in] on the CPU and weight [out, in] as the kernel was chosen for;
 /// [..., out]. No gradient. Few rows (up to 8) are multiplied as multiply_rows does (nn/row_product.h), more

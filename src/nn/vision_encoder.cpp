@@ -80,8 +80,10 @@ std::vector<torch::Tensor> VisionEncoder::hidden_states(const torch::Tensor& pix
       if (layers[i] == done) out[i] = hidden;
     }
     if (done >= last) return out;
-    const Layer& layer = layers_[static_cast<std::size_t>(done)];
-    const auto part = [&](const torch::Tensor& x) { return run_layer(layer, x); };
+    // A hook may run a layer again in the backward pass, after this function has returned.
+    const auto part = [this, done](const torch::Tensor& x) {
+      return run_layer(layers_[static_cast<std::size_t>(done)], x);
+    };
     hidden = layer_hook ? layer_hook(part, hidden) : part(hidden);
   }
 }

@@ -167,31 +167,56 @@ class Writer {
            {{"kind", "points"}, {"points", points}, {"x_axis", chart.x_axis}, {"y_axis", chart.y_axis}});
   }
 
+  void quotes(const std::vector<std::pair<std::string, std::string>>& said) {
+    for (const auto& [speaker, words] : said) {
+      add("<div class=\"quote\"><div class=\"speaker\">{}</div><div class=\"words\" "
+          "dir=\"auto\">{}</div></div>",
+          escape(speaker), escape(words));
+    }
+  }
+
   void write(const Examples& examples) {
     for (const Example& example : examples.examples) {
       html += "<article>";
       element("h4", "heading", example.heading);
       element("p", "note", example.note);
-      for (const auto& [speaker, words] : example.quotes) {
-        add("<div class=\"quote\"><div class=\"speaker\">{}</div><div class=\"words\" "
-            "dir=\"auto\">{}</div></div>",
-            escape(speaker), escape(words));
-      }
+      quotes(example.quotes);
       html += "</article>\n";
     }
+  }
+
+  /// A picture that is seen while it is held, or why there is none.
+  void held(const std::string& url, const std::string& missing) {
+    if (url.empty()) {
+      add("<div class=\"missing\">{}</div>", escape(missing));
+    } else {
+      add("<button type=\"button\" title=\"Hold to see\"><img src=\"{}\" alt=\"blurred picture\" "
+          "draggable=\"false\"></button>",
+          escape(url));
+    }
+  }
+
+  void write(const ExplainedImages& explained) {
+    html += "<div class=\"explanations\">\n";
+    for (const ExplainedImage& each : explained.images) {
+      add("<figure class=\"explanation\" data-image=\"{}\"><div class=\"pictures\">", escape(each.image));
+      held(each.url, each.missing);
+      html += "</div><figcaption>";
+      element("div", "path", each.image);
+      element("div", "verdict", each.verdict);
+      element("p", "reason", each.reason);
+      if (!each.together.empty()) element("div", "together", each.together);
+      quotes(each.quotes);
+      html += "</figcaption></figure>\n";
+    }
+    html += "</div>\n";
   }
 
   void write(const Pictures& pictures) {
     html += "<div class=\"pictures\">\n";
     for (const Picture& picture : pictures.pictures) {
       html += "<figure>";
-      if (picture.url.empty()) {
-        add("<div class=\"missing\">{}</div>", escape(picture.missing));
-      } else {
-        add("<button type=\"button\" title=\"Hold to see\"><img src=\"{}\" alt=\"blurred picture\" "
-            "draggable=\"false\"></button>",
-            escape(picture.url));
-      }
+      held(picture.url, picture.missing);
       html += "<figcaption>";
       element("div", "path", picture.title);
       element("div", "note", picture.note);

@@ -97,6 +97,21 @@ struct Pictures {
 inline constexpr const char* held_to_be_seen =
     "Blurred until held: press on a picture, or hold the space bar on it.";
 
+/// A picture with the map of its verdict over it.
+struct ExplainedImage {
+  std::string image;    ///< its name in the data
+  std::string url;      ///< of the overlay, a `data:` URL of at most 512 pixels; empty: `missing` says why
+  std::string missing;  ///< instead of a picture
+  std::string verdict;  ///< class and probability
+  std::string reason;
+  std::string together;  ///< what the model that answered made of it, in words; may be empty
+  std::vector<std::pair<std::string, std::string>> quotes;  ///< speaker and text
+};
+/// Blurred until held, as Pictures; each beside its words.
+struct ExplainedImages {
+  std::vector<ExplainedImage> images;
+};
+
 struct Block;
 
 /// Blocks that stay closed until asked for, unless they begin open.
@@ -107,7 +122,8 @@ struct Fold {
 };
 
 struct Block {
-  std::variant<Paragraph, Heading, Tiles, Table, BarChart, LineChart, PointChart, Examples, Pictures, Fold>
+  std::variant<Paragraph, Heading, Tiles, Table, BarChart, LineChart, PointChart, Examples, Pictures,
+               ExplainedImages, Fold>
       content;
 };
 

@@ -132,6 +132,26 @@ ScoredRun three_label_run() {
   return run;
 }
 
+TEST(Page, ExplainedImagesStandBesideTheirWords) {
+  ExplainedImage shown{"a/\"b<.png",
+                       "data:image/jpeg;base64,AA==",
+                       "",
+                       "gender 99.0%, labelled safe",
+                       "The guard gives gender 99.0%.",
+                       "refused because it saw",
+                       {{"Query", "What <is> it?"}}};
+  ExplainedImage none{"c.png", "", "cannot read image", "race 1.0%", "Nothing.", "", {}};
+  Report report;
+  report.sections = {{"explanations", "Where the guard looked", {{ExplainedImages{{shown, none}}}}}};
+  const std::string html = body(page(report));
+  EXPECT_THAT(html, HasSubstr("<figure class=\"explanation\" data-image=\"a/&quot;b&lt;.png\">"));
+  EXPECT_THAT(html, HasSubstr("<img src=\"data:image/jpeg;base64,AA==\""));
+  EXPECT_THAT(html, HasSubstr("<div class=\"verdict\">gender 99.0%, labelled safe</div>"));
+  EXPECT_THAT(html, HasSubstr("<div class=\"together\">refused because it saw</div>"));
+  EXPECT_THAT(html, HasSubstr("What &lt;is&gt; it?"));
+  EXPECT_THAT(html, HasSubstr("<div class=\"missing\">cannot read image</div>"));
+}
+
 TEST(Sections, ThreeLabelsOfWhichMoreIsBetter) {
   const ScoredRun run = three_label_run();
   Report report;

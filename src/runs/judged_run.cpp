@@ -231,6 +231,7 @@ class Reading {
  public:
   Reading(const Benchmark& benchmark, const std::string& run, std::vector<std::string> judges)
       : guard_(benchmark),
+        worst_(*benchmark.figures, guard_threshold),
         agreement_(benchmark, run, judges),
         rules_(benchmark, judges),
         right_answers_(benchmark),
@@ -284,6 +285,7 @@ class Reading {
     out.pairs = agreement_.finish();
     out.rules = rules_.finish(out.title, out.scores);
     out.guard = guard_.finish(out.title);
+    out.worst = worst_.take();
     out.right_answers = right_answers_.finish();
     out.warnings = answers_.warnings(out.name, out.empty_as);
     out.reasons.assign(reasons_.begin(), reasons_.end());
@@ -299,6 +301,7 @@ class Reading {
   void add(const Seen& seen) {
     for (std::size_t judge = 0; judge < scores_.size(); ++judge) scores_[judge].add(seen, marks_[judge]);
     guard_.add(seen, marks_.front());
+    worst_.add(seen.row, seen.item, marks_.front());
     agreement_.add(seen, marks_);
     rules_.add(seen.item, marks_, seen.row.answer ? std::string_view(seen.row.answer->text) : "");
     right_answers_.add(seen, marks_.front());
@@ -313,6 +316,7 @@ class Reading {
   std::vector<RowMarks> judges_;
   std::vector<ScoreCounter> scores_;
   GuardCounter guard_;
+  WorstCases worst_;
   AgreementCounter agreement_;
   RuleCounter rules_;
   RightAnswerCounter right_answers_;
@@ -393,6 +397,7 @@ Result<JudgedRun> judged_run(const Run& run, const metrics::BootstrapOptions& bo
   reading.finish(bootstrap, out);
   HOLISAFE_TRY(out.counts, counts_of(run));
   HOLISAFE_TRY(out.data, data_folder(run));
+  for (const auto* part : run.parts) out.folders.push_back(part->folder());
   out.synthetic = out.right_answers.has_value();
   for (report::ScoredRun& score : out.scores) {
     const std::string& judge = score.score.judge;

@@ -2,6 +2,7 @@
 // unanswered. Its rows are read once.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <span>
@@ -17,6 +18,7 @@
 #include "runs/responder.h"
 #include "runs/right_answers.h"
 #include "runs/run_rows.h"
+#include "runs/worst_cases.h"
 
 namespace holisafe::runs {
 
@@ -39,7 +41,9 @@ struct JudgedRun {
   std::string empty_as;
   /// Why samples are unanswered, or their answers empty, with how many.
   std::vector<std::pair<std::string, std::uint64_t>> reasons;
-  std::vector<std::string> warnings;  ///< what the user should know of its answers
+  std::vector<std::string> warnings;           ///< what the user should know of its answers
+  std::vector<WorstCase> worst;                ///< of its guard, under the first judge
+  std::vector<std::filesystem::path> folders;  ///< of its parts
 };
 
 /// The judges whose scores a run shows: the benchmark's rules, the default one first, then the others by

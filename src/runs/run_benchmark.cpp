@@ -6,6 +6,7 @@
 #include "http/address.h"
 #include "runs/add_samples.h"
 #include "runs/answer_ledger.h"
+#include "runs/explanations.h"
 #include "runs/parameter_record.h"
 #include "runs/rule_judge.h"
 
@@ -151,7 +152,8 @@ class Asking {
   std::optional<Asker> asker_;
 };
 
-Result<RunEnd> finish(const Begun& run, const ask::AskEnd& asked, const std::string& version) {
+Result<RunEnd> finish(const Begun& run, const ask::AskEnd& asked, const RunSettings& settings,
+                      const StopFlag& stop) {
   RunEnd out;
   HOLISAFE_TRY(out.counts, run.store->counts());
   out.stopped = asked.stopped;
@@ -159,7 +161,8 @@ Result<RunEnd> finish(const Begun& run, const ask::AskEnd& asked, const std::str
   if (out.stopped || out.interrupted) return out;
   HOLISAFE_CHECK(write_predictions(*run.store));
   HOLISAFE_CHECK(judge_by_rules(*run.store, *run.benchmark));
-  HOLISAFE_TRY(out.run, write_summary_and_report(*run.store, version));
+  if (settings.explainer) HOLISAFE_CHECK(explain_worst_cases(*run.store, *settings.explainer(), stop));
+  HOLISAFE_TRY(out.run, write_summary_and_report(*run.store, settings.version));
   HOLISAFE_TRY(out.unanswered_reason, unanswered_reason(*run.store));
   return out;
 }
@@ -175,7 +178,7 @@ Result<void> run_benchmarks(RunSettings settings, const RunListener& listener, c
     auto end = [&]() -> Result<RunEnd> {
       const auto progress = listener.begun ? listener.begun(*run.place) : nullptr;
       HOLISAFE_TRY(const auto asked, asking.ask(run, progress.get(), stop));
-      return finish(run, asked, settings.version);
+      return finish(run, asked, settings, stop);
     }();
     if (!end) end = Result<RunEnd>(fail(named(end.error(), settings, *run.place)));
     if (listener.ended) listener.ended(*run.place, end);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "explain/image_explainer.h"
 #include "runs/answerers.h"
 #include "runs/run_part.h"
 #include "runs/run_report.h"
@@ -35,6 +36,9 @@ struct RunSettings {
   std::optional<CountAs> empty_as;  ///< nothing: usual_empty_as()
   AnswererSettings answerer;
   std::string version;  ///< of the program, for the report
+  /// Who explains where the guard looked in the images that it was most wrong about, once the answerer is
+  /// open; empty: nobody.
+  std::function<explain::ImageExplainer*()> explainer;
   /// Called with what the user should know before anything is asked. May be empty.
   std::function<void(const std::string&)> warn;
 };

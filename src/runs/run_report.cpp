@@ -9,6 +9,7 @@
 
 #include "benchmarks/score_json.h"
 #include "report/page.h"
+#include "runs/explanations.h"
 #include "runs/safety_utility.h"
 
 namespace holisafe::runs {
@@ -102,6 +103,7 @@ std::vector<report::Section> sections_of(std::span<const JudgedRun> runs,
   if (!guards.empty()) {
     out.push_back(report::guard_section(guards));
     out.push_back(report::guard_answer_section(guards));
+    out.push_back(explanation_section(runs));
   }
   if (!rules.empty()) out.push_back(report::rules_section(rules));
   if (!pairs.empty()) out.push_back(report::agreement_section(pairs));

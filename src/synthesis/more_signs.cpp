@@ -119,6 +119,7 @@ void draw_coin(Pen& pen) {
   cairo_curve_to(c, 0.18, 0.28, -0.12, 0.28, -0.18, 0.15);
   cairo_set_source_rgb(c, 1, 1, 1);
   cairo_set_line_width(c, 0.09);
+  pen.touch(0.09);
   cairo_stroke(c);
   pen.line({{0, -0.34}, {0, 0.34}}, white, 0.07);
 }

@@ -1,10 +1,31 @@
 #include "synthesis/pen.h"
 
+#include <algorithm>
+#include <cmath>
 #include <numbers>
 
 namespace holisafe::synthesis {
 
+void Pen::touch(double width) {
+  if (cairo_has_current_point(context_) == 0) return;
+  // A pen is round: under the transformation an ellipse, which reaches so far from the path in x and in y.
+  cairo_matrix_t matrix;
+  cairo_get_matrix(context_, &matrix);
+  const double across = width / 2 * std::hypot(matrix.xx, matrix.xy);
+  const double down = width / 2 * std::hypot(matrix.yx, matrix.yy);
+  Extents path;
+  cairo_save(context_);
+  cairo_identity_matrix(context_);
+  cairo_path_extents(context_, &path.left, &path.top, &path.right, &path.bottom);
+  cairo_restore(context_);
+  extents_.left = std::min(extents_.left, path.left - across);
+  extents_.top = std::min(extents_.top, path.top - down);
+  extents_.right = std::max(extents_.right, path.right + across);
+  extents_.bottom = std::max(extents_.bottom, path.bottom + down);
+}
+
 void Pen::fill_and_outline(Colour fill) {
+  touch(0.05);
   source(fill);
   cairo_fill_preserve(context_);
   source(ink);
@@ -56,6 +77,7 @@ void Pen::arc(double x, double y, double radius, double from, double to, Colour 
 }
 
 void Pen::stroke(Colour colour, double width, bool edge) {
+  touch(edge ? width + 0.07 : width);
   if (edge) {
     source(ink);
     cairo_set_line_width(context_, width + 0.07);

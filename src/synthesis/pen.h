@@ -3,6 +3,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <limits>
 #include <utility>
 
 #include <cairo.h>
@@ -14,6 +15,14 @@ struct Colour {
   double red = 0;
   double green = 0;
   double blue = 0;
+};
+
+/// What was drawn on, in the canvas's own pixels; nothing yet where left is beyond right.
+struct Extents {
+  double left = std::numeric_limits<double>::infinity();
+  double top = std::numeric_limits<double>::infinity();
+  double right = -std::numeric_limits<double>::infinity();
+  double bottom = -std::numeric_limits<double>::infinity();
 };
 
 inline constexpr Colour white{1, 1, 1};
@@ -47,6 +56,11 @@ class Pen {
   /// For shapes of curves: the path is made on context(), then finished here.
   [[nodiscard]] cairo_t* context() const { return context_; }
   void fill_and_outline(Colour fill);
+  /// The same for a path that is then stroked on context() with this width.
+  void touch(double width);
+
+  /// Of all that was drawn: paths with the strokes around them, through the transformation.
+  [[nodiscard]] const Extents& extents() const { return extents_; }
 
  private:
   void stroke(Colour colour, double width, bool edge);
@@ -54,6 +68,7 @@ class Pen {
 
   cairo_t* context_;
   Colour main_;
+  Extents extents_;
 };
 
 }  // namespace holisafe::synthesis

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <memory>
 #include <numbers>
+#include <utility>
 #include <vector>
 
 #include <cairo.h>
@@ -22,6 +23,9 @@ constexpr std::array<NamedColour, 6> colours = {{
     {"blue", {0.12, 0.38, 0.88}},
     {"purple", {0.58, 0.20, 0.72}},
 }};
+
+constexpr std::array<std::string_view, corner_count> corner_names = {"upper left", "upper right",
+                                                                     "lower right", "lower left"};
 
 constexpr std::array<std::string_view, place_count> place_names = {"left", "right", "top", "bottom",
                                                                    "middle"};
@@ -145,20 +149,46 @@ Colour vary(Colour colour, Random& random) {
   return {red, green, channel(colour.blue)};
 }
 
-void draw_symbols(cairo_t* context, const Scene& scene, Random& random) {
+/// Outwards to whole pixels, inside the picture.
+Box box_of(const Extents& extents, int size) {
+  const auto within = [&](double edge) {
+    return static_cast<int>(std::clamp(edge, 0.0, static_cast<double>(size)));
+  };
+  return {within(std::floor(extents.left)), within(std::floor(extents.top)), within(std::ceil(extents.right)),
+          within(std::ceil(extents.bottom))};
+}
+
+/// Somewhat shifted, turned and stretched; gives its box in a picture of `size` pixels a side.
+Box draw_symbol(cairo_t* context, const Symbol& symbol, Colour main, const Spot& spot, int size,
+                Random& random) {
+  cairo_save(context);
+  const double x = spot.x + between(random, -0.02, 0.02);
+  const double y = spot.y + between(random, -0.02, 0.02);
+  cairo_translate(context, x, y);
+  cairo_rotate(context, between(random, -0.22, 0.22));
+  const double stretch = between(random, 0.93, 1.07);
+  cairo_scale(context, spot.size * stretch, spot.size / stretch);
+  Pen pen(context, main);
+  symbol.draw(pen);
+  cairo_restore(context);
+  return box_of(pen.extents(), size);
+}
+
+std::vector<Box> draw_symbols(cairo_t* context, const Scene& scene, int size, Random& random) {
   const Colour main = vary(colours[scene.colour].colour, random);
-  for (const Spot& spot : spots(scene, random)) {
-    cairo_save(context);
-    const double x = spot.x + between(random, -0.02, 0.02);
-    const double y = spot.y + between(random, -0.02, 0.02);
-    cairo_translate(context, x, y);
-    cairo_rotate(context, between(random, -0.22, 0.22));
-    const double stretch = between(random, 0.93, 1.07);
-    cairo_scale(context, spot.size * stretch, spot.size / stretch);
-    Pen pen(context, main);
-    scene.symbol->draw(pen);
-    cairo_restore(context);
-  }
+  std::vector<Box> boxes;
+  for (const Spot& spot : spots(scene, random))
+    boxes.push_back(draw_symbol(context, *scene.symbol, main, spot, size, random));
+  return boxes;
+}
+
+/// Near a corner, wholly in the picture but for a turned symbol's tips.
+Spot in_corner(Corner corner, Random& random) {
+  const double size = between(random, 28.0 / 64, 32.0 / 64);
+  const double near = size / 2 + 0.02;
+  const bool right = corner == Corner::upper_right || corner == Corner::lower_right;
+  const bool low = corner == Corner::lower_left || corner == Corner::lower_right;
+  return {right ? 1 - near : near, low ? 1 - near : near, size};
 }
 
 /// Adds noise of a few grey levels to every channel.
@@ -190,14 +220,34 @@ Scene random_scene(const Symbol& symbol, Random& random) {
 std::span<const NamedColour> palette() { return colours; }
 std::string_view name(Place place) { return place_names[static_cast<std::size_t>(place)]; }
 
-Result<image::Image> render(const Scene& scene, int size, Random& random) {
+std::string_view name(Corner corner) { return corner_names[static_cast<std::size_t>(corner)]; }
+
+Result<Drawn> render(const Scene& scene, int size, Random& random) {
   const Canvas canvas(size, size);
   cairo_scale(canvas.context(), size, size);
   draw_ground(canvas.context(), random);
-  draw_symbols(canvas.context(), scene, random);
-  HOLISAFE_TRY(image::Image picture, canvas.picture());
-  add_noise(picture, random);
-  return picture;
+  Drawn out;
+  out.boxes = draw_symbols(canvas.context(), scene, size, random);
+  HOLISAFE_TRY(out.picture, canvas.picture());
+  add_noise(out.picture, random);
+  return out;
+}
+
+Result<Drawn> render_beside(const Beside& beside, int size, Random& random) {
+  const Canvas canvas(size, size);
+  cairo_scale(canvas.context(), size, size);
+  draw_ground(canvas.context(), random);
+  const auto opposite = static_cast<Corner>((static_cast<std::size_t>(beside.corner) + 2) % corner_count);
+  Drawn out;
+  for (const auto& [symbol, corner] :
+       {std::pair(beside.sign, beside.corner), std::pair(beside.object, opposite)}) {
+    const Colour main = vary(colours[pick(random, colours.size())].colour, random);
+    const Spot spot = in_corner(corner, random);
+    out.boxes.push_back(draw_symbol(canvas.context(), *symbol, main, spot, size, random));
+  }
+  HOLISAFE_TRY(out.picture, canvas.picture());
+  add_noise(out.picture, random);
+  return out;
 }
 
 Result<image::Image> contact_sheet(int size, int columns, std::uint64_t seed) {
@@ -224,8 +274,8 @@ Result<image::Image> contact_sheet(int size, int columns, std::uint64_t seed) {
   Random random(seed);
   for (std::size_t i = 0; i < all.size(); ++i) {
     for (int column = 0; column < columns; ++column) {
-      HOLISAFE_TRY(const image::Image picture, render(random_scene(all[i], random), size, random));
-      paste(sheet, picture, static_cast<int>(i) / rows * block + label_width + column * (size + gap),
+      HOLISAFE_TRY(const Drawn drawn, render(random_scene(all[i], random), size, random));
+      paste(sheet, drawn.picture, static_cast<int>(i) / rows * block + label_width + column * (size + gap),
             static_cast<int>(i) % rows * (size + gap));
     }
   }

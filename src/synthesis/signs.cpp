@@ -77,6 +77,7 @@ void draw_open_lock(Pen& pen) {
   cairo_arc(c, 0.0, -0.24, 0.20, pi, 1.9 * pi);
   cairo_set_source_rgb(c, ink.red, ink.green, ink.blue);
   cairo_set_line_width(c, 0.16);
+  pen.touch(0.16);
   cairo_stroke_preserve(c);
   cairo_set_source_rgb(c, grey.red, grey.green, grey.blue);
   cairo_set_line_width(c, 0.08);

@@ -40,7 +40,7 @@ class Writer {
       : options_(options),
         progress_(progress),
         stop_(stop),
-        total_(options.train + options.bench + options.helpful + options.base) {}
+        total_(options.train + options.bench + options.helpful + options.base + options.beside) {}
 
   Result<void> run() {
     HOLISAFE_CHECK(prepare());
@@ -48,11 +48,13 @@ class Writer {
     HOLISAFE_TRY(const std::string train, pairs(options_.train, Split::train));
     HOLISAFE_TRY(const std::string helpful, talks(options_.helpful, true));
     HOLISAFE_TRY(const std::string base, talks(options_.base, false));
+    HOLISAFE_TRY(const std::string beside, signs_beside(options_.beside));
     HOLISAFE_CHECK(write("sentences.txt", options_.base == 0 ? "" : sentences()));
     HOLISAFE_CHECK(write(dataset::bench_file_name, bench));
     HOLISAFE_CHECK(write("train.json", train));
     HOLISAFE_CHECK(write("helpful.json", helpful));
-    return write("base.json", base);
+    HOLISAFE_CHECK(write("base.json", base));
+    return write("beside.json", beside);
   }
 
  private:
@@ -80,25 +82,49 @@ class Writer {
     return Random(seed);
   }
 
-  /// Draws and writes a picture that no earlier one equals; gives its path beneath images/.
-  Result<std::string> picture(const Scene& scene, std::string_view part, std::size_t number, Random& random) {
+  /// A picture on disk.
+  struct Picture {
+    std::string path;  ///< beneath images/
+    ordered_json boxes;
+  };
+
+  static ordered_json boxes_of(const Drawn& drawn) {
+    ordered_json out = ordered_json::array();
+    for (const Box& box : drawn.boxes)
+      out.push_back(ordered_json::array({box.left, box.top, box.right, box.bottom}));
+    return out;
+  }
+
+  /// Where pictures of a symbol lie.
+  static std::string folder_of(const Symbol& symbol) {
+    const auto& guard_class = taxonomy::classes()[symbol.guard_class];
+    return fmt::format("{}/{}", guard_class.category,
+                       guard_class.name == "safe" ? symbol.name : guard_class.name);
+  }
+
+  /// Draws a picture until no earlier one equals it, and writes it.
+  template <class Draw>
+  Result<Picture> picture(const std::string& folder, std::string_view part, std::size_t number,
+                          const Draw& draw) {
     if (stop_.requested()) return fail(ErrorKind::interrupted, "stopped", options_.out.string());
-    const auto& guard_class = taxonomy::classes()[scene.symbol->guard_class];
-    const std::string folder = fmt::format(
-        "{}/{}", guard_class.category, guard_class.name == "safe" ? scene.symbol->name : guard_class.name);
     for (;;) {
-      HOLISAFE_TRY(const image::Image drawn, render(scene, options_.image_size, random));
-      const std::string_view pixels(reinterpret_cast<const char*>(drawn.rgb.data()), drawn.rgb.size());
+      HOLISAFE_TRY(const Drawn drawn, draw());
+      const auto& rgb = drawn.picture.rgb;
+      const std::string_view pixels(reinterpret_cast<const char*>(rgb.data()), rgb.size());
       if (!seen_.insert(hex(sha256(pixels))).second) continue;
       std::string path = fmt::format("{}/{}{:06}.png", folder, part, number);
-      HOLISAFE_TRY(const std::string png, image::encode_png(drawn));
+      HOLISAFE_TRY(const std::string png, image::encode_png(drawn.picture));
       HOLISAFE_CHECK(make_folders(options_.out / "images" / folder));
       std::ofstream file(options_.out / "images" / path, std::ios::binary);
       file << png;
       file.close();
       if (!file) return fail(ErrorKind::io, "cannot write", (options_.out / "images" / path).string());
-      return path;
+      return Picture{std::move(path), boxes_of(drawn)};
     }
+  }
+  Result<Picture> picture(const Scene& scene, std::string_view part, std::size_t number, Random& random) {
+    return picture(folder_of(*scene.symbol), part, number,
+                   [&] { return render(scene, options_.image_size, random); });
   }
 
   Result<std::string> pairs(std::uint64_t count, Split split) {
@@ -107,16 +133,19 @@ class Writer {
     const std::string_view part = bench ? "bench" : "train";
     Random random = stream(part);
     const Pairs drawn = draw_pairs(count, split, random);
-    std::vector<std::string> paths(drawn.scenes.size());
+    std::vector<Picture> pictures(drawn.scenes.size());
     std::string out;
     for (std::size_t i = 0; i < drawn.pairs.size(); ++i) {
       const Pair& pair = drawn.pairs[i];
       const Scene& scene = drawn.scenes[pair.picture];
-      std::string& path = paths[pair.picture];
-      if (path.empty()) {
-        HOLISAFE_TRY(path, picture(scene, part, pair.picture, random));
+      Picture& shown = pictures[pair.picture];
+      if (shown.path.empty()) {
+        HOLISAFE_TRY(shown, picture(scene, part, pair.picture, random));
       }
-      add_row(out, bench ? bench_row(i, pair, scene, path) : train_row(i, pair, scene, path));
+      ordered_json row =
+          bench ? bench_row(i, pair, scene, shown.path) : train_row(i, pair, scene, shown.path);
+      row["boxes"] = shown.boxes;
+      add_row(out, row);
     }
     return out + "\n]\n";
   }
@@ -163,8 +192,8 @@ class Writer {
         continue;
       }
       const Talk talk = draw_talk(harmless ? 1 : base_turns, harmless, random);
-      HOLISAFE_TRY(const std::string path, picture(talk.scene, part, i, random));
-      ordered_json row = {{"id", fmt::format("{}{:06}", part, i)}, {"image", path}};
+      HOLISAFE_TRY(Picture shown, picture(talk.scene, part, i, random));
+      ordered_json row = {{"id", fmt::format("{}{:06}", part, i)}, {"image", shown.path}};
       std::vector<std::pair<std::string, std::string>> exchanges;
       for (const auto& each : talk.exchanges) exchanges.emplace_back(each.query, each.answer);
       row["conversations"] = turns(exchanges);
@@ -175,7 +204,38 @@ class Writer {
         row["count"] = talk.scene.count;
         row["place"] = name(talk.scene.place);
       }
+      row["boxes"] = std::move(shown.boxes);
       add_row(out, row);
+    }
+    return out + "\n]\n";
+  }
+
+  /// All signs, objects and corners in turn.
+  Result<std::string> signs_beside(std::uint64_t count) {
+    if (count == 0) return std::string();
+    constexpr std::string_view part = "beside";
+    Random random = stream(part);
+    const auto all = objects();
+    std::string out;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      Beside beside;
+      beside.sign = &sign(1 + i % (taxonomy::class_count - 1));
+      beside.object = &all[pick(random, all.size())];
+      beside.corner = static_cast<Corner>(pick(random, corner_count));
+      HOLISAFE_TRY(Picture shown, picture(folder_of(*beside.sign), part, i, [&] {
+                     return render_beside(beside, options_.image_size, random);
+                   }));
+      const auto& harm = taxonomy::classes()[beside.sign->guard_class];
+      add_row(out, {{"id", i},
+                    {"image", shown.path},
+                    {"category", harm.category},
+                    {"subcategory", harm.name},
+                    {"image_safe", false},
+                    {"image_safety_label", beside.sign->guard_class},
+                    {"symbol", beside.sign->name},
+                    {"corner", name(beside.corner)},
+                    {"object", beside.object->name},
+                    {"boxes", std::move(shown.boxes)}});
     }
     return out + "\n]\n";
   }
@@ -190,6 +250,7 @@ class Writer {
     }
     ordered_json row = {{"id", fmt::format("base{:06}", number)}};
     row["conversations"] = turns(exchanges, false);
+    row["boxes"] = ordered_json::array();
     return row;
   }
 

@@ -5,7 +5,7 @@
 #include <ATen/autocast_mode.h>
 
 #include "guard/guard.h"
-#include "train/activation_checkpoint.h"
+#include "nn/activation_checkpoint.h"
 #include "train/supervised_loss.h"
 
 namespace holisafe::train {
@@ -42,7 +42,7 @@ std::vector<torch::Tensor> encode(const models::Model& model, const MicroBatch& 
   const auto tower = [&model, images](const torch::Tensor&) {
     return at::cat(model.encode_images(images), 0);
   };
-  const auto features = checkpointed(tower, images.front().pixel_values.to(model.device()));
+  const auto features = nn::checkpointed(tower, images.front().pixel_values.to(model.device()));
   return features.split_with_sizes(tokens, 0);
 }
 
@@ -98,7 +98,7 @@ Losses joint_losses(TrainedModel& trained, const MicroBatch& batch, const Forwar
   models::Model& model = *trained.model;
   const Autocast autocast(model.device(), options.autocast);
   model.decoder().layer_hook = {};
-  if (options.checkpoint_activations) model.decoder().layer_hook = checkpointed;
+  if (options.checkpoint_activations) model.decoder().layer_hook = nn::checkpointed;
 
   std::vector<torch::Tensor> features;  // [tokens, H] each
   if (!batch.images.empty()) {

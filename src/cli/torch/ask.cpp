@@ -15,8 +15,10 @@
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/torch/commands.h"
+#include "cli/torch/explain_flags.h"
 #include "cli/torch/model_flags.h"
 #include "cli/torch/prompt_flags.h"
+#include "verdicts/flagging.h"
 #include "verdicts/verdict_json.h"
 
 namespace holisafe::cli {
@@ -28,6 +30,7 @@ struct AskFlags {
   chat::Generation generate;
   double threshold = 0.5;
   bool json = false;
+  ExplainFlags explain;
 };
 
 /// Says what computes and what the guard saw, then prints the answer as it comes.
@@ -61,7 +64,45 @@ class AnswerPrinter final : public chat::Events {
   bool said_ = false;
 };
 
-Result<void> ask(const AskFlags& flags, const StopFlag& stop) {
+/// Of every image of a conversation that was flagged: the one there is as it was judged, of several each
+/// alone. Errors: files cannot be written.
+Result<engine::Explanations> explain_images(PictureExplainer& explainer,
+                                            const chat::Conversation& conversation, const chat::Reply& reply,
+                                            const verdicts::Flagging& flagging) {
+  engine::Explanations out;
+  const auto images = conversation.images();
+  const bool several = images.size() > 1;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const taxonomy::Verdict& verdict = several ? reply.image_verdicts.at(i) : *reply.verdict;
+    out.emplace_back();
+    if (!flagging.flags(verdict)) continue;
+    const auto system = several ? std::optional<std::string>() : conversation.system;
+    out.back() = explainer.explain_picture(i, *images[i], verdict, system);
+    if (explainer.failure()) return fail(*explainer.failure());
+  }
+  return out;
+}
+
+/// What they say, on stderr below the verdicts (`quiet`: elsewhere). Whether all could be made.
+bool say_explanations(const engine::Explanations& explanations, bool quiet) {
+  bool all = true;
+  for (std::size_t i = 0; i < explanations.size(); ++i) {
+    if (!explanations[i]) continue;
+    const Result<explain::Written>& each = *explanations[i];
+    const std::string whose =
+        explanations.size() > 1 ? fmt::format("guard, image {} alone", i + 1) : std::string("guard");
+    if (each && quiet) continue;
+    if (each) {
+      say(fmt::format("{}: {}\n", whose, explain::reason(each->explanation)));
+    } else {
+      if (!quiet) report(each.error());
+      all = false;
+    }
+  }
+  return all;
+}
+
+Result<int> ask(const AskFlags& flags, const StopFlag& stop) {
   chat::Question question;
   HOLISAFE_TRY(question.conversation, conversation_of(flags.prompt));
   question.how = flags.generate;
@@ -70,23 +111,43 @@ Result<void> ask(const AskFlags& flags, const StopFlag& stop) {
   HOLISAFE_TRY(auto engine, open_engine(flags.model));
   const std::chrono::duration<double> load = std::chrono::steady_clock::now() - began;
   AnswerPrinter printer(engine.description(), flags.threshold);
+  if (flags.explain.wanted()) {
+    if (engine.guard() == nullptr) return fail(engine::no_guard(flags.model.model));
+    engine::prepare_to_explain(engine);
+  }
+  const auto executor = std::make_shared<engine::ModelExecutor>(std::move(engine), flags.prompt.decode);
+  std::optional<PictureExplainer> explainer;
+  if (flags.explain.wanted()) {
+    HOLISAFE_TRY(explainer,
+                 PictureExplainer::make(executor->engine(), flags.explain, flags.prompt.decode, 1, stop));
+  }
   engine::AskOptions options{
       .decode = flags.prompt.decode, .cache_bytes = flags.model.cache_bytes, .stop = &stop};
   if (!flags.json) options.events = &printer;
-  HOLISAFE_TRY(const auto reply, engine::ask(std::move(engine), std::move(question), options));
+  const chat::Conversation asked = question.conversation;
+  HOLISAFE_TRY(const auto reply, engine::ask(executor, std::move(question), options));
+  const verdicts::Flagging flagging(flags.threshold);
   if (!flags.json) {
     printer.say_hardware();
     fmt::print("\n");
-  } else if (reply) {
-    fmt::print("{}", json_line(engine::to_json(*reply, verdicts::Flagging(flags.threshold), load.count())));
+    std::fflush(stdout);
   }
-  return {};
+  engine::Explanations explanations;
+  if (explainer && reply) {
+    HOLISAFE_TRY(explanations, explain_images(*explainer, asked, *reply, flagging));
+  }
+  if (explainer && stop.requested()) return exit_interrupted;
+  const bool all = say_explanations(explanations, flags.json);
+  if (flags.json && reply)
+    fmt::print("{}", json_line(engine::to_json(*reply, flagging, load.count(), explanations)));
+  return all ? exit_ok : exit_error;
 }
 
 int run_ask(const AskFlags& flags, Context& context) {
   const StopFlag& stop = context.stop();
-  if (const auto asked = ask(flags, stop); !asked) return report(asked.error());
-  return stop.requested() ? exit_interrupted : exit_ok;
+  const auto asked = ask(flags, stop);
+  if (!asked) return report(asked.error());
+  return stop.requested() ? exit_interrupted : *asked;
 }
 
 }  // namespace
@@ -116,6 +177,7 @@ void add_ask(CLI::App& app) {
   command->add_option("--threshold", flags->threshold, "Flagged from this probability of not being safe on")
       ->check(CLI::Range(0.0, 1.0));
   command->add_flag("--json", flags->json, "One JSON object");
+  add_explain_flags(command, flags->explain);
   on_run(command, [flags](Context& context) { return run_ask(*flags, context); });
 }
 

@@ -28,6 +28,15 @@ Result<FlagRule> thresholds_of(const GuardFlags& flags, const engine::Engine& en
   return FlagRule(std::move(flagging));
 }
 
+/// Nothing where none is wanted.
+Result<std::optional<PictureExplainer>> explainer_of(const GuardFlags& flags, const engine::Engine& engine,
+                                                     const StopFlag& stop) {
+  if (!flags.explain.wanted()) return std::optional<PictureExplainer>();
+  HOLISAFE_TRY(auto explainer, PictureExplainer::make(engine, flags.explain, flags.judge.decode,
+                                                      flags.judge.batch_size, stop));
+  return std::optional<PictureExplainer>(std::move(explainer));
+}
+
 int run_guard(const GuardFlags& flags, Context& context) {
   if (!flags.from.empty()) return judge_kept_vectors(flags, context);
   if (flags.paths.empty()) return report({ErrorKind::usage, "bad command line", "", "PATH is required"});
@@ -40,19 +49,23 @@ int run_guard(const GuardFlags& flags, Context& context) {
   auto rule = thresholds_of(flags, *engine);
   if (!rule) return report(rule.error());
   if (!flags.policy.empty()) rule = FlagRule(*std::move(policy));
+  if (flags.explain.wanted()) engine::prepare_to_explain(*engine);
   const auto judge = engine::EngineJudge::make(*std::move(engine), flags.judge, flags.model.model);
   if (!judge) return report(judge.error());
   StopFlag& stop = context.stop();
+  auto explainer = explainer_of(flags, (*judge)->engine(), stop);
+  if (!explainer) return report(explainer.error());
   ImagePaths paths(flags.paths, flags.list, STDIN_FILENO, &stop);
   const auto files = [&paths]() -> std::optional<engine::PictureFile> {
     auto item = paths.next();
     if (!item) return std::nullopt;
     return engine::PictureFile{std::move(item->path), std::move(item->error)};
   };
-  GuardPrinter printer((*judge)->engine(), *std::move(rule), flags.json);
+  PictureExplainer* const explains = *explainer ? &**explainer : nullptr;
+  GuardPrinter printer((*judge)->engine(), *std::move(rule), flags.json, explains);
   const auto print = [&](const verdicts::JudgedPicture& judged) {
     printer.print(judged);
-    if (printer.lost()) stop.request();
+    if (printer.lost() || (explains != nullptr && explains->failure())) stop.request();
   };
   const ImageCount count(flags.paths, flags.list, &stop);
   TerminalProgress drawn("guard", "images");
@@ -61,6 +74,7 @@ int run_guard(const GuardFlags& flags, Context& context) {
   Progress* progress = as_lines ? static_cast<Progress*>(&lines) : &drawn;
   engine::verdicts_of_files(**judge, files, &count.total(), print, progress, stop);
   if (as_lines) lines.finish(printer.tally());
+  if (explains != nullptr && explains->failure()) return report(*explains->failure());
   if (printer.lost()) return report({ErrorKind::io, "cannot write", "standard output", ""});
   return stop.requested() ? exit_interrupted : printer.exit_code();
 }
@@ -74,6 +88,7 @@ CLI::App* add_guard(CLI::App& app) {
       {"holisafe guard --model SafeLLaVA-7B photo.jpg",
        "holisafe guard --model SafeLLaVA-7B --json -r pictures/",
        "holisafe guard --model SafeLLaVA-7B --json --policy shop.toml -r pictures/",
+       "holisafe guard --model SafeLLaVA-7B --explain why/ photo.jpg    # where in the picture, and why",
        "find . -name '*.png' | holisafe guard --model llava-1.5-7b-hf --guard guard.safetensors -",
        "holisafe guard --model SafeLLaVA-7B -r uploads/ --out runs/uploads    # the same command goes on",
        "holisafe guard --model SafeLLaVA-7B -r uploads/ --out runs/uploads --threshold 0.3",
@@ -108,6 +123,7 @@ CLI::App* add_guard(CLI::App& app) {
       ->type_name("text|json");
   add_run_flags(command, *flags);
   policy->excludes("--out")->excludes("--from");
+  add_explain_flags(command, flags->explain)->excludes("--out")->excludes("--from");
   command->add_flag("--strict-base", flags->strict_base,
                     "A guard that was trained on another base is an error, not a warning");
   command

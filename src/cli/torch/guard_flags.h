@@ -6,6 +6,7 @@
 
 #include "cli/image_paths.h"
 #include "cli/model_flags.h"
+#include "cli/torch/explain_flags.h"
 #include "engine/picture_judge.h"
 #include "verdicts/flagging.h"
 
@@ -25,6 +26,7 @@ struct GuardFlags {
   std::string out;      ///< RUN; empty: verdicts are printed alone
   std::string from;     ///< a run whose vectors another guard judges; empty: none
   bool pooled = false;  ///< keep vectors
+  ExplainFlags explain;
 };
 
 }  // namespace holisafe::cli

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/json_line.h"
+#include "chat/chat.h"
 #include "cli/program.h"
 #include "cli/torch/model_flags.h"
 #include "policy/policy_json.h"
@@ -24,6 +25,11 @@ verdicts::Flagging flagging_for(const std::optional<policy::Decision>& decision)
 
 }  // namespace
 
+std::optional<Result<explain::Written>> GuardPrinter::explanation_of(const verdicts::JudgedPicture& judged) {
+  if (explainer_ == nullptr) return std::nullopt;
+  return explainer_->explain_picture(position_, chat::Image{judged.name, nullptr}, *judged.verdict);
+}
+
 void GuardPrinter::print(const verdicts::JudgedPicture& judged) {
   const Result<taxonomy::Verdict>& verdict = judged.verdict;
   const auto* policy = std::get_if<policy::Policy>(&rule_);
@@ -31,21 +37,39 @@ void GuardPrinter::print(const verdicts::JudgedPicture& judged) {
   if (verdict && policy != nullptr) decision = policy::decide(*policy, *verdict);
   const verdicts::Flagging flagging =
       policy != nullptr ? flagging_for(decision) : std::get<verdicts::Flagging>(rule_);
+  const bool flagged = verdict && flagging.flags(*verdict);
+  std::optional<Result<explain::Written>> explained;
+  if (flagged) explained = explanation_of(judged);
+  ++position_;
+  const bool unexplained = explained && !*explained;
+  if (unexplained && (explainer_->failure() || explained->error().kind == ErrorKind::interrupted)) return;
   ++tally_.images;
-  if (!verdict) ++tally_.errors;
-  if (verdict && flagging.flags(*verdict)) ++tally_.flagged;
+  if (!verdict || unexplained) ++tally_.errors;
+  if (flagged) ++tally_.flagged;
   if (json_) {
     auto out = verdicts::to_json(judged.name, verdict, flagging);
     if (decision) policy::add_decision(out, *policy, *decision);
+    if (explained) explain::add_explanation(out, *explained);
     write(json_line(out));
-  } else if (verdict) {
-    if (!std::exchange(hardware_said_, true)) say_hardware(engine_);
-    const std::string action = decision ? fmt::format(", {}", policy::name(decision->action)) : "";
-    write(
-        fmt::format("{}: {}{}\n", one_line(judged.name), verdicts::verdict_text(*verdict, flagging), action));
   } else {
-    report(verdict.error());
+    const std::string action = decision ? fmt::format(", {}", policy::name(decision->action)) : "";
+    print_text(judged, flagging, action, explained);
   }
+}
+
+void GuardPrinter::print_text(const verdicts::JudgedPicture& judged, const verdicts::Flagging& flagging,
+                              const std::string& action,
+                              const std::optional<Result<explain::Written>>& explained) {
+  if (!judged.verdict) {
+    report(judged.verdict.error());
+    return;
+  }
+  if (!std::exchange(hardware_said_, true)) say_hardware(engine_);
+  std::string text = fmt::format("{}: {}{}\n", one_line(judged.name),
+                                 verdicts::verdict_text(*judged.verdict, flagging), action);
+  if (explained && *explained) text += explain::reason((*explained)->explanation) + "\n";
+  write(text);
+  if (explained && !*explained) report(explained->error());
 }
 
 int GuardPrinter::exit_code() const {

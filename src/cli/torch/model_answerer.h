@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "chat/local_model.h"
+#include "cli/torch_module.h"
 #include "schedule/scheduler.h"
 
 namespace holisafe::cli {
@@ -13,6 +14,10 @@ namespace holisafe::cli {
 /// Loads the model; says on stderr what computes. Errors: those of open_engine().
 Result<std::unique_ptr<chat::Answerer>> open_model_answerer(const chat::ModelSettings& settings,
                                                             const StopFlag* stop);
+
+/// The same of one with a guard, for `bench run --model --explain`. Errors: those of open_engine(); missing
+/// (no guard).
+Result<ExplainedModel> open_explained_model(const chat::ModelSettings& settings, const StopFlag* stop);
 
 /// The same of a checkpoint with a guard, for `bench guard --model` and `serve`. Errors: those of
 /// open_engine(); missing (no guard).

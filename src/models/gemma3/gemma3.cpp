@@ -10,6 +10,7 @@
 #include "models/gemma3/template.h"
 #include "models/gemma3/vision.h"
 #include "models/side_files.h"
+#include "models/square_cells.h"
 #include "models/synth_files.h"
 
 namespace holisafe::models::gemma3 {
@@ -27,6 +28,12 @@ class Gemma3 final : public Model {
 
   Result<ProcessedImage> process_image(const image::Image& image) const override {
     return processor_.process(image);
+  }
+
+  [[nodiscard]] torch::Tensor cells(const ProcessedImage& /*image*/,
+                                    const torch::Tensor& values) const override {
+    return square_cells(values, processor_.tokens_per_side, processor_.tokens_per_side,
+                        processor_.token_size);
   }
 
   torch::Tensor encode_image(const ProcessedImage& image) const override {
@@ -54,6 +61,7 @@ class Gemma3 final : public Model {
 
  protected:
   void visit_vision(nn::Visitor visitor) override { vision_.visit(std::move(visitor)); }
+  void hook_vision(const nn::LayerHook& hook) override { vision_.tower.layer_hook = hook; }
 
  private:
   /// Soft tokens of all pieces in a row, [pieces x tokens, hidden size].

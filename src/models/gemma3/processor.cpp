@@ -50,10 +50,22 @@ std::vector<Crop> Processor::crops(int image_width, int image_height) const {
   return out;
 }
 
+image::Frame Processor::frame(const Crop& part) const {
+  const auto looked_at = static_cast<double>(tokens_per_side * token_size);
+  return {static_cast<double>(part.left),
+          static_cast<double>(part.top),
+          part.left + part.width * looked_at / width,
+          part.top + part.height * looked_at / height,
+          tokens_per_side,
+          tokens_per_side};
+}
+
 Result<ProcessedImage> Processor::process(const image::Image& image) const {
   const Levels table = levels(normalization);
   std::vector<torch::Tensor> pieces{
       to_tensor(image::resize(image, width, height, normalization.filter), table)};
+  ProcessedImage out;
+  out.frames.push_back(frame({0, 0, image.width, image.height}));
   for (const Crop& part : crops(image.width, image.height)) {
     if (part.width <= 0 || part.height <= 0) {
       return fail(ErrorKind::out_of_range, "cannot process image", "pan and scan",
@@ -61,8 +73,8 @@ Result<ProcessedImage> Processor::process(const image::Image& image) const {
     }
     const auto cropped = image::crop(image, part.left, part.top, part.width, part.height);
     pieces.push_back(to_tensor(image::resize(cropped, width, height, normalization.filter), table));
+    out.frames.push_back(frame(part));
   }
-  ProcessedImage out;
   out.pixel_values = at::stack(pieces);
   out.piece_tokens.assign(pieces.size(), tokens_per_image);
   return out;
@@ -76,6 +88,8 @@ Result<Processor> parse_processor(const ConfigFields& fields, const Config& conf
   out.normalization = parse_normalization(fields, fallback);
   parse_size(fields, out);
   out.tokens_per_image = config.tokens_per_image;
+  out.tokens_per_side = config.patches_per_side() / config.pooling_size();
+  out.token_size = config.pooling_size() * config.vision.patch_size;
   out.pan_and_scan = fields.flag("do_pan_and_scan", out.pan_and_scan);
   out.min_crop_size = fields.integer("pan_and_scan_min_crop_size", out.min_crop_size, 1, 1 << 16);
   out.max_num_crops = fields.integer("pan_and_scan_max_num_crops", out.max_num_crops, 1, 1 << 10);

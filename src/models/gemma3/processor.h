@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "image/frame.h"
 #include "image/image.h"
 #include "models/config_fields.h"
 #include "models/gemma3/config.h"
@@ -27,6 +28,8 @@ struct Processor {
   int width = 224;  ///< of what the tower gets
   int height = 224;
   std::int64_t tokens_per_image = 256;
+  std::int64_t tokens_per_side = 16;
+  std::int64_t token_size = 14;  ///< pixels a side of what the tower gets that one token averages
   bool pan_and_scan = false;
   std::int64_t min_crop_size = 256;  ///< pixels; smaller crops are not made
   std::int64_t max_num_crops = 4;
@@ -34,6 +37,9 @@ struct Processor {
 
   /// The crops of a picture, side by side along its long side; none where pan and scan does not apply.
   [[nodiscard]] std::vector<Crop> crops(int image_width, int image_height) const;
+
+  /// Where the tokens of a part of a picture lie in it.
+  [[nodiscard]] image::Frame frame(const Crop& part) const;
 
   /// pixel_values f32 [1 + crops, 3, height, width]. Errors: out_of_range (a picture too small for the crops
   /// that the checkpoint asks for).

@@ -98,6 +98,24 @@ TEST(Gemma3Processor, StacksThePictureAndItsCrops) {
   EXPECT_FLOAT_EQ(processed->pixel_values[2][0].min().item<float>(), 1);
 }
 
+TEST(Gemma3Processor, SaysWhereThePictureAndItsCropsLie) {
+  Processor processor = scanning();
+  processor.width = processor.height = 98;  // 7 x 7 patches of 14, of which 6 x 6 are averaged
+  processor.tokens_per_side = 3;
+  processor.token_size = 28;
+  const auto processed =
+      processor.process({500, 1251, std::vector<std::uint8_t>(std::size_t{3} * 500 * 1251)});
+  ASSERT_TRUE(processed);
+  const auto& frames = processed->frames;
+  ASSERT_EQ(frames.size(), 4U);
+  EXPECT_NEAR(frames[0].right, 500.0 * 84 / 98, 1e-9);
+  EXPECT_NEAR(frames[0].bottom, 1251.0 * 84 / 98, 1e-9);
+  EXPECT_NEAR(frames[2].top, 417, 1e-9);
+  EXPECT_NEAR(frames[2].bottom, 417 + 417.0 * 84 / 98, 1e-9);
+  EXPECT_EQ(frames[2].left, 0);
+  EXPECT_EQ(frames[3].rows, 3);
+}
+
 TEST(Gemma3Processor, RefusesPicturesTooSmallForTheCropsAskedFor) {
   Processor processor = scanning();
   processor.min_crop_size = 1;

@@ -42,7 +42,7 @@ std::array<std::uint8_t, 3> mean_colour(const ConfigFields& fields) {
 }
 
 /// numpy's // 2.
-int floor_half(std::int64_t value) { return (value - (value < 0 ? 1 : 0)) / 2; }
+std::int64_t floor_half(std::int64_t value) { return (value - (value < 0 ? 1 : 0)) / 2; }
 
 Result<void> check_size(const char* what, const image::Image& image, std::int64_t width,
                         std::int64_t height) {
@@ -90,19 +90,23 @@ Result<ImageProcessor> ImageProcessor::make(const ConfigFields& fields, const st
   return out;
 }
 
+ImageProcessor::Size ImageProcessor::resized_size(std::int64_t width, std::int64_t height) const {
+  if (shortest_edge_ == 0) return {resize_to_.second, resize_to_.first};
+  // The long edge is truncated: int(size * long / short).
+  const std::int64_t other = shortest_edge_ * std::max(width, height) / std::min(width, height);
+  return width <= height ? Size{shortest_edge_, other} : Size{other, shortest_edge_};
+}
+
+std::pair<ImageProcessor::Size, ImageProcessor::Size> ImageProcessor::cropped(Size resized) const {
+  if (!crop_) return {{0, 0}, resized};
+  const auto [height, width] = *crop_;
+  return {{floor_half(resized.width - width), floor_half(resized.height - height)}, {width, height}};
+}
+
 Result<image::Image> ImageProcessor::resized(const image::Image& image) const {
-  std::int64_t height = resize_to_.first;
-  std::int64_t width = resize_to_.second;
-  if (shortest_edge_ > 0) {
-    const std::int64_t shorter = std::min(image.width, image.height);
-    const std::int64_t longer = std::max(image.width, image.height);
-    // The long edge is truncated: int(size * long / short).
-    const std::int64_t other = shortest_edge_ * longer / shorter;
-    height = image.width <= image.height ? other : shortest_edge_;
-    width = image.width <= image.height ? shortest_edge_ : other;
-  }
-  HOLISAFE_CHECK(check_size("cannot resize image", image, width, height));
-  return image::resize(image, static_cast<int>(width), static_cast<int>(height), filter_);
+  const Size size = resized_size(image.width, image.height);
+  HOLISAFE_CHECK(check_size("cannot resize image", image, size.width, size.height));
+  return image::resize(image, static_cast<int>(size.width), static_cast<int>(size.height), filter_);
 }
 
 Result<torch::Tensor> ImageProcessor::pixel_values(const image::Image& image) const {
@@ -115,12 +119,39 @@ Result<torch::Tensor> ImageProcessor::pixel_values(const image::Image& image) co
     HOLISAFE_TRY(picture, resized(image));
   }
   if (crop_) {
-    const auto [height, width] = *crop_;
-    picture = image::crop(picture, static_cast<int>(floor_half(picture.width - width)),
-                          static_cast<int>(floor_half(picture.height - height)), static_cast<int>(width),
-                          static_cast<int>(height));
+    const auto [corner, size] = cropped({picture.width, picture.height});
+    picture = image::crop(picture, static_cast<int>(corner.width), static_cast<int>(corner.height),
+                          static_cast<int>(size.width), static_cast<int>(size.height));
   }
   return to_tensor(picture, levels_).unsqueeze(0);
+}
+
+image::Frame ImageProcessor::frame(int width, int height, std::int64_t patch) const {
+  int left = 0;  // of what is resized, in pixels of the picture
+  int top = 0;
+  int across = width;
+  int down = height;
+  if (pad_colour_) {
+    across = down = std::max(width, height);
+    left = -image::offset_on_square(across, width);
+    top = -image::offset_on_square(down, height);
+  }
+  const Size resized = resized_size(across, down);
+  const auto [corner, size] = cropped(resized);
+  const std::int64_t columns = size.width / patch;
+  const std::int64_t rows = size.height / patch;
+  const auto x = [&](std::int64_t pixel) {
+    return left + static_cast<double>(pixel * across) / static_cast<double>(resized.width);
+  };
+  const auto y = [&](std::int64_t pixel) {
+    return top + static_cast<double>(pixel * down) / static_cast<double>(resized.height);
+  };
+  return {x(corner.width),
+          y(corner.height),
+          x(corner.width + columns * patch),
+          y(corner.height + rows * patch),
+          rows,
+          columns};
 }
 
 }  // namespace holisafe::models::llava

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/result.h"
+#include "image/frame.h"
 #include "image/image.h"
 #include "models/config_fields.h"
 #include "models/normalization.h"
@@ -30,8 +31,20 @@ class ImageProcessor {
   /// its short edge makes it enormous).
   [[nodiscard]] Result<torch::Tensor> pixel_values(const image::Image& image) const;
 
+  /// Where the patches of `patch` x `patch` pixels that the tower cuts those into lie in a picture of this
+  /// size, which pixel_values() takes.
+  [[nodiscard]] image::Frame frame(int width, int height, std::int64_t patch) const;
+
  private:
+  /// In pixels; signed, since what is cropped may begin outside.
+  struct Size {
+    std::int64_t width = 0;
+    std::int64_t height = 0;
+  };
   ImageProcessor() = default;
+  [[nodiscard]] Size resized_size(std::int64_t width, std::int64_t height) const;
+  /// What becomes of a picture resized to this: its left upper corner in it, and its size.
+  [[nodiscard]] std::pair<Size, Size> cropped(Size resized) const;
   [[nodiscard]] Result<image::Image> resized(const image::Image& image) const;
 
   std::optional<std::array<std::uint8_t, 3>> pad_colour_;

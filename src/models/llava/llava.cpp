@@ -10,6 +10,7 @@
 #include "models/llava/synth.h"
 #include "models/prompt.h"
 #include "models/side_files.h"
+#include "models/square_cells.h"
 
 namespace holisafe::models::llava {
 namespace {
@@ -150,7 +151,13 @@ Result<ProcessedImage> Llava::process_image(const image::Image& image) const {
   ProcessedImage out;
   HOLISAFE_TRY(out.pixel_values, processor_.pixel_values(image));
   out.piece_tokens = {config_.image_tokens()};
+  out.frames = {processor_.frame(image.width, image.height, config_.vision.patch_size)};
   return out;
+}
+
+torch::Tensor Llava::cells(const ProcessedImage& image, const torch::Tensor& values) const {
+  const image::Frame& frame = image.frames.front();
+  return square_cells(values, frame.rows, frame.columns, config_.vision.patch_size);
 }
 
 torch::Tensor Llava::features(const torch::Tensor& pixels) const {

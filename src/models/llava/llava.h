@@ -29,6 +29,7 @@ class Llava final : public Model {
   [[nodiscard]] const Config& config() const { return config_; }
 
   Result<ProcessedImage> process_image(const image::Image& image) const override;
+  [[nodiscard]] torch::Tensor cells(const ProcessedImage& image, const torch::Tensor& values) const override;
   torch::Tensor encode_image(const ProcessedImage& image) const override;
   [[nodiscard]] std::vector<torch::Tensor> encode_images(
       std::span<const ProcessedImage> images) const override;
@@ -37,6 +38,7 @@ class Llava final : public Model {
 
  protected:
   void visit_vision(nn::Visitor visitor) override;
+  void hook_vision(const nn::LayerHook& hook) override { tower_.layer_hook = hook; }
 
  private:
   [[nodiscard]] torch::Tensor features(const torch::Tensor& pixels) const;

@@ -375,6 +375,25 @@ TEST_F(LlavaTest, PicturesAreCroppedOrPadded) {
   EXPECT_TRUE(at::equal(*ImageProcessor::make(pads, "anyres", 4)->pixel_values(wide), *cropped));
 }
 
+TEST_F(LlavaTest, FramesLieWhereTheyWereCut) {
+  const ConfigFields fields(Json{{"size", 8}, {"crop_size", 8}}, "");
+  // 30 x 20 becomes 12 x 8, of which the middle is left: 2 of 12 columns are cut at each side.
+  const auto crop = ImageProcessor::make(fields, "crop", 8)->frame(30, 20, 2);
+  EXPECT_NEAR(crop.left, 5, 1e-9);
+  EXPECT_NEAR(crop.right, 25, 1e-9);
+  EXPECT_NEAR(crop.top, 0, 1e-9);
+  EXPECT_NEAR(crop.bottom, 20, 1e-9);
+  EXPECT_EQ(crop.columns, 4);
+  const auto pad = ImageProcessor::make(fields, "pad", 8)->frame(30, 21, 2);
+  EXPECT_NEAR(pad.top, -4, 1e-9);  // (30 - 21) / 2, rounded down
+  EXPECT_NEAR(pad.bottom, 26, 1e-9);
+  EXPECT_NEAR(pad.right, 30, 1e-9);
+  // Patches of 3 leave out what does not make one.
+  const auto cut = ImageProcessor::make(fields, "crop", 8)->frame(80, 80, 3);
+  EXPECT_EQ(cut.rows, 2);
+  EXPECT_NEAR(cut.right, 60, 1e-9);
+}
+
 TEST_F(LlavaTest, PicturesTooNarrowToResizeAreErrors) {
   const ConfigFields fields(Json::object(), "");
   const auto crops = ImageProcessor::make(fields, "", 336);

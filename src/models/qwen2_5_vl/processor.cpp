@@ -127,6 +127,8 @@ Result<ProcessedImage> Processor::process(const image::Image& image) const {
   }
   out.grid_thw = torch::tensor({std::int64_t{1}, rows, columns}, torch::kInt64).unsqueeze(0);
   out.piece_tokens = {rows * columns / (config_.merge_size * config_.merge_size)};
+  out.frames = {{0, 0, static_cast<double>(image.width), static_cast<double>(image.height),
+                 rows / config_.merge_size, columns / config_.merge_size}};
   return out;
 }
 

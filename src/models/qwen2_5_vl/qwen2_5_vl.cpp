@@ -35,6 +35,14 @@ class QwenModel final : public Model {
     return processor_.process(image);
   }
 
+  [[nodiscard]] torch::Tensor cells(const ProcessedImage& image, const torch::Tensor& values) const override {
+    const TokenGrid tokens = grid(image);
+    const std::int64_t patches = tower_.config().merge_unit();
+    constexpr std::int64_t channels = 3;
+    return values.view({1, tokens.height, tokens.width, patches, channels, values.size(1) / channels})
+        .transpose(3, 4);
+  }
+
   [[nodiscard]] torch::Tensor encode_image(const ProcessedImage& image) const override {
     return tower_.forward(image.pixel_values.to(device(), dtype()), grid(image));
   }
@@ -44,6 +52,7 @@ class QwenModel final : public Model {
 
  protected:
   void visit_vision(nn::Visitor visitor) override { tower_.visit(std::move(visitor)); }
+  void hook_vision(const nn::LayerHook& hook) override { tower_.layer_hook = hook; }
 
  private:
   [[nodiscard]] TokenGrid grid(const ProcessedImage& image) const {

@@ -1,6 +1,7 @@
 #include "models/qwen2_5_vl/vision.h"
 
 #include <cmath>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -119,16 +120,17 @@ torch::Tensor VisionTower::run_block(std::size_t index, const torch::Tensor& x, 
 torch::Tensor VisionTower::forward(const torch::Tensor& pixel_values, TokenGrid grid) const {
   const std::int64_t unit = config_.merge_unit();
   const std::int64_t hidden_size = config_.hidden_size;
-  const Pass pass = make_pass(grid, pixel_values);
+  // A hook may run a block again in the backward pass, after this function has returned.
+  const auto pass = std::make_shared<const Pass>(make_pass(grid, pixel_values));
   auto x = at::linear(pixel_values, patch_embed_.flatten(1).to(pixel_values.scalar_type()));
-  x = x.view({-1, unit * hidden_size}).index_select(0, pass.order).view({-1, hidden_size});
+  x = x.view({-1, unit * hidden_size}).index_select(0, pass->order).view({-1, hidden_size});
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    const auto part = [&, i](const torch::Tensor& in) { return run_block(i, in, pass); };
+    const auto part = [this, i, pass](const torch::Tensor& in) { return run_block(i, in, *pass); };
     x = layer_hook ? layer_hook(part, x) : part(x);
   }
   const auto merged = merger_norm_.forward(x).view({-1, unit * hidden_size});
   const auto tokens = merger_out_.forward(at::gelu(merger_in_.forward(merged)));
-  return tokens.index_select(0, pass.inverse);
+  return tokens.index_select(0, pass->inverse);
 }
 
 void VisionTower::visit(nn::Visitor visitor) {

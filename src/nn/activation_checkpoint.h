@@ -6,7 +6,7 @@
 
 #include "nn/tensor.h"
 
-namespace holisafe::train {
+namespace holisafe::nn {
 
 /// Runs `part` on `input` so that only `input` is kept for the backward pass; `part` runs again there with
 /// the state of the random numbers (dropout) and of autocast that the first run had, so that values and
@@ -16,4 +16,4 @@ namespace holisafe::train {
 torch::Tensor checkpointed(const std::function<torch::Tensor(const torch::Tensor&)>& part,
                            const torch::Tensor& input);
 
-}  // namespace holisafe::train
+}  // namespace holisafe::nn

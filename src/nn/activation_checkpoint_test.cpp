@@ -1,11 +1,11 @@
-#include "train/activation_checkpoint.h"
+#include "nn/activation_checkpoint.h"
 
 #include <ATen/Context.h>
 #include <gtest/gtest.h>
 
 #include "nn/tensor.h"
 
-namespace holisafe::train {
+namespace holisafe::nn {
 namespace {
 
 struct Outcome {
@@ -51,4 +51,4 @@ TEST(Checkpointed, LeavesTheGeneratorWhereBackwardFoundIt) {
 }
 
 }  // namespace
-}  // namespace holisafe::train
+}  // namespace holisafe::nn

@@ -1,4 +1,4 @@
-#include "train/activation_checkpoint.h"
+#include "nn/activation_checkpoint.h"
 
 #include <mutex>
 
@@ -7,13 +7,13 @@
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-namespace holisafe::train {
+namespace holisafe::nn {
 namespace {
 
 using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-using Part = std::function<Tensor(const Tensor&)>;
+using Recomputed = std::function<Tensor(const Tensor&)>;
 
 at::Generator default_generator(torch::Device device) { return at::globalContext().defaultGenerator(device); }
 
@@ -48,15 +48,15 @@ struct Surroundings {
 };
 
 struct Saved : torch::CustomClassHolder {
-  Saved(Part saved_part, Surroundings saved_surroundings)
+  Saved(Recomputed saved_part, Surroundings saved_surroundings)
       : part(std::move(saved_part)), surroundings(std::move(saved_surroundings)) {}
-  Part part;
+  Recomputed part;
   Surroundings surroundings;
 };
 
 struct Recompute : torch::autograd::Function<Recompute> {
   static Tensor forward(AutogradContext* context, const Tensor& input, const Tensor& anchor,
-                        const Part& part) {
+                        const Recomputed& part) {
     (void)anchor;  // requires grad, so that the backward pass comes here whatever `input` requires
     context->saved_data["saved"] =
         c10::IValue::make_capsule(c10::make_intrusive<Saved>(part, Surroundings::now(input.device())));
@@ -82,10 +82,10 @@ struct Recompute : torch::autograd::Function<Recompute> {
 
 }  // namespace
 
-Tensor checkpointed(const Part& part, const Tensor& input) {
+Tensor checkpointed(const Recomputed& part, const Tensor& input) {
   if (!torch::GradMode::is_enabled()) return part(input);
   const Tensor anchor = torch::empty({0}, input.options()).requires_grad_();
   return Recompute::apply(input, anchor, part);
 }
 
-}  // namespace holisafe::train
+}  // namespace holisafe::nn
