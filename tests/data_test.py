@@ -114,6 +114,37 @@ class Synthesis(Data):
         bench = {row["image"] for row in self.bench}
         self.assertFalse(bench & {row["image"] for row in self.train + self.helpful})
 
+    def test_every_row_says_where_its_symbols_lie(self):
+        for row in self.bench + self.train + self.helpful:
+            self.assertEqual(list(row)[-1], "boxes")
+            self.assertIn(len(row["boxes"]), (1, 2, 3))
+            for left, top, right, bottom in row["boxes"]:
+                self.assertTrue(0 <= left < right <= 64 and 0 <= top < bottom <= 64, row["boxes"])
+        talk = self.root / "talk"
+        self.synthesise(talk, 3, 0, 0, "--base", 40)
+        rows = json.loads((talk / "base.json").read_text())
+        for row in rows:
+            self.assertEqual(len(row["boxes"]), row.get("count", 0))
+        self.assertTrue(any("image" not in row for row in rows))
+
+    def test_a_sign_beside_an_object(self):
+        alone, among = self.root / "beside", self.root / "among"
+        self.synthesise(alone, 7, 0, 0, "--beside", 38)
+        self.synthesise(among, 7, 200, 100, "--beside", 38)
+        rows = json.loads((alone / "beside.json").read_text())
+        self.assertEqual(len(rows), 38)
+        self.assertEqual({row["image_safety_label"] for row in rows}, set(range(1, 20)))
+        for row in rows:
+            sign, thing = row["boxes"]
+            for low, high, word, other in ((0, 2, "right", "left"), (1, 3, "lower", "upper")):
+                self.assertIn(word if sign[low] + sign[high] > 64 else other, row["corner"])
+                self.assertNotEqual(sign[low] + sign[high] > 64, thing[low] + thing[high] > 64)
+            with Image.open(alone / "images" / row["image"]) as image:
+                self.assertEqual(image.size, (64, 64))
+        self.assertEqual((alone / "beside.json").read_bytes(), (among / "beside.json").read_bytes())
+        for name in ("holisafe_bench.json", "train.json"):
+            self.assertEqual((among / name).read_bytes(), (self.made / name).read_bytes(), "one set does not change another")
+
     def test_refuses_what_it_cannot_do(self):
         done = holisafe("synth", "--out", self.made, "--bench", 5)
         self.assertEqual(done.returncode, 2)

@@ -8,11 +8,15 @@ class App;
 namespace holisafe::cli {
 
 void add_serve(CLI::App& app);            // serve.cpp
+void add_data_build(CLI::App& data);      // data_build.cpp
 void add_data_check(CLI::App& data);      // data_check.cpp
+void add_data_review(CLI::App& data);     // data_review.cpp
 void add_data_stats(CLI::App& data);      // data_stats.cpp
 void add_data_synth(CLI::App& data);      // data_synth.cpp
 void add_data_sheet(CLI::App& data);      // data_synth.cpp
 void add_data_view(CLI::App& data);       // data_view.cpp
+void add_data_split(CLI::App& data);      // data_split.cpp
+void add_data_export(CLI::App& data);     // data_export.cpp
 void add_bench_run(CLI::App& bench);      // bench_run.cpp
 void add_bench_import(CLI::App& bench);   // bench_import.cpp
 void add_bench_score(CLI::App& bench);    // bench_score.cpp

@@ -208,6 +208,10 @@ std::unique_ptr<Program> flag_table(TorchFlags torch) {
   add_data_view(*data);
   add_data_synth(*data);
   add_data_sheet(*data);
+  add_data_build(*data);
+  add_data_review(*data);
+  add_data_split(*data);
+  add_data_export(*data);
   add_completion(*app);
   add_man(*app);
   refuse_negative_counts(*app);
