@@ -30,7 +30,8 @@ void WorstCases::add(const store::Row& row, const benchmarks::Item& item, const 
     keep(verdict.unsafe(), std::move(out));
   } else if (out.label != 0 && out.harm != out.label) {
     out.kind = WorstCase::Kind::wrong_class;
-    keep(out.probability, std::move(out));
+    const double probability = out.probability;
+    keep(probability, std::move(out));
   }
 }
 
