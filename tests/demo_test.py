@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -16,6 +17,8 @@ from transformers import AutoProcessor, LlavaForConditionalGeneration
 
 PROGRAM = os.environ["HOLISAFE_BIN"]
 SOURCE = pathlib.Path(os.environ["HOLISAFE_SOURCE_DIR"])
+sys.path.insert(0, str(SOURCE / "tools/fixtures"))
+import settled_torch  # noqa: E402, F401
 
 # The five figures of README.md, and how far a figure may fall short of its: training on another processor rounds otherwise, which
 # moves some answers of 500; a twofold ASR is a loss, not rounding.

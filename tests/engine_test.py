@@ -15,6 +15,8 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, os.path.join(os.environ["HOLISAFE_SOURCE_DIR"], "tools", "fixtures"))
+
 PROGRAM = os.environ["HOLISAFE_BIN"]
 CLASSES = ["safe", "gender", "race", "religion", "harassment", "disability_discrimination", "drug_related_hazards",
            "property_crime", "facial_data_exposure", "identity_data_exposure", "physical_self_injury", "suicide", "animal_abuse",
@@ -555,7 +557,6 @@ class Templates(Checkpoints):
                 self.assert_error(holisafe("ask", "--model", folder, "--prompt", "x", "--template", "none"), "no such template")
 
     def test_released_templates(self):
-        sys.path.insert(0, os.path.join(os.environ["HOLISAFE_SOURCE_DIR"], "tools", "fixtures"))
         import chat_templates
         for family, text in (("llava", chat_templates.LLAVA), ("qwen2_5_vl", chat_templates.QWEN2_5_VL), ("gemma3", chat_templates.GEMMA3)):
             for name, written in {"plain": text, "spaced": text.replace("{% ", "{%   ").replace("{{", "{{ "), "commented": "{# by hand #}" + text}.items():
@@ -613,6 +614,7 @@ class References(Checkpoints):
 
     def reference(self, model, trace):
         """transformers' output for a trace's own inputs."""
+        import settled_torch  # noqa: F401
         import torch
         from transformers import AutoModelForImageTextToText
         network = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.float32).eval()

@@ -30,6 +30,7 @@ import browser  # noqa: E402
 import gemma3 as gemma  # noqa: E402
 import llava  # noqa: E402
 import qwen2_5_vl_parity_test as qwen  # noqa: E402
+import settled_torch  # noqa: E402, F401
 
 CLASSES = qwen.CATEGORIES
 PLACES = [["upper left", "top", "upper right"], ["left", "middle", "right"], ["lower left", "bottom", "lower right"]]

@@ -17,6 +17,7 @@ from safetensors.torch import load_file  # noqa: E402
 sys.path.insert(0, str(pathlib.Path(os.environ["HOLISAFE_SOURCE_DIR"]) / "tools/fixtures"))
 import chat_templates  # noqa: E402
 import gemma3 as reference  # noqa: E402
+import settled_torch  # noqa: E402, F401
 
 PROGRAM = os.environ["HOLISAFE_BIN"]
 LONG = "Describe what you see in as many words as you like, then say whether it is safe.\n\nBe brief\u00a0\t"

@@ -23,6 +23,7 @@ SOURCE = pathlib.Path(os.environ["HOLISAFE_SOURCE_DIR"])
 sys.path.insert(0, str(SOURCE / "tools/fixtures"))
 import chat_templates  # noqa: E402
 import llava as fixtures  # noqa: E402
+import settled_torch  # noqa: E402, F401
 
 VICUNA = ("A chat between a curious user and an artificial intelligence assistant. "
           "The assistant gives helpful, detailed, and polite answers to the user's questions.")

@@ -20,6 +20,7 @@ SOURCE = pathlib.Path(os.environ["HOLISAFE_SOURCE_DIR"])
 PROGRAM = os.environ["HOLISAFE_BIN"]
 sys.path.insert(0, str(SOURCE / "tools/fixtures"))
 import chat_templates  # noqa: E402
+import settled_torch  # noqa: E402, F401
 import tokenizer as fixtures  # noqa: E402
 
 SYSTEM = "You are a helpful assistant."

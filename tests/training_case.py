@@ -22,6 +22,7 @@ sys.path[:0] = [str(SOURCE / "tests"), str(SOURCE / "tools/fixtures")]
 import gemma3 as gemma3_fixtures  # noqa: E402
 import llava as llava_fixtures  # noqa: E402
 import qwen2_5_vl_parity_test as qwen_fixtures  # noqa: E402
+import settled_torch  # noqa: E402, F401
 import training_reference as reference  # noqa: E402
 from peft import LoraConfig, get_peft_model  # noqa: E402
 from transformers import AutoModelForImageTextToText  # noqa: E402

@@ -1,5 +1,7 @@
 #include "nn/linear.h"
 
+#include "nn/vector_functions.h"
+
 namespace holisafe::nn {
 namespace {
 
@@ -10,6 +12,7 @@ torch::Tensor sum_with(const torch::Tensor& weight, const Lora& lora) {
 }
 
 torch::Tensor factors_of(const torch::Tensor& sum, const Lora& lora) {
+  settle_vector_functions();
   return lora.magnitude.to(torch::kFloat32) / sum.square().sum(1).sqrt();
 }
 

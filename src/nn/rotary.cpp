@@ -6,6 +6,8 @@
 #include <numbers>
 #include <string>
 
+#include "nn/vector_functions.h"
+
 namespace holisafe::nn {
 namespace {
 
@@ -125,6 +127,7 @@ std::pair<torch::Tensor, torch::Tensor> Rotary::angles(const torch::Tensor& posi
 
 Result<Rotary> make_rotary(std::int64_t head_dim, double theta, const nlohmann::json& scaling,
                            std::int64_t trained) {
+  settle_vector_functions();
   Rotary rotary;
   rotary.inverse_frequencies = plain_frequencies(head_dim, theta);
   if (!scaling.is_object()) return rotary;
