@@ -18,6 +18,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -189,6 +190,8 @@ void report_steps(const std::string& png, const std::string& body, int rounds) {
 
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? std::atoi(argv[1]) : 300;
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);  // as cli/serve.cpp has it
+  ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
   InstantUpstream instant;
   const auto upstream = http::Server::listen({.port = 0}, instant).value();
   serve::ServiceOptions options;

@@ -334,6 +334,16 @@ class Faults(Case):
             self.assertEqual(caught.exception.code, "upstream_error")
             self.assertEqual([one.choices[0].delta.content for one in got], ["", "half"])
 
+    def test_a_stream_that_finished_needs_no_end_mark(self):
+        """transformers' server writes none."""
+        pieces = [chunk({"role": "assistant", "content": "all"}), chunk({}, "stop")]
+        self.upstream.script = lambda _: (200, {"Content-Type": "text/event-stream"}, pieces)
+        got = list(self.ask(self.client(), stream=True))
+        self.assertEqual([one.choices[0].finish_reason for one in got], [None, None, "stop"])
+        with self.assertRaises(openai.APIError) as caught:  # the second choice is missing
+            list(self.ask(self.client(), stream=True, n=2))
+        self.assertEqual(caught.exception.code, "upstream_error")
+
     def test_an_error_event_of_the_upstream_passes(self):
         self.upstream.script = lambda _: (200, {"Content-Type": "text/event-stream"},
                                           [chunk({"role": "assistant", "content": "half"}), event({"error": {"message": "theirs", "code": 500}}), event(b"[DONE]")])

@@ -11,11 +11,25 @@ namespace {
 
 /// Longer ones lose their end: only the first event must be whole, which whoever buffers it bounds.
 constexpr std::size_t most_kept_of_line = std::size_t{1} << 20;
+/// OpenAI's bound on `n`.
+constexpr std::size_t most_choices = 128;
 
 std::optional<std::uint64_t> count_of(const nlohmann::json& usage, const char* name) {
   const auto found = usage.find(name);
   if (found == usage.end() || !found->is_number_unsigned()) return std::nullopt;
   return found->get<std::uint64_t>();
+}
+
+/// Before it is parsed: whether a choice may have come to its end here, where most events say null.
+bool may_finish(std::string_view value) {
+  constexpr std::string_view name = "\"finish_reason\"";
+  for (auto at = value.find(name); at != std::string_view::npos; at = value.find(name)) {
+    value.remove_prefix(at + name.size());
+    if (const auto said = value.find_first_not_of(" :\t");
+        said != std::string_view::npos && value[said] == '"')
+      return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -62,7 +76,7 @@ void EventScan::data(std::string_view value) {
   }
   has_data_ = true;
   if (strip(value) == "[DONE]") done_ = true;
-  if (value.find("\"completion_tokens\"") != std::string_view::npos) read_usage(value);
+  if (may_finish(value) || value.find("\"completion_tokens\"") != std::string_view::npos) read_members(value);
 }
 
 void EventScan::end_event() {
@@ -70,13 +84,24 @@ void EventScan::end_event() {
   has_data_ = false;
 }
 
-void EventScan::read_usage(std::string_view value) {
+void EventScan::read_members(std::string_view value) {
   if (nests_deeper(value, 64)) return;
   const auto event = nlohmann::json::parse(value, nullptr, false);
-  if (!event.is_object() || !event.contains("usage") || !event["usage"].is_object()) return;
-  const auto prompt = count_of(event["usage"], "prompt_tokens");
-  const auto completion = count_of(event["usage"], "completion_tokens");
-  if (prompt && completion) tokens_ = Tokens{*prompt, *completion};
+  if (!event.is_object()) return;
+  if (const auto usage = event.find("usage"); usage != event.end() && usage->is_object()) {
+    const auto prompt = count_of(*usage, "prompt_tokens");
+    const auto completion = count_of(*usage, "completion_tokens");
+    if (prompt && completion) tokens_ = Tokens{*prompt, *completion};
+  }
+  const auto choices = event.find("choices");
+  if (choices == event.end() || !choices->is_array()) return;
+  for (const auto& choice : *choices) {
+    if (!choice.is_object() || finished_.size() == most_choices) continue;
+    const auto reason = choice.find("finish_reason");
+    if (reason == choice.end() || !reason->is_string()) continue;
+    const auto index = choice.find("index");
+    finished_.insert(index != choice.end() && index->is_number_integer() ? index->get<std::int64_t>() : 0);
+  }
 }
 
 }  // namespace holisafe::serve

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,8 @@ class EventScan {
   [[nodiscard]] const std::optional<std::string>& first() const { return first_; }
   /// The data "[DONE]" came.
   [[nodiscard]] bool done() const { return done_; }
+  /// Choices that came to a `finish_reason`, 0 to 128.
+  [[nodiscard]] std::size_t finished() const { return finished_.size(); }
   /// The last `usage` that came.
   [[nodiscard]] const std::optional<Tokens>& tokens() const { return tokens_; }
 
@@ -30,7 +33,7 @@ class EventScan {
   void end_line();
   void end_event();
   void data(std::string_view value);
-  void read_usage(std::string_view value);
+  void read_members(std::string_view value);
 
   std::string line_;  ///< the beginning of one that has not ended
   bool after_return_ = false;
@@ -38,6 +41,7 @@ class EventScan {
   std::string data_;  ///< of the first event
   std::optional<std::string> first_;
   bool done_ = false;
+  std::set<std::int64_t> finished_;  ///< their indices
   std::optional<Tokens> tokens_;
 };
 

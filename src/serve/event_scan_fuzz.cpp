@@ -17,7 +17,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   whole.take(stream);
   EventScan pieces;
   for (std::size_t at = 0; at < stream.size(); at += piece) pieces.take(stream.substr(at, piece));
-  if (whole.first() != pieces.first() || whole.done() != pieces.done()) std::abort();
+  if (whole.first() != pieces.first() || whole.done() != pieces.done() ||
+      whole.finished() != pieces.finished())
+    std::abort();
   if (whole.tokens().has_value() != pieces.tokens().has_value()) std::abort();
   if (!whole.first()) return 0;
   const Addition addition{{{"action", "allow"}}, "careful", "m", true};

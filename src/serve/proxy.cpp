@@ -1,5 +1,6 @@
 #include "serve/proxy.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "serve/relay.h"
@@ -36,6 +37,8 @@ std::unique_ptr<Task> proxy_chat(ProxyJob job, const ChatRequest& request, const
     addition.warning = text_for(decision.decided, decision.policy->warning);
   addition.model = request.model;
   addition.stream = request.stream;
+  if (const auto n = request.document.find("n"); n != request.document.end() && n->is_number_unsigned())
+    addition.choices = std::max<std::size_t>(n->get<std::size_t>(), 1);
   auto body = upstream_document(request, decision.images, decision.decode);
   if (!body) {
     job.visit->fail(body.error());

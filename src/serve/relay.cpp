@@ -122,8 +122,9 @@ void Relay::end(std::optional<Fault> fault) {
 
 void Relay::end_stream() {
   if (scan_.tokens()) visit_->tokens(scan_.tokens()->prompt, scan_.tokens()->completion);
-  // A body that ends with its connection looks whole wherever it was cut; the end mark does not.
-  if (!opened_ || !scan_.done())
+  // A body that ends with its connection looks whole wherever it was cut. The end mark tells, and so does the
+  // last choice's finish_reason: not every server writes the mark (transformers' does not).
+  if (!opened_ || !(scan_.done() || scan_.finished() >= addition_->choices))
     return fail({Code::upstream_error, "the upstream server's answer was cut off", {}});
   visit_->finish();
 }

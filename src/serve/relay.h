@@ -22,7 +22,8 @@ struct Addition {
   std::string warning;  ///< before the text; empty: none
   std::string
       model;  ///< of the request: what a stream's first chunk says where the upstream's event does not
-  bool stream = false;  ///< was asked for
+  bool stream = false;      ///< was asked for
+  std::size_t choices = 1;  ///< asked for (`n`)
 };
 
 /// A whole answer with `addition` in it, otherwise equal as JSON; nothing where it is no JSON object.

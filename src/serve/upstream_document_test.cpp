@@ -105,6 +105,20 @@ TEST(EventScan, ReadsAStreamInAnyPieces) {
   }
 }
 
+TEST(EventScan, CountsChoicesThatFinished) {
+  EventScan scan;
+  scan.take(
+      "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\\\"finish_reason\\\": \\\"stop\\\"\"},");
+  scan.take("\"finish_reason\":null}]}\n\ndata: {\"finish_reason\":\"stop\"}\n\ndata: {\"choices\":7}\n\n");
+  EXPECT_EQ(scan.finished(), 0U);
+  scan.take("data: {\"choices\":[{\"index\":1,\"delta\":{},\"finish_reason\" : \"length\"}]}\n\n");
+  scan.take("data: {\"choices\":[{\"index\":1,\"delta\":{},\"finish_reason\":\"length\"}]}\n\n");
+  EXPECT_EQ(scan.finished(), 1U);
+  scan.take("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
+  EXPECT_EQ(scan.finished(), 2U);
+  EXPECT_FALSE(scan.done());
+}
+
 TEST(EventScan, AnEventIsThereWhenItsBlankLineIs) {
   EventScan scan;
   scan.take("data: {}\n");
