@@ -56,8 +56,7 @@ struct SideCut {
   double bottom = 0;
 };
 
-/// Between two of them, and none, no cut of up to 5% at a side or 4% all round is more than 2% away.
-constexpr std::array<SideCut, 6> cuts{
+constexpr std::array<SideCut, low_frequency_cuts> cuts{
     {{}, {0.04, 0, 0, 0}, {0, 0.04, 0, 0}, {0, 0, 0.04, 0}, {0, 0, 0, 0.04}, {0.03, 0.03, 0.03, 0.03}}};
 
 /// What a cut along one axis makes of each frequency: coefficient i of the cut is the sum over j of
@@ -136,16 +135,10 @@ struct CutQuery {
 };
 
 void fill_query(const LowFrequencies& picture, CutQuery& query) {
-  FrequencySquare square{};
-  for (std::size_t i = 0; i < picture.values.size(); ++i) {
-    const KeptFrequency& frequency = kept()[i];
-    square[frequency.vertical][frequency.horizontal] = picture.values[i] / frequency.weight;
-  }
-  for (std::size_t cut = 0; cut < cuts.size(); ++cut) {
-    const auto values = weighted(multiply(cut_axes()[cut].down, square, cut_axes()[cut].across));
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      for (std::size_t lane = 0; lane < side_by_side; ++lane)
-        query.values[i][cut][lane] = static_cast<std::int16_t>(std::lround(values[i]));
+  const auto cut = cut_usually(picture);
+  for (std::size_t i = 0; i < cut.size(); ++i) {
+    for (std::size_t k = 0; k < LowFrequencies::count; ++k) {
+      for (std::size_t lane = 0; lane < side_by_side; ++lane) query.values[k][i][lane] = cut[i].values[k];
     }
   }
 }
@@ -237,7 +230,35 @@ class Nearest {
   std::vector<Found> found_;
 };
 
+constexpr auto cosine_scale = static_cast<float>(unit * unit);
+
+std::int16_t least_cosine(float least) {
+  return static_cast<std::int16_t>(std::clamp(least, 0.01F, 1.0F) * cosine_scale);
+}
+
+std::vector<LowFrequencyTable::Near> in_order(Nearest& found) {
+  std::vector<LowFrequencyTable::Near> out;
+  for (const Nearest::Found& near : found.sorted())
+    out.push_back({near.number, static_cast<float>(near.cosine) / cosine_scale});
+  return out;
+}
+
 }  // namespace
+
+std::array<LowFrequencies, low_frequency_cuts> cut_usually(const LowFrequencies& picture) {
+  FrequencySquare square{};
+  for (std::size_t i = 0; i < picture.values.size(); ++i) {
+    const KeptFrequency& frequency = kept()[i];
+    square[frequency.vertical][frequency.horizontal] = picture.values[i] / frequency.weight;
+  }
+  std::array<LowFrequencies, low_frequency_cuts> out;
+  for (std::size_t cut = 0; cut < cuts.size(); ++cut) {
+    const auto values = weighted(multiply(cut_axes()[cut].down, square, cut_axes()[cut].across));
+    for (std::size_t i = 0; i < values.size(); ++i)
+      out[cut].values[i] = static_cast<std::int8_t>(std::lround(values[i]));
+  }
+  return out;
+}
 
 LowFrequencies low_frequencies(const LumaGrid& grid) {
   static const auto cosines = [] {
@@ -293,8 +314,7 @@ std::vector<LowFrequencyTable::Near> LowFrequencyTable::nearest(std::uint32_t nu
   if (picture.flat() || most == 0) return {};
   CutQuery query;
   fill_query(picture, query);
-  constexpr auto scale = static_cast<float>(unit * unit);
-  Nearest found(most, static_cast<std::int16_t>(std::clamp(least, 0.01F, 1.0F) * scale));
+  Nearest found(most, least_cosine(least));
   static const auto cosines_of = best_cosines_of_this_machine();
   std::uint32_t first = 0;
   for (const Block& block : blocks_) {
@@ -305,10 +325,28 @@ std::vector<LowFrequencyTable::Near> LowFrequencyTable::nearest(std::uint32_t nu
     }
     first += side_by_side;
   }
-  std::vector<Near> out;
-  for (const Nearest::Found& near : found.sorted())
-    out.push_back({near.number, static_cast<float>(near.cosine) / scale});
-  return out;
+  return in_order(found);
+}
+
+std::vector<LowFrequencyTable::Near> LowFrequencyTable::nearest_among(
+    std::uint32_t number, std::span<const std::uint32_t> candidates, std::size_t most, float least) const {
+  const LowFrequencies picture = at(number);
+  if (picture.flat() || most == 0 || candidates.empty()) return {};
+  CutQuery query;
+  fill_query(picture, query);
+  Nearest found(most, least_cosine(least));
+  static const auto cosines_of = best_cosines_of_this_machine();
+  Cosines16 cosines{};
+  std::size_t computed = blocks_.size();  // the block whose cosines they are
+  for (const std::uint32_t other : candidates) {
+    if (other / block_size != computed) {
+      computed = other / block_size;
+      cosines_of(query, blocks_[computed].values[0].data(), cosines);
+    }
+    const std::int16_t cosine = cosines[other % block_size];
+    if (cosine >= found.least() && other != number) found.add(other, cosine);
+  }
+  return in_order(found);
 }
 
 }  // namespace holisafe::image

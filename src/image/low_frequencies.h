@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <vector>
 
 #include "image/perceptual_hash.h"
@@ -26,6 +27,12 @@ struct LowFrequencies {
 
 LowFrequencies low_frequencies(const LumaGrid& grid);
 
+/// None, and a cut at each side and all round: none of up to 5% at a side or 4% all round is more than 2%
+/// away.
+inline constexpr std::size_t low_frequency_cuts = 6;
+/// What those cuts leave of a picture, the uncut one first, as far as the kept frequencies tell.
+std::array<LowFrequencies, low_frequency_cuts> cut_usually(const LowFrequencies& picture);
+
 /// Nearest pictures among many. Two are as near as the cosine of the angle between them, the best over one
 /// of the two cut at a side or all round, and mirrored.
 class LowFrequencyTable {
@@ -43,6 +50,10 @@ class LowFrequencyTable {
   /// The `most` nearest of picture `number` that are at least `least` near, nearest first, then by number.
   /// Without itself and without flat ones. Several threads may ask while none adds.
   [[nodiscard]] std::vector<Near> nearest(std::uint32_t number, std::size_t most, float least) const;
+  /// The same among `candidates`, which are ascending.
+  [[nodiscard]] std::vector<Near> nearest_among(std::uint32_t number,
+                                                std::span<const std::uint32_t> candidates, std::size_t most,
+                                                float least) const;
 
  private:
   static constexpr std::size_t block_size = 16;

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "image/for_each.h"
+#include "image/low_frequency_index.h"
 #include "image/same_picture.h"
 
 namespace holisafe::image {
@@ -22,6 +23,8 @@ namespace {
 
 /// Pictures whose proposals are looked at together.
 constexpr std::size_t batch_size = 256;
+/// And those whose proposals are looked up together in an index.
+constexpr std::size_t lookup_size = 64 * batch_size;
 
 /// Sets that grow together (union-find); each is known by its lowest number.
 class PictureSets {
@@ -94,15 +97,16 @@ class NearDuplicateSearch {
         sketch_of_(sketch_of),
         options_(options),
         pictures_(sketch_of, options.cached),
-        sets_(table.size()) {}
+        sets_(table.size()),
+        coloured_(table.size()) {}
 
   Result<std::vector<PictureCluster>> run() {
     for (std::size_t begin = 0; begin < table_.size(); begin += batch_size) {
       if (options_.stop != nullptr && options_.stop->requested())
         return fail(ErrorKind::interrupted, "stopped while looking for near-duplicates");
-      HOLISAFE_CHECK(look_at(begin, std::min(begin + batch_size, table_.size())));
-      if (options_.progress != nullptr)
-        options_.progress->update(std::min(begin + batch_size, table_.size()), table_.size(), "");
+      const std::size_t end = std::min(begin + batch_size, table_.size());
+      HOLISAFE_CHECK(look_at(proposals(begin, end)));
+      if (options_.progress != nullptr) options_.progress->update(end, table_.size(), "");
     }
     HOLISAFE_CHECK(join_flat());
     join_grey();
@@ -117,10 +121,16 @@ class NearDuplicateSearch {
     std::size_t next = 0;
     std::vector<std::uint32_t> grey_matches;
   };
+  /// What two pictures were found to be.
+  struct Compared {
+    Agreement agreement;
+    bool first_grey = false;
+    bool second_grey = false;
+  };
   struct Comparing {
     Query* query = nullptr;
     std::uint32_t other = 0;
-    Result<Agreement> found;
+    Result<Compared> found;
   };
   /// A match that colour does not confirm.
   struct GreyMatch {
@@ -129,23 +139,41 @@ class NearDuplicateSearch {
     float difference = 0;
   };
 
-  Result<Agreement> compare_two(std::uint32_t a, std::uint32_t b) {
-    HOLISAFE_TRY(const auto first, pictures_.get(std::min(a, b)));
-    HOLISAFE_TRY(const auto second, pictures_.get(std::max(a, b)));
-    return compare(*first, *second);
+  Result<Compared> compare_two(std::uint32_t first, std::uint32_t second) {
+    HOLISAFE_TRY(const auto a, pictures_.get(first));
+    HOLISAFE_TRY(const auto b, pictures_.get(second));
+    const Agreement found = first < second ? compare(*a, *b) : compare(*b, *a);
+    return Compared{found, a->grey(), b->grey()};
   }
 
-  /// Proposals of the pictures from `begin` to `end`, one of each at a time, until none is left.
-  Result<void> look_at(std::size_t begin, std::size_t end) {
-    std::vector<Query> queries(end - begin);
-    for_each_on_threads(queries.size(), options_.threads, [&](std::size_t i) {
-      queries[i].number = static_cast<std::uint32_t>(begin + i);
-      queries[i].proposals = table_.nearest(queries[i].number, options_.proposals, options_.least_nearness);
-    });
+  std::vector<Query> proposals(std::size_t begin, std::size_t end) {
+    std::vector<Query> out(end - begin);
+    if (table_.size() < options_.indexed_from) {
+      for_each_on_threads(out.size(), options_.threads, [&](std::size_t i) {
+        out[i].proposals = table_.nearest(static_cast<std::uint32_t>(begin + i), options_.proposals,
+                                          options_.least_nearness);
+      });
+    } else {
+      if (begin % lookup_size == 0) {
+        const LowFrequencyIndex::Range range{
+            static_cast<std::uint32_t>(begin),
+            static_cast<std::uint32_t>(std::min(begin + lookup_size, table_.size()))};
+        looked_up_ = LowFrequencyIndex(table_).nearest(range, {options_.proposals, options_.least_nearness},
+                                                       options_.threads);
+      }
+      for (std::size_t i = 0; i < out.size(); ++i)
+        out[i].proposals = std::move(looked_up_[begin % lookup_size + i]);
+    }
+    for (std::size_t i = 0; i < out.size(); ++i) out[i].number = static_cast<std::uint32_t>(begin + i);
+    return out;
+  }
+
+  /// Proposals of some pictures, one of each at a time, until none is left.
+  Result<void> look_at(std::vector<Query> queries) {
     while (true) {
       std::vector<Comparing> round;
       for (Query& query : queries) {
-        if (const auto other = next_of(query)) round.push_back({&query, *other, Agreement{}});
+        if (const auto other = next_of(query)) round.push_back({&query, *other, Compared{}});
       }
       if (round.empty()) return {};
       for_each_on_threads(round.size(), options_.threads, [&](std::size_t i) {
@@ -169,15 +197,17 @@ class NearDuplicateSearch {
   }
 
   Result<void> take(const Comparing& one) {
-    HOLISAFE_TRY(const Agreement found, one.found);
+    HOLISAFE_TRY(const Compared both, one.found);
+    const Agreement& found = both.agreement;
     if (!found.same) return {};
     if (!found.across_grey) {
       sets_.join(one.query->number, one.other);
+      coloured_[one.query->number] = !both.first_grey;
+      coloured_[one.other] = !both.second_grey;
       return {};
     }
-    HOLISAFE_TRY(const auto picture, pictures_.get(one.query->number));
     one.query->grey_matches.push_back(one.other);
-    if (picture->grey())
+    if (both.first_grey)
       grey_matches_.push_back({one.query->number, one.other, found.luma_difference});
     else
       grey_matches_.push_back({one.other, one.query->number, found.luma_difference});
@@ -199,8 +229,8 @@ class NearDuplicateSearch {
            near != first_of_colour.end() && near->first[0] <= colour[0] + reach; ++near) {
         if (std::abs(near->first[1] - colour[1]) > reach || std::abs(near->first[2] - colour[2]) > reach)
           continue;
-        HOLISAFE_TRY(const Agreement found, compare_two(number, near->second));
-        if (found.same) sets_.join(number, near->second);
+        HOLISAFE_TRY(const Compared found, compare_two(number, near->second));
+        if (found.agreement.same) sets_.join(number, near->second);
       }
       first_of_colour.try_emplace(colour, number);
     }
@@ -219,10 +249,16 @@ class NearDuplicateSearch {
             static_cast<int>(std::lround(mean(sketch.red)))};
   }
 
+  /// What has a picture of faint colours, which is as good as grey, among its own has its colouring.
   void join_grey() {
+    std::vector<bool> set_coloured(table_.size());
+    for (std::uint32_t i = 0; i < table_.size(); ++i) {
+      if (coloured_[i]) set_coloured[sets_.find(i)] = true;
+    }
     std::map<std::uint32_t, std::tuple<float, std::uint32_t>>
         nearest;  // by grey set: difference, coloured set
     for (const GreyMatch& match : grey_matches_) {
+      if (set_coloured[sets_.find(match.grey)]) continue;
       const std::tuple<float, std::uint32_t> found{match.difference, sets_.find(match.coloured)};
       const auto [place, added] = nearest.try_emplace(sets_.find(match.grey), found);
       if (!added) place->second = std::min(place->second, found);
@@ -249,7 +285,9 @@ class NearDuplicateSearch {
   NearDuplicateOptions options_;
   ComparablePictures pictures_;
   PictureSets sets_;
+  std::vector<bool> coloured_;  ///< of those that were joined
   std::vector<GreyMatch> grey_matches_;
+  std::vector<std::vector<LowFrequencyTable::Near>> looked_up_;
 };
 
 }  // namespace

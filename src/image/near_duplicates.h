@@ -22,10 +22,11 @@ namespace holisafe::image {
 using SketchSource = std::function<Result<PixelSketch>(std::size_t number)>;
 
 struct NearDuplicateOptions {
-  int threads = 0;              ///< 0: as many as the machine has
-  std::size_t proposals = 48;   ///< so many nearest of each picture are looked at
-  float least_nearness = 0.8F;  ///< and only those that are so near
-  std::size_t cached = 512;     ///< pictures held ready to be compared, 40 KB each
+  int threads = 0;                  ///< 0: as many as the machine has
+  std::size_t proposals = 48;       ///< so many nearest of each picture are looked at
+  float least_nearness = 0.8F;      ///< and only those that are so near
+  std::size_t indexed_from = 2048;  ///< pictures, below which each is measured against all
+  std::size_t cached = 512;         ///< pictures held ready to be compared, 40 KB each
   const StopFlag* stop = nullptr;
   Progress* progress = nullptr;  ///< pictures done
 };
@@ -35,8 +36,9 @@ using PictureCluster = std::vector<std::uint32_t>;
 
 /// Clusters of two and more, by their first. A picture belongs to a cluster with whatever it was confirmed to
 /// be one with, but a grey one, which any colouring of the same drawing would match, joins only the colouring
-/// nearest in luma. The same pictures in the same order give the same clusters, whatever the threads. Beside
-/// the table it holds 4 bytes a picture and what the options say. Errors: the source's, interrupted.
+/// nearest in luma, and none if it is one with a coloured picture already. The same pictures in the same
+/// order give the same clusters, whatever the threads. Beside the table it holds 4 bytes a picture, 50 MB,
+/// and what the options say. Errors: the source's, interrupted.
 Result<std::vector<PictureCluster>> find_near_duplicates(const LowFrequencyTable& table,
                                                          const SketchSource& sketch_of,
                                                          const NearDuplicateOptions& options);

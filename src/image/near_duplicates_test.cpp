@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "image/low_frequency_index.h"
 #include "image/resize.h"
 #include "image/same_picture.h"
 #include "image/sketch_file.h"
@@ -118,6 +119,26 @@ TEST(SamePicture, LookAlikesAreNot) {
   EXPECT_FALSE(compared(sign(red, true), sign(red, true, {122, 100})).same);
   EXPECT_FALSE(compared(sign(red, true), sign(red, true, {100, 78})).same);
   EXPECT_FALSE(compared(landscape(1), changed_luma(landscape(1), -1, 255)).same);  // a negative
+}
+
+/// A dark head, and below it small marks that hardly stand out.
+Image card(std::uint64_t seed) {
+  Random random(seed);
+  Image out = of_one_colour(200, 200, {200, 200, 200});
+  for (int y = 0; y < 200; y += 8) {
+    for (int x = 0; x < 200; x += 8) {
+      const auto value = static_cast<std::uint8_t>(y < 64 ? 0 : 194 + 6 * (random.next() % 2));
+      for (int row = 0; row < 8; ++row) std::fill_n(out.pixel(x, y + row), 3 * 8, value);
+    }
+  }
+  return out;
+}
+
+TEST(SamePicture, ManySmallDifferencesCount) {
+  const Agreement found = compared(card(1), card(2));
+  EXPECT_LT(found.worst_tile, 0.45F);  // no place tells by itself
+  EXPECT_FALSE(found.same);
+  EXPECT_TRUE(compared(card(1), through_jpeg(card(1), 60)).same);
 }
 
 TEST(SamePicture, GreyIsToldApart) {
@@ -229,6 +250,79 @@ TEST(NearDuplicates, GreyJoinsOneColouringOnly) {
   for (const PictureCluster& cluster : *clusters)
     EXPECT_FALSE(std::count(cluster.begin(), cluster.end(), 1U) > 0 &&
                  std::count(cluster.begin(), cluster.end(), 2U) > 0);
+}
+
+/// A sign whose one spot of colour is so strong.
+Image nearly_grey_sign(int strength) {
+  Image out = sign({90, 90, 90}, true);
+  for (int y = 95; y < 107; ++y) {
+    for (int x = 95; x < 107; ++x) {
+      std::uint8_t* const pixel = out.pixel(x, y);
+      pixel[0] = static_cast<std::uint8_t>(200 + strength);
+      pixel[1] = 200;
+      pixel[2] = static_cast<std::uint8_t>(200 - strength);
+    }
+  }
+  return out;
+}
+
+TEST(NearDuplicates, WhatHasItsColouringJoinsNoOther) {
+  Album album;
+  album.add(nearly_grey_sign(30));
+  album.add(nearly_grey_sign(9));  // as good as grey
+  album.add(sign({60, 104, 92}, true));
+  ASSERT_TRUE(ComparablePicture(album.sketches[1]).grey());
+  ASSERT_FALSE(ComparablePicture(album.sketches[0]).grey());
+  ASSERT_TRUE(
+      compare(ComparablePicture(album.sketches[1]), ComparablePicture(album.sketches[2])).across_grey);
+  EXPECT_EQ(album.clusters().value(), (std::vector<PictureCluster>{{0, 1}}));
+}
+
+/// Strangers, and of every third what is left of it after a cut, mirrored, or through JPEG.
+Album many_landscapes() {
+  Album album;
+  for (std::uint64_t seed = 100; seed < 220; ++seed) {
+    const Image image = landscape(seed, 96, 72);
+    album.add(image);
+    if (seed % 9 == 0) album.add(crop(image, 4, 3, 88, 66));
+    if (seed % 9 == 3) album.add(through_jpeg(upright(image, 2), 60));
+    if (seed % 9 == 6) album.add(upright(crop(image, 0, 3, 96, 69), 2));
+  }
+  album.add(of_one_colour(90, 90, red));
+  album.add(of_one_colour(90, 90, red));
+  return album;
+}
+
+TEST(LowFrequencyIndex, FindsWhatMeasuringAllFinds) {
+  const Album album = many_landscapes();
+  const auto count = static_cast<std::uint32_t>(album.table.size());
+  const LowFrequencyIndex index(album.table);
+  const auto found = index.nearest({0, count}, {8, 0.9F}, 1);
+  ASSERT_EQ(found.size(), count);
+  std::size_t pairs = 0;
+  const auto expect_same = [&](const auto& some, std::uint32_t number) {
+    const auto expected = album.table.nearest(number, 8, 0.9F);
+    ASSERT_EQ(some.size(), expected.size()) << number;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(some[i].number, expected[i].number) << number;
+      EXPECT_EQ(some[i].nearness, expected[i].nearness) << number;
+    }
+    pairs += expected.size();
+  };
+  for (std::uint32_t i = 0; i < count; ++i) expect_same(found[i], i);
+  EXPECT_GE(pairs, 60U);
+  const auto some = index.nearest({50, 60}, {8, 0.9F}, 3);
+  for (std::uint32_t i = 50; i < 60; ++i) expect_same(some[i - 50], i);
+}
+
+TEST(NearDuplicates, IndexAndMeasuringAllGiveTheSame) {
+  const Album album = many_landscapes();
+  NearDuplicateOptions options;
+  options.indexed_from = album.table.size() + 1;
+  const auto all = album.clusters(options);
+  options.indexed_from = 0;
+  EXPECT_GE(all.value().size(), 40U);
+  EXPECT_EQ(all.value(), album.clusters(options).value());
 }
 
 TEST(NearDuplicates, SourcesErrorEndsTheSearch) {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "image/lanes.h"
+#include "image/luma_fit.h"
 #include "image/picture_cut.h"
 
 namespace holisafe::image {
@@ -13,17 +13,14 @@ namespace {
 // Each lies between the worst that true pairs have there and the best of look-alikes, as measured on the
 // pictures of tests/changed_pictures.py.
 constexpr float least_coarse = 0.70F;  ///< correlation at 24 x 24 worth a closer look
-constexpr float least_correlation = 0.965F;
+constexpr float least_correlation = 0.98F;
 constexpr float most_gain = 1.8F;  ///< and its inverse
 
-/// What may be left unexplained: in any tile, and in any but two.
-struct TileBound {
-  float first = 0;
-  float third = 0;
-};
-constexpr TileBound usual_tiles{0.68F, 0.40F};
-constexpr float doubtful_correlation = 0.985F;  ///< below it tiles must be better
-constexpr TileBound doubtful_tiles{0.45F, 0.20F};
+// What may be left unexplained. A picture made brighter may lose whole tiles to white, at a few places; what
+// is another picture differs at some more, if only a little at each: hence the fourth tile, and the sum.
+constexpr float most_of_a_tile = 0.68F;
+constexpr float most_of_fourth_tile = 0.12F;
+constexpr float most_unexplained = 0.035F;
 constexpr float least_tile_variance = 4;    ///< of luma, of a tile, below which it is noise
 constexpr float least_tile_share = 0.001F;  ///< and of the picture's variance
 
@@ -34,7 +31,6 @@ constexpr float most_flat_difference = 4;  ///< of luma where there is nothing e
 constexpr float most_aspect = 1.6F;
 constexpr float least_deviation = 1.0F;  ///< of luma, below which there is nothing to see
 
-constexpr float longest_cut = 0.07F;  ///< of one side
 constexpr std::array<PictureCut, 6> usual_cuts{{{0, 0, 0, 0},
                                                 {0.04F, 0, 0, 0},
                                                 {0, 0.04F, 0, 0},
@@ -42,21 +38,12 @@ constexpr std::array<PictureCut, 6> usual_cuts{{{0, 0, 0, 0},
                                                 {0, 0, 0, 0.04F},
                                                 {0.03F, 0.03F, 0.03F, 0.03F}}};
 
-constexpr std::size_t fine_side = 48;
-constexpr std::size_t fine_count = fine_side * fine_side;
 constexpr std::size_t colour_side = 12;
 constexpr std::size_t tile_side = 6;
-using Fine = std::array<float, fine_count>;
 
 /// Each row turned around.
 void mirror_rows(float* samples, std::size_t side) {
   for (std::size_t y = 0; y < side; ++y) std::reverse(samples + y * side, samples + (y + 1) * side);
-}
-
-float mean_of(const float* samples, std::size_t count) {
-  double sum = 0;
-  for (std::size_t i = 0; i < count; ++i) sum += static_cast<double>(samples[i]);
-  return static_cast<float>(sum / static_cast<double>(count));
 }
 
 /// Mean 0 and length 1; all zero where there is nothing to see.
@@ -94,98 +81,6 @@ bool without_colour(const PixelSketch& sketch) {
   }
   return tinted * 100 <= PixelSketch::chroma_cells;
 }
-
-/// Sums over all samples of one picture, `x`, against another, `y`.
-struct Moments {
-  float mean_x = 0;
-  float mean_y = 0;
-  float variance_x = 0;
-  float variance_y = 0;
-  float covariance = 0;
-
-  Moments(const Fine& x, const Fine& y)
-      : mean_x(mean_of(x.data(), x.size())), mean_y(mean_of(y.data(), y.size())) {
-    constexpr auto count = static_cast<float>(fine_count);
-    variance_x = dot(x.data(), x.data(), x.size()) / count - mean_x * mean_x;
-    variance_y = dot(y.data(), y.data(), y.size()) / count - mean_y * mean_y;
-    covariance = dot(x.data(), y.data(), x.size()) / count - mean_x * mean_y;
-  }
-  [[nodiscard]] float correlation() const {
-    const float product = variance_x * variance_y;
-    return product > 0 ? covariance / std::sqrt(product) : 0;
-  }
-  [[nodiscard]] float gain() const { return variance_x > 0 ? covariance / variance_x : 0; }
-};
-
-/// Least squares in six unknowns: gain, offset, and what to add to each side's cut.
-class CutStep {
- public:
-  static constexpr std::size_t unknowns = 6;
-
-  /// `cut_picture`: what `cut` leaves of a picture, to become like `target`.
-  CutStep(const Fine& cut_picture, const Fine& target, const PictureCut& cut) {
-    const float across = 0.5F * fine_side / (1 - cut.left - cut.right);
-    const float down = 0.5F * fine_side / (1 - cut.top - cut.bottom);
-    for (std::size_t y = 0; y < fine_side; ++y) {
-      std::array<std::array<float, fine_side>, unknowns + 1> rows;
-      const float* const row = cut_picture.data() + y * fine_side;
-      const float* const above = cut_picture.data() + (y > 0 ? y - 1 : 0) * fine_side;
-      const float* const below = cut_picture.data() + std::min(y + 1, fine_side - 1) * fine_side;
-      const float low = (static_cast<float>(y) + 0.5F) / fine_side;
-      for (std::size_t x = 0; x < fine_side; ++x) {
-        const float far = (static_cast<float>(x) + 0.5F) / fine_side;
-        const float slope_x = (row[std::min(x + 1, fine_side - 1)] - row[x > 0 ? x - 1 : 0]) * across;
-        const float slope_y = (below[x] - above[x]) * down;
-        rows[0][x] = row[x];
-        rows[1][x] = 1;
-        rows[2][x] = slope_x * (1 - far);
-        rows[3][x] = -slope_x * far;
-        rows[4][x] = slope_y * (1 - low);
-        rows[5][x] = -slope_y * low;
-        rows[6][x] = target[y * fine_side + x];
-      }
-      for (std::size_t i = 0; i < unknowns; ++i) {
-        for (std::size_t j = i; j <= unknowns; ++j)
-          sums_[i][j] += static_cast<double>(dot(rows[i].data(), rows[j].data(), fine_side));
-      }
-    }
-    variance_ = sums_[0][0] / fine_count - std::pow(sums_[0][1] / fine_count, 2);
-  }
-
-  /// The next cut, within what is a cut at all; nothing where the picture does not say.
-  std::optional<PictureCut> next(const PictureCut& cut) {
-    // A side whose place nothing in the picture tells stays where it is.
-    for (std::size_t i = 2; i < unknowns; ++i) sums_[i][i] += variance_ * fine_count;
-    std::array<double, unknowns> solution{};
-    if (!solve(solution) || solution[0] <= 0) return std::nullopt;
-    const auto moved = [&solution](float side, std::size_t unknown) {
-      return std::clamp(side + static_cast<float>(solution[unknown] / solution[0]), 0.0F, longest_cut);
-    };
-    return PictureCut{moved(cut.left, 2), moved(cut.right, 3), moved(cut.top, 4), moved(cut.bottom, 5)};
-  }
-
- private:
-  /// Gauss's elimination on the upper triangle: the matrix is symmetric and its pivots positive.
-  bool solve(std::array<double, unknowns>& out) {
-    for (std::size_t i = 0; i < unknowns; ++i) {
-      if (sums_[i][i] <= 1e-9) return false;
-      for (std::size_t row = i + 1; row < unknowns; ++row) {
-        const double factor = sums_[i][row] / sums_[i][i];
-        for (std::size_t column = row; column <= unknowns; ++column)
-          sums_[row][column] -= factor * sums_[i][column];
-      }
-    }
-    for (std::size_t i = unknowns; i-- > 0;) {
-      double rest = sums_[i][unknowns];
-      for (std::size_t j = i + 1; j < unknowns; ++j) rest -= sums_[i][j] * out[j];
-      out[i] = rest / sums_[i][i];
-    }
-    return true;
-  }
-
-  std::array<std::array<double, unknowns + 1>, unknowns> sums_{};
-  double variance_ = 0;
-};
 
 using Colours = std::array<float, colour_side * colour_side>;
 
@@ -228,19 +123,22 @@ struct TileMoments {
   }
 };
 
-/// What one of the pictures does not explain of the other in a tile, as a share of what is to be seen there,
-/// of the tile where it is worst, and of the one where it is worst but for two. Near white there may have
-/// been more before it was made brighter.
-struct WorstTiles {
-  float first = 0;
-  float third = 0;
+/// What one of the pictures does not explain of the other in a tile, as a share of what is to be seen there:
+/// of the tile where it is worst, of the one where it is worst but for three, and of all of them together.
+/// Near white there may have been more before it was made brighter.
+struct UnexplainedTiles {
+  float worst = 0;
+  float fourth = 0;
+  float share = 0;
 
-  WorstTiles(const Fine& x, const Fine& y, const Moments& moments) {
+  UnexplainedTiles(const Fine& x, const Fine& y, const Moments& moments) {
     constexpr float count = tile_side * tile_side;
     constexpr float near_white = 225;
     const float gain = moments.gain();
     const float floor = count * (least_tile_variance + least_tile_share * moments.variance_y);
-    std::array<float, 3> worst{};
+    std::array<float, 4> most{};
+    float all = 0;
+    float to_be_seen = 1;  // a picture of less has no share worth speaking of
     for (std::size_t top = 0; top < fine_side; top += tile_side) {
       for (std::size_t left = 0; left < fine_side; left += tile_side) {
         const TileMoments tile(x, y, top, left);
@@ -249,13 +147,16 @@ struct WorstTiles {
         const float product = tile.square_x * tile.square_y;
         const float explained = tile.product > 0 && product > 0 ? tile.product * tile.product / product : 0;
         const float unexplained = seen * (1 - explained) / (seen + floor);
-        if (unexplained <= worst[0]) continue;
-        worst[0] = unexplained;  // the least of the three
-        std::sort(worst.begin(), worst.end());
+        all += unexplained;
+        to_be_seen += seen / (seen + floor);
+        if (unexplained <= most[0]) continue;
+        most[0] = unexplained;  // the least of the four
+        std::sort(most.begin(), most.end());
       }
     }
-    first = worst[2];
-    third = worst[0];
+    worst = most[3];
+    fourth = most[0];
+    share = all / to_be_seen;
   }
 };
 
@@ -365,15 +266,17 @@ class Comparison {
     out.correlation = moments.correlation();
     out.gain = moments.gain();
     if (out.correlation < least_correlation || out.gain > most_gain || out.gain * most_gain < 1) return out;
-    const WorstTiles tiles(seen, target, moments);
-    out.worst_tile = tiles.first;
-    out.third_tile = tiles.third;
+    const UnexplainedTiles tiles(seen, target, moments);
+    out.worst_tile = tiles.worst;
+    out.fourth_tile = tiles.fourth;
+    out.unexplained = tiles.share;
     float squares = 0;
     for (std::size_t i = 0; i < fine_count; ++i) squares += (target[i] - seen[i]) * (target[i] - seen[i]);
     out.luma_difference = std::sqrt(squares / fine_count);
     out.recoloured = recoloured(candidate, cut, {8, 0.18F});
-    const TileBound& bound = out.correlation < doubtful_correlation ? doubtful_tiles : usual_tiles;
-    if (out.worst_tile > bound.first || out.third_tile > bound.third) return out;
+    if (out.worst_tile > most_of_a_tile || out.fourth_tile > most_of_fourth_tile ||
+        out.unexplained > most_unexplained)
+      return out;
     if (out.recoloured <= most_recoloured) {
       out.same = true;
     } else if (candidate.whole->grey_ != candidate.part->grey_) {

@@ -44,7 +44,8 @@ struct Agreement {
   float correlation = 0;  ///< of luma, gain and offset taken out, -1 to 1
   float gain = 0;         ///< of one's luma over the other's
   float worst_tile = 0;   ///< what is left over at the worst place, as a share of what is to be seen there
-  float third_tile = 0;   ///< the same where it is worst but for two
+  float fourth_tile = 0;  ///< the same where it is worst but for three
+  float unexplained = 0;  ///< the same of all places together
   float recoloured = 0;   ///< share of the area whose colour differs
   float luma_difference = 0;  ///< root mean square, gain and offset left in
 };

@@ -81,10 +81,10 @@ void print_comparison(const image::DescribedPicture& first, const image::Describ
   }
   fmt::print(
       "{{\"same\":{},\"across_grey\":{},\"mirrored\":{},\"correlation\":{},\"gain\":{},\"worst_tile\":{},"
-      "\"third_tile\":{},"
+      "\"fourth_tile\":{},\"unexplained\":{},"
       "\"recoloured\":{},\"luma_difference\":{},\"nearness\":{},\"distance\":{}}}\n",
       found.same, found.across_grey, found.mirrored, found.correlation, found.gain, found.worst_tile,
-      found.third_tile, found.recoloured, found.luma_difference, nearness,
+      found.fourth_tile, found.unexplained, found.recoloured, found.luma_difference, nearness,
       image::distance(first.hashed.hash, second.hashed.hash));
 }
 
