@@ -2,34 +2,64 @@
 
     python perf/explain.py build/holisafe [--preset tiny|7b-4layers|…] [--method gradient|occlusion|both] [--pictures N] [--keep FOLDER]
 
-Captum (0.9; `pip install captum`) knows neither cells nor the picture, so it is told: InputXGradient, whose gradient is taken times the difference to
+`--keep` is the checkpoint's folder, made where it is not there; a LLaVA with a guard that pools the language model's output (the demo's is one).
+Captum (0.9; `pip install captum matplotlib`) knows neither cells nor the picture, so it is told: InputXGradient, whose gradient is taken times the difference to
 the mean colour and summed over each visual token's pixels, and FeatureAblation with a mask of the same blocks and the mean colour as baseline.
-Given are medians of wall time over the pictures, as seconds and as times of one verdict of the same side, peak memory of our process, and the largest
-difference between the values as a share of the largest value. Our times are of the whole command, less that of a command with one picture fewer: they
-hold decoding, `without`, overlay and files; Captum's hold the attribution alone.
+Given are wall and processor seconds (the latter for machines that others use), each as times of one verdict of the same side too, the peak memory of
+our process, and the largest difference between the values as a share of the largest value. Ours are of a command with all pictures less one with
+the first alone, and less a verdict, which every command gives: they hold decoding, `without`, overlay and files; Captum's hold the attribution alone.
 """
 
 import argparse
 import json
+import os
 import pathlib
-import resource
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import typing
 
 import numpy
 
 
+class Spent(typing.NamedTuple):
+    """Seconds of wall and of processors."""
+
+    wall: float
+    processor: float
+
+    def __sub__(self, other):
+        return Spent(self.wall - other.wall, self.processor - other.processor)
+
+    def __truediv__(self, number):
+        return Spent(self.wall / number, self.processor / number)
+
+    def said(self, verdict=None):
+        times = f", {self.wall / verdict.wall:.1f} verdicts ({self.processor / verdict.processor:.1f})" if verdict else ""
+        return f"{self.wall:.3f} s ({self.processor:.3f} s of processors){times}"
+
+
 def run(command):
-    """Wall seconds, peak memory in bytes, output."""
-    began = time.monotonic()
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-    if done.returncode not in (0, 1):
-        sys.exit(f"{command}: {done.stderr}")
-    return time.monotonic() - began, max(before, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) * 1024, done.stdout
+    """What it spent, its peak memory in bytes, its output."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+        began = time.monotonic()
+        child = subprocess.Popen(list(map(str, command)), stdout=out, stderr=errors)
+        _, status, used = os.wait4(child.pid, 0)  # of this child alone, unlike RUSAGE_CHILDREN
+        child.returncode = os.waitstatus_to_exitcode(status)
+        spent = Spent(time.monotonic() - began, used.ru_utime + used.ru_stime)
+        for stream in (out, errors):
+            stream.seek(0)
+        if child.returncode not in (0, 1):
+            sys.exit(f"{command}: {errors.read()}")
+        return spent, used.ru_maxrss * 1024, out.read()
+
+
+def spend(what):
+    """What a call in this process spent, and what it gives."""
+    began, processor = time.monotonic(), time.process_time()
+    found = what()
+    return Spent(time.monotonic() - began, time.process_time() - processor), found
 
 
 def write_pictures(folder, count, seed=3):
@@ -47,7 +77,7 @@ def write_pictures(folder, count, seed=3):
 
 
 def ours(flags, model, pictures, method, out):
-    """Seconds of a picture by difference of two commands, the first picture's values, peak memory; without a method of a verdict."""
+    """What a picture spends by difference of two commands, the first picture's values, peak memory; without a method of a verdict."""
     command = [flags.program, "guard", "--model", model, "--json", "--threshold", "0", "--threads", flags.threads]
     if method:
         command += ["--explain", out, "--explain-method", method]
@@ -92,13 +122,12 @@ class Theirs:
 
 
 def captum(f, pixels, side, method):
-    """Seconds, and the values of the grid."""
+    """The values of the grid."""
     import torch
     from captum.attr import FeatureAblation, InputXGradient
 
     mean = pixels.mean((2, 3), keepdim=True)
     cells = pixels.shape[2] // side
-    began = time.monotonic()
     if method == "gradient":
         given = pixels.clone().requires_grad_()
         product = InputXGradient(f).attribute(given)
@@ -112,7 +141,7 @@ def captum(f, pixels, side, method):
         with torch.no_grad():
             values = FeatureAblation(f).attribute(pixels, baselines=mean.expand_as(pixels), feature_mask=mask[None, None])
         values = values[0, 0, ::side, ::side].double()
-    return time.monotonic() - began, values.numpy()
+    return values.numpy()
 
 
 def main():
@@ -132,37 +161,36 @@ def main():
             run([flags.program, "model", "synth", "--family", "llava", "--preset", flags.preset, "--seed", "1", "--guard", "--out", model])
         pictures = write_pictures(root, flags.pictures)
         verdict, _, plain_peak = ours(flags, model, pictures, None, None)
-        print(f"ours: a verdict {verdict:.3f} s, peak {plain_peak / 2**20:.0f} MiB")
+        print(f"ours: a verdict {verdict.said()}, peak {plain_peak / 2**20:.0f} MiB")
         found = {}
         for method in ("gradient", "occlusion") if flags.method == "both" else (flags.method,):
-            seconds, values, peak = ours(flags, model, pictures, method, root / method)
-            found[method] = (seconds, values)
+            spent, values, peak = ours(flags, model, pictures, method, root / method)
+            found[method] = values
             # Each explained picture is judged first: that verdict is not the explanation's.
-            print(f"ours: {method} with `without` and files {seconds - verdict:.3f} s, {(seconds - verdict) / verdict:.1f} verdicts, peak {peak / 2**20:.0f} MiB")
-        if flags.ours_only:
-            return
-        import torch
-        from safetensors.torch import load_file
+            print(f"ours: {method} with `without` and files {(spent - verdict).said(verdict)}, peak {(peak - plain_peak) / 2**20:+.0f} MiB")
+        if not flags.ours_only:
+            compare(flags, root, model, pictures[0], found)
 
-        torch.set_num_threads(flags.threads)
-        run([flags.program, "model", "trace", "--model", model, "--image", pictures[0], "--prompt", "x", "--out", root / "trace.safetensors"])
-        trace = load_file(root / "trace.safetensors")
-        label = int(json.loads(next(iter(sorted((root / next(iter(found))).glob("*.json")))).read_text())["label"])
-        f = Theirs(model, trace, label)
-        pixels = trace["pixel_values"]
-        with torch.no_grad():
-            f(pixels)
-            times = []
-            for _ in range(flags.pictures):
-                began = time.monotonic()
-                f(pixels)
-                times.append(time.monotonic() - began)
-        their_verdict = statistics.median(times)
-        print(f"transformers: a verdict {their_verdict:.3f} s")
-        for method, (_, values) in found.items():
-            their_seconds, their_values = captum(f, pixels, pixels.shape[2] // values.shape[0], method)
-            apart = numpy.abs(values - their_values).max() / numpy.abs(their_values).max()
-            print(f"Captum: {method} {their_seconds:.3f} s, {their_seconds / their_verdict:.1f} verdicts; values differ by {apart:.1e} of the largest")
+
+def compare(flags, root, model, picture, found):
+    """The other side's figures of one picture, and how far the values are apart."""
+    import torch
+    from safetensors.torch import load_file
+
+    torch.set_num_threads(flags.threads)
+    run([flags.program, "model", "trace", "--model", model, "--image", picture, "--prompt", "x", "--out", root / "trace.safetensors"])
+    trace = load_file(root / "trace.safetensors")
+    label = int(json.loads(next(iter(sorted((root / next(iter(found))).glob("*.json")))).read_text())["label"])
+    f = Theirs(model, trace, label)
+    pixels = trace["pixel_values"]
+    with torch.no_grad():
+        f(pixels)
+        verdict, _ = spend(lambda: f(pixels))
+    print(f"transformers: a verdict {verdict.said()}")
+    for method, values in found.items():
+        spent, theirs = spend(lambda: captum(f, pixels, pixels.shape[2] // values.shape[0], method))
+        apart = numpy.abs(values - theirs).max() / numpy.abs(theirs).max()
+        print(f"Captum: {method} {spent.said(verdict)}; values differ by {apart:.1e} of the largest")
 
 
 if __name__ == "__main__":
