@@ -71,7 +71,7 @@ void mark_unseen(std::uint8_t* pixel, int x, int y, int stripe) {
 /// Dashes of black and white along the inner edge.
 void outline(image::Image& picture, const Box& box) {
   const int shorter = std::min(box.right - box.left, box.bottom - box.top);
-  const int usual = std::max(1, std::max(picture.width, picture.height) / 250);
+  const int usual = std::max(1, std::max(picture.width, picture.height) / 160);
   const int thick = std::clamp(usual, 1, std::max(1, shorter / 4));
   const int dash = 3 * thick;
   const auto put = [&](int x, int y) {

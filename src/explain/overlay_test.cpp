@@ -103,6 +103,16 @@ TEST(Overlay, OutlinesTheBoxInBlackAndWhite) {
   EXPECT_GT(white, 20);
 }
 
+TEST(Overlay, OutlinesLargePicturesWithThickerLines) {
+  Explanation explained = over(480, 320, {{0, 0, 480, 320, 2, 2}, {0, 0, 0, 0}});
+  explained.box = Box{100, 100, 300, 300};
+  const image::Image picture = plain(480, 320, {90, 160, 90});
+  const image::Image drawn = draw_overlay(explained, picture);
+  int changed = 0;
+  for (int x = 0; x < 480; ++x) changed += change(drawn, picture, x, 200) != 0 ? 1 : 0;
+  EXPECT_EQ(changed, 2 * 3) << "a line of one pixel is lost where the page shows it smaller";
+}
+
 TEST(Overlay, TakesPicturesOfAnySize) {
   for (const auto& [width, height] : {std::pair{1, 1}, {2000, 1}, {1, 700}, {3, 2}}) {
     Explanation explained = over(width, height,
