@@ -136,6 +136,9 @@ class Synthesis(Data):
         self.assertEqual({row["image_safety_label"] for row in rows}, set(range(1, 20)))
         for row in rows:
             sign, thing = row["boxes"]
+            # 28 to 32 pixels and half of that, less what a symbol leaves free and more where it is turned.
+            for box, least, most in ((sign, 24, 40), (thing, 12, 20)):
+                self.assertTrue(least <= max(box[2] - box[0], box[3] - box[1]) <= most, row)
             for low, high, word, other in ((0, 2, "right", "left"), (1, 3, "lower", "upper")):
                 self.assertIn(word if sign[low] + sign[high] > 64 else other, row["corner"])
                 self.assertNotEqual(sign[low] + sign[high] > 64, thing[low] + thing[high] > 64)

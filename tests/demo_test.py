@@ -143,10 +143,10 @@ class Demo(unittest.TestCase):
         return float(numpy.mean(points)), float(numpy.mean(shares))
 
     def deletion(self, grids, order):
-        """Mean probability of not being safe while the picture's cells are painted in its mean colour, eight at a time."""
+        """Mean probabilities of the class, and of not being safe, while the picture's cells are painted in its mean colour, eight at a time."""
         folder = self.folder / "painted"
         folder.mkdir(exist_ok=True)
-        paths = []
+        paths, classes = [], []
         for number, (row, grid) in enumerate(grids):
             picture = numpy.asarray(Image.open(self.folder / "data/images" / row["image"]).convert("RGB")).copy()
             colour = picture.reshape(-1, 3).mean(0).round().astype(numpy.uint8)
@@ -158,34 +158,38 @@ class Demo(unittest.TestCase):
                 if step % 8 == 0:
                     paths.append(folder / f"{number}-{step}.png")
                     Image.fromarray(picture).save(paths[-1])
-        lines = run("guard", "--model", self.folder / "safe", "--json", *paths).stdout.splitlines()
-        return float(numpy.mean([json.loads(line)["unsafe"] for line in lines]))
+                    classes.append(row["subcategory"])
+        lines = [json.loads(line) for line in run("guard", "--model", self.folder / "safe", "--json", *paths).stdout.splitlines()]
+        of_class = [line["scores"][name] for line, name in zip(lines, classes, strict=True)]
+        return float(numpy.mean(of_class)), float(numpy.mean([line["unsafe"] for line in lines]))
 
     def test_explanations_point_at_the_sign(self):
         rows = json.loads((self.folder / "data/beside.json").read_text())
         paths = [self.folder / "data/images" / row["image"] for row in rows]
         lines = run("guard", "--model", self.folder / "safe", "--json", *paths).stdout.splitlines()
         right = [row for row, line in zip(rows, lines, strict=True) if json.loads(line)["label"] == row["image_safety_label"]]
-        self.assertGreaterEqual(len(right), 10)
-        # Chance points right in a fifth. The bounds are below what was measured (0.75 and 0.85 of 20 pictures), for other machines' models.
+        self.assertGreaterEqual(len(right), 40)
         some = right[:12]
         rng = numpy.random.default_rng(4)
         shuffled = [rng.permutation(64) for _ in some]
         found = {}
-        for method, least_points, least_share, most_deletion in (("gradient", 0.5, 0.5, 0.9), ("occlusion", 0.65, 0.6, 0.65)):
+        for method, least_points, least_share, most_deletion in (("gradient", 0.9, 0.85, 0.4), ("occlusion", 0.95, 0.9, 0.65)):
             grids = self.explain(right, method)
             points, share = found[method] = self.figures(grids)
             few = [(row, grid) for row, grid in grids if row in some]
-            area = self.deletion(few, lambda _, values: numpy.argsort(-values, kind="stable"))
-            by_chance = self.deletion(few, lambda number, _: shuffled[number])
+            # Asked is for the class that is explained. Not being safe is shown only: where the sign is gone, this guard takes some small
+            # objects for another harm, whatever order the cells are painted in.
+            area, unsafe = self.deletion(few, lambda _, values: numpy.argsort(-values, kind="stable"))
+            by_chance, unsafe_by_chance = self.deletion(few, lambda number, _: shuffled[number])
             probabilities = [(1 / (1 + numpy.exp(-grid["log_odds"])), grid["without"]) for _, grid in grids if grid["box"]]
             halved = float(numpy.mean([without < p / 2 for p, without in probabilities]))
-            said = f"{method}: points {points:.2f}, on the sign {share:.2f}, deletion {area:.2f} of {by_chance:.2f} by chance, halved {halved:.2f} ({len(grids)} pictures)"
+            said = (f"{method}: points {points:.2f}, on the sign {share:.2f}, deletion {area:.2f} of {by_chance:.2f} by chance (not safe: {unsafe:.2f} of "
+                    f"{unsafe_by_chance:.2f}), halved {halved:.2f} ({len(grids)} pictures)")
             print(said)
             with self.subTest(said):
-                self.assertGreaterEqual(points, least_points)
-                self.assertGreaterEqual(share, least_share)
-                self.assertLessEqual(area, most_deletion * by_chance)
+                self.assertGreaterEqual(points, least_points - MARGIN)
+                self.assertGreaterEqual(share, least_share - MARGIN)
+                self.assertLessEqual(area, (most_deletion + MARGIN) * by_chance)
                 self.assertGreaterEqual(halved, 0.8)
         self.check_that_the_guard_is_what_is_explained(right, found["gradient"][1])
 
@@ -200,7 +204,7 @@ class Demo(unittest.TestCase):
                                          "pooling": config.get("safety_head_pooling", "last_hidden"), "model_type": config["model_type"]})
         points, random_share = self.figures(self.explain(rows, "gradient", "--guard", path))
         print(f"random guard weights: points {points:.2f}, on the sign {random_share:.2f}")
-        self.assertLessEqual(random_share, share - 0.05)
+        self.assertLessEqual(random_share, share - 0.1 + MARGIN)
 
     def test_transformers_gives_the_same_answers(self):
         for name in ("base", "safe"):

@@ -183,13 +183,16 @@ std::vector<Box> draw_symbols(cairo_t* context, const Scene& scene, int size, Ra
 }
 
 /// Near a corner, wholly in the picture but for a turned symbol's tips.
-Spot in_corner(Corner corner, Random& random) {
-  const double size = between(random, 28.0 / 64, 32.0 / 64);
+Spot in_corner(Corner corner, double size) {
   const double near = size / 2 + 0.02;
   const bool right = corner == Corner::upper_right || corner == Corner::lower_right;
   const bool low = corner == Corner::lower_left || corner == Corner::lower_right;
   return {right ? 1 - near : near, low ? 1 - near : near, size};
 }
+
+/// How large the object beside a sign is. An object as large as the sign makes some verdicts as much as the
+/// sign does, and then nobody can say where a map should point.
+constexpr double object_share = 0.5;
 
 /// Adds noise of a few grey levels to every channel.
 void add_noise(image::Image& picture, Random& random) {
@@ -239,12 +242,13 @@ Result<Drawn> render_beside(const Beside& beside, int size, Random& random) {
   draw_ground(canvas.context(), random);
   const auto opposite = static_cast<Corner>((static_cast<std::size_t>(beside.corner) + 2) % corner_count);
   Drawn out;
-  for (const auto& [symbol, corner] :
-       {std::pair(beside.sign, beside.corner), std::pair(beside.object, opposite)}) {
+  const auto draw = [&](const Symbol& symbol, Corner corner, double share) {
     const Colour main = vary(colours[pick(random, colours.size())].colour, random);
-    const Spot spot = in_corner(corner, random);
-    out.boxes.push_back(draw_symbol(canvas.context(), *symbol, main, spot, size, random));
-  }
+    const Spot spot = in_corner(corner, share * between(random, 28.0 / 64, 32.0 / 64));
+    out.boxes.push_back(draw_symbol(canvas.context(), symbol, main, spot, size, random));
+  };
+  draw(*beside.sign, beside.corner, 1);
+  draw(*beside.object, opposite, object_share);
   HOLISAFE_TRY(out.picture, canvas.picture());
   add_noise(out.picture, random);
   return out;

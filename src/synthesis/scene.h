@@ -64,8 +64,8 @@ struct Beside {
   Corner corner = Corner::upper_left;  ///< of the sign
 };
 
-/// The same of two symbols, each 28 to 32 of 64 parts of the picture's side, of random colours: the sign's
-/// box, then the object's.
+/// The same of two symbols of random colours, the sign 28 to 32 of 64 parts of the picture's side, the object
+/// half of that: the sign's box, then the object's.
 Result<Drawn> render_beside(const Beside& beside, int size, Random& random);
 
 /// A sheet of pictures, for people to look at: one row a symbol with its name, `columns` variations each.
