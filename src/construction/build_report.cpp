@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "construction/reviewer_agreement.h"
 #include "metrics/agreement.h"
 #include "moderation/thumbnail.h"
 #include "report/page.h"
@@ -134,10 +135,28 @@ Result<report::Section> reason_section(const Work& work) {
   return out;
 }
 
+/// By the names of two who judged the same.
+using Agreements = std::map<std::pair<std::string, std::string>, metrics::Agreement>;
+
+report::Table agreement_table(const std::string& who, const std::string& what, const std::string& same,
+                              const Agreements& agreements) {
+  report::Table out;
+  out.columns = {{who}, {who}, {what, true}, {same, true}, {"Kappa", true}};
+  for (const auto& [names, found] : agreements) {
+    const auto kappa = found.kappa();
+    out.rows.push_back({{{names.first},
+                         {names.second},
+                         {shown_number(found.judged())},
+                         {report::percent(found.raw())},
+                         {kappa ? fmt::format("{:.2f}", *kappa) : "\xe2\x80\x93"}}});
+  }
+  return out;
+}
+
 /// Images by state, and what labellers said of the same ones.
 struct ImageCounts {
   std::array<std::uint64_t, 8> states{};
-  std::map<std::pair<std::string, std::string>, metrics::Agreement> agreement;
+  Agreements agreement;
 
   void add(const ImageRow& image) {
     ++states[static_cast<std::size_t>(image.state)];
@@ -168,20 +187,21 @@ report::Section image_section(const ImageCounts& counts) {
   }
   report::Section out{"images", "Images", {{std::move(table)}}};
   if (counts.agreement.empty()) return out;
-  report::Table agreement;
-  agreement.columns = {{"Labeller"}, {"Labeller"}, {"Images", true}, {"Same label", true}, {"Kappa", true}};
-  for (const auto& [names, found] : counts.agreement) {
-    const auto raw = found.raw();
-    const auto kappa = found.kappa();
-    agreement.rows.push_back({{{names.first},
-                               {names.second},
-                               {shown_number(found.judged())},
-                               {report::percent(raw)},
-                               {kappa ? fmt::format("{:.2f}", *kappa) : "\xe2\x80\x93"}}});
-  }
   out.blocks.push_back({report::Heading{"How far labellers agree"}});
-  out.blocks.push_back({std::move(agreement)});
+  out.blocks.push_back({agreement_table("Labeller", "Images", "Same label", counts.agreement)});
   return out;
+}
+
+/// Nothing where no two decided the same pair.
+Result<std::optional<report::Section>> reviewer_section(const Work& work) {
+  HOLISAFE_TRY(const ReviewerAgreement agreement, reviewer_agreement(work));
+  if (agreement.found.empty()) return std::nullopt;
+  report::Table table = agreement_table("Reviewer", "Pairs both decided", "Same decision", agreement.found);
+  table.caption = "Of each reviewer the last decision on a pair that stands: accept, edit or reject.";
+  if (agreement.left_out > 0)
+    table.caption += fmt::format(" {} more reviewers are left out.", agreement.left_out);
+  return report::Section{
+      "review", "Review", {{report::Heading{"How far reviewers agree"}}, {std::move(table)}}};
 }
 
 std::optional<Digest> digest_from(std::string_view text) {
@@ -273,6 +293,8 @@ Result<report::Report> build_report(const Work& work, const std::string& version
   HOLISAFE_TRY(auto reasons, reason_section(work));
   out.sections.push_back(std::move(reasons));
   out.sections.push_back(image_section(images));
+  HOLISAFE_TRY(auto reviewers, reviewer_section(work));
+  if (reviewers) out.sections.push_back(std::move(*reviewers));
   HOLISAFE_TRY(auto clusters, cluster_section(work));
   out.sections.push_back(std::move(clusters));
   out.footer = fmt::format("Made by holisafe {}.", version);

@@ -55,8 +55,7 @@ Result<OpenedAsker> OpenedAsker::open(const AskerSpec& spec, const BuildSettings
                                       const StopFlag& stop) {
   OpenedAsker out;
   out.name_ = spec.name();
-  out.guard_ = spec.is_guard();
-  if (out.guard_) {
+  if (spec.is_guard()) {
     HOLISAFE_TRY(out.answerer_, open_guard_of(spec, settings.ask, stop));
     return out;
   }

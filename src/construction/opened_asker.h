@@ -20,7 +20,6 @@ class OpenedAsker {
                                   const StopFlag& stop);
 
   [[nodiscard]] const std::string& name() const { return name_; }
-  [[nodiscard]] bool is_guard() const { return guard_; }
   /// One pass over what is pending. Errors: those of the ledger.
   Result<ask::AskEnd> ask(ask::Ledger& ledger, const ask::OnProgress& progress, const StopFlag& stop);
   /// Faults since the last call.
@@ -28,7 +27,6 @@ class OpenedAsker {
 
  private:
   std::string name_;
-  bool guard_ = false;
   std::unique_ptr<chat::Answerer> answerer_;
   std::optional<ask::Endpoint> endpoint_;  ///< for batches
   ask::BatchOptions batches_;

@@ -344,4 +344,24 @@ Result<void> Work::for_each_decision(const std::function<Result<void>(const Deci
   }
 }
 
+Result<void> Work::for_each_decided_pair(
+    const std::function<Result<void>(std::span<const Decision>)>& visit) const {
+  HOLISAFE_TRY(
+      store::Statement statement,
+      database_.prepare(fmt::format("SELECT {} FROM decisions WHERE pair IS NOT NULL ORDER BY pair, number",
+                                    decision_columns)));
+  std::vector<Decision> of_pair;
+  while (true) {
+    HOLISAFE_TRY(const bool found, statement.step());
+    if (!found) return of_pair.empty() ? Result<void>() : visit(of_pair);
+    Decision decision;
+    HOLISAFE_CHECK(read_decision(statement, decision));
+    if (!of_pair.empty() && of_pair.front().pair_id != decision.pair_id) {
+      HOLISAFE_CHECK(visit(of_pair));
+      of_pair.clear();
+    }
+    of_pair.push_back(std::move(decision));
+  }
+}
+
 }  // namespace holisafe::construction

@@ -315,6 +315,9 @@ class Work {
                       std::span<const ImageRow> images);
   Result<std::vector<Decision>> decisions_of_pair(std::int64_t pair) const;
   Result<void> for_each_decision(const std::function<Result<void>(const Decision&)>& visit) const;
+  /// All decisions of a pair at a time, in the order of pairs. Memory does not grow with their number.
+  Result<void> for_each_decided_pair(
+      const std::function<Result<void>(std::span<const Decision>)>& visit) const;
 
   /// Which side each cluster is on; all others become Side::none.
   Result<void> write_sides(std::span<const std::pair<std::int64_t, Side>> clusters);

@@ -56,6 +56,7 @@ void read_all(const construction::Work& work) {
   static_cast<void>(work.replies_of_pair(0));
   static_cast<void>(work.decisions_of_pair(0));
   static_cast<void>(work.for_each_decision(nothing));
+  static_cast<void>(work.for_each_decided_pair(nothing));
   static_cast<void>(work.for_each_prompt([](auto, auto) { return Result<void>(); }));
   static_cast<void>(work.for_each_look(nothing));
   static_cast<void>(work.open_batches("a"));

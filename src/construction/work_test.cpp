@@ -1,108 +1,18 @@
-// What a build's database gives back, counts, and refuses.
+// What a build's database gives back and counts.
 #include "construction/work.h"
-
-#include <filesystem>
-#include <fstream>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sqlite3.h>
-#include <unistd.h>
+
+#include "construction/made_work.h"
 
 namespace holisafe::construction {
 namespace {
 
-namespace fs = std::filesystem;
 using store::Access;
 using taxonomy::Combination;
 using testing::ElementsAre;
-using testing::HasSubstr;
-
-std::string hash_of(char digit) { return std::string(64, digit); }
-
-ImageRow full_image(std::int64_t id) {
-  ImageRow out;
-  out.id = id;
-  out.source = "photos";
-  out.path = fmt::format("weapon/{}.png", id);
-  out.file = "/photos/" + out.path;
-  out.stamp = verdicts::FileStamp{10, -20};
-  out.sha256 = hash_of('a');
-  out.pixels = hash_of('b');
-  out.width = 30;
-  out.height = 20;
-  out.pdq = hash_of('c');
-  out.pdq_quality = 77;
-  out.cluster = id;
-  out.state = ImageState::near_duplicate;
-  out.duplicate_of = 3;
-  out.reason = "near-duplicate";
-  out.label = 16;
-  out.votes = {{"source", "weapon_related_violence"}, {"openai:m", "quarantine"}};
-  out.subcategory = 5;
-  out.license = "CC0";
-  out.origin = "web";
-  out.side = Side::bench;
-  return out;
-}
-
-PairRow full_pair(std::int64_t id, std::int64_t image) {
-  PairRow out;
-  out.id = id;
-  out.image_id = image;
-  out.type = Combination::UUU;
-  out.subcategory = 16;
-  out.instruction = "do";
-  out.response = "no";
-  out.state = PairState::filtered;
-  out.filter = "length";
-  out.reason = "too long";
-  out.writer = "openai:w";
-  out.checker = "openai:c";
-  out.rewrites = 2;
-  out.prompt_sha256 = hash_of('d');
-  out.brought = true;
-  out.place = std::string("s\n\xff\n1");
-  out.review = Review{"edit", "ann", "before", ""};
-  return out;
-}
-
-KeptReply reply(std::int64_t subject, Step step, KeptReply::Kind kind) {
-  KeptReply out;
-  out.subject = subject;
-  out.step = step;
-  out.by = "openai:w";
-  out.kind = kind;
-  out.object = "{}";
-  out.text = "text";
-  out.reason = "why";
-  out.prompt_sha256 = hash_of('e');
-  out.input_tokens = 7;
-  out.output_tokens = 3;
-  return out;
-}
-
-class WorkFolder : public testing::Test {
- protected:
-  void SetUp() override { fs::remove_all(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  [[nodiscard]] Work open(Access access = Access::write) const { return Work::open(folder_, access).value(); }
-  [[nodiscard]] std::string refusal(Access access = Access::read) const {
-    const auto opened = Work::open(folder_, access);
-    return opened ? "" : opened.error().message();
-  }
-  void by_hand(const std::string& sql) const {
-    sqlite3* connection = nullptr;
-    ASSERT_EQ(::sqlite3_open((folder_ / Work::file_name).c_str(), &connection), SQLITE_OK);
-    EXPECT_EQ(::sqlite3_exec(connection, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
-        << ::sqlite3_errmsg(connection);
-    ::sqlite3_close(connection);
-  }
-
-  fs::path folder_ = fs::temp_directory_path() / fmt::format("work_test_{}", ::getpid());
-};
 
 TEST_F(WorkFolder, GivesBackImagesAndPairsAsTheyWereWritten) {
   const ImageRow image = full_image(4);
@@ -349,106 +259,6 @@ TEST_F(WorkFolder, SidesAreOfWholeClusters) {
   using Copies = std::vector<std::pair<std::int64_t, std::int64_t>>;
   EXPECT_EQ(work.equal_pixels().value(), (Copies{{1, 0}, {2, 0}, {3, 0}}));
   EXPECT_EQ(work.image_states().value()[static_cast<std::size_t>(ImageState::near_duplicate)], 4);
-}
-
-TEST_F(WorkFolder, AnIdentityIsRememberedAndMayGrow) {
-  Work work = open();
-  ASSERT_TRUE(work.require_same("build", {{"sources", "a"}}));
-  ASSERT_TRUE(work.require_same("build", {{"seed", "1"}}));
-  ASSERT_TRUE(work.require_same("build", {{"sources", "a"}, {"seed", "1"}}));
-  const auto other = work.require_same("build", {{"sources", "a"}, {"seed", "2"}});
-  ASSERT_FALSE(other);
-  EXPECT_THAT(other.error().message(), HasSubstr("seed: expected \"1\", found \"2\""));
-  EXPECT_TRUE(work.check_same("build", {{"types", "SSS"}}));
-}
-
-TEST_F(WorkFolder, ATemporaryOneLeavesNothing) {
-  const auto left = [] {
-    std::size_t out = 0;
-    for (const auto& entry : fs::directory_iterator(fs::temp_directory_path()))
-      out += entry.path().filename().string().starts_with("holisafe-") ? 1U : 0U;
-    return out;
-  };
-  const std::size_t before = left();
-  Work work = Work::temporary().value();
-  EXPECT_EQ(left(), before);
-  for (std::int64_t i = 0; i < 3000; ++i) {
-    const Look look{i, "f", std::string(5000, 's')};
-    ASSERT_TRUE(work.write(std::span(&look, 1)));
-  }
-  EXPECT_EQ(work.look(2999).value()->sketch.size(), 5000);
-}
-
-TEST_F(WorkFolder, OnlyOneWritesAndReadersSeeWhatWasCommitted) {
-  Work work = open();
-  EXPECT_THAT(refusal(Access::write), HasSubstr("run in use"));
-  const ImageRow image = full_image(0);
-  ASSERT_TRUE(work.write(std::span(&image, 1)));
-  EXPECT_TRUE(open(Access::read).image(0).value());
-}
-
-TEST_F(WorkFolder, OthersFoldersAndTablesAreRefused) {
-  EXPECT_THAT(refusal(), HasSubstr("no build"));
-  {
-    Work work = open();
-    const ImageRow image = full_image(0);
-    ASSERT_TRUE(work.write(std::span(&image, 1)));
-  }
-  EXPECT_EQ(refusal(), "");
-  by_hand("CREATE TRIGGER more AFTER INSERT ON pairs BEGIN DELETE FROM images; END");
-  EXPECT_THAT(refusal(), HasSubstr("trigger more"));
-  by_hand("DROP TRIGGER more; PRAGMA user_version = 2");
-  EXPECT_THAT(refusal(), HasSubstr("expected version 1, found 2"));
-  by_hand("PRAGMA user_version = 1; DROP INDEX pairs_by_cell");
-  EXPECT_THAT(refusal(), HasSubstr("pairs_by_cell"));
-  fs::remove_all(folder_);
-  fs::create_directories(folder_);
-  std::ofstream(folder_ / "run.db") << "";
-  EXPECT_THAT(refusal(Access::write), HasSubstr("found a run's"));
-}
-
-TEST_F(WorkFolder, ValuesThatAreNeverWrittenAreNamed) {
-  for (const auto& [sql, named] : std::initializer_list<std::pair<const char*, const char*>>{
-           {"UPDATE images SET state = 'odd'", "images.state"},
-           {"UPDATE images SET label = 20", "images.label"},
-           {"UPDATE images SET votes = '[[1,2]]'", "images.votes"},
-           {"UPDATE images SET votes = '[[[[['", "images.votes"},
-           {"UPDATE images SET sha256 = 'A'", "images.sha256"},
-           {"UPDATE images SET path = 'text'", "images.path"},
-           {"UPDATE images SET cluster = -1", "images.cluster"},
-           {"UPDATE images SET side = 'left'", "images.side"},
-           {"UPDATE pairs SET type = 'SUS'", "pairs.type"},
-           {"UPDATE pairs SET subcategory = 20", "pairs.subcategory"},
-           {"UPDATE pairs SET decision = 'maybe'", "pairs.decision"},
-           {"UPDATE pairs SET brought = 2", "pairs.brought"},
-           {"UPDATE pairs SET place = 'text'", "pairs.place"},
-           {"UPDATE replies SET kind = 'odd'", "replies.kind"},
-           {"UPDATE replies SET step = 'odd'", "replies.step"},
-           {"UPDATE batches SET keys = '[\"a\"]'", "batches.keys"},
-           {"UPDATE totals SET count = 'x'", "totals.count"}}) {
-    SetUp();
-    {
-      Work work = open();
-      const ImageRow image = full_image(0);
-      const PairRow pair = full_pair(0, 0);
-      ASSERT_TRUE(work.keep(std::vector{reply(0, Step::write, KeptReply::Kind::sound)}, std::span(&pair, 1),
-                            std::span(&image, 1)));
-      ASSERT_TRUE(work.add_batch("a", {"b", {1}}));
-    }
-    by_hand(sql);
-    const Work work = open(Access::read);
-    const auto nothing = [](const auto&) { return Result<void>(); };
-    std::string said;
-    const auto note = [&](const auto& result) {
-      if (!result) said += result.error().message();
-    };
-    note(work.for_each_image(nothing));
-    note(work.for_each_pair({}, nothing));
-    note(work.replies_of_pair(0));
-    note(work.open_batches("a"));
-    note(work.totals());
-    EXPECT_THAT(said, testing::AllOf(HasSubstr("damaged run store"), HasSubstr(named))) << sql;
-  }
 }
 
 }  // namespace
