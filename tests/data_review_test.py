@@ -161,6 +161,17 @@ class Apply(Case):
         self.assertEqual(json.loads(applied.stdout), {"decisions": 2, "left": 8})
         self.assertEqual(lines(self.work / "pairs.jsonl")[0]["review"], {"decision": "accept", "reviewer": "ada"})
 
+    def test_how_far_reviewers_agree_stands_in_the_report(self):
+        report = self.work / "report.html"
+        self.assertEqual(self.apply('{"id":0,"decision":"accept","reviewer":"ada"}\n').returncode, 0)
+        self.assertNotIn("How far reviewers agree", report.read_text())
+        decisions = [(0, "accept", "ben"), (1, "accept", "ada"), (1, "reject", "ben"), (2, "reject", "ben"), (2, "undo", "ben"), (2, "accept", "ada")]
+        rows = "".join(json.dumps({"id": id_, "decision": decision, "reviewer": who}) + "\n" for id_, decision, who in decisions)
+        self.assertEqual(self.apply(rows).returncode, 0)
+        page = report.read_text()
+        table = page[page.index("How far reviewers agree"):].split("</table>")[0]
+        self.assertEqual([word for word in ("ada", "ben", "50.0%", "0.00") if word not in table], [])
+
     def test_or_none(self):
         before = (self.work / "pairs.jsonl").read_bytes()
         for line in ('{"id":99,"decision":"accept"}', '{"id":1,"decision":"edit"}', "nonsense"):
