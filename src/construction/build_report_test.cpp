@@ -41,7 +41,7 @@ std::vector<std::vector<std::string>> table_after(const Work& work, const std::s
   return out;
 }
 
-const std::string reviewers_heading = "How far reviewers agree";
+constexpr const char* reviewers_heading = "How far reviewers agree";
 
 TEST(BuildReport, ComparesWhatStandsOfEachReviewer) {
   Work work = Work::in_memory().value();
