@@ -94,6 +94,11 @@ TEST(Beside, PutsASignInACornerAndAnObjectInTheOppositeOne) {
       EXPECT_EQ(sign_box.top + sign_box.bottom > 64, low) << name(beside.corner);
       EXPECT_NE(object_box.left + object_box.right > 64, right);
       EXPECT_NE(object_box.top + object_box.bottom > 64, low);
+      const auto side_of = [](const Box& box) {
+        return std::max(box.right - box.left, box.bottom - box.top);
+      };
+      EXPECT_LT(side_of(object_box), 0.75 * side_of(sign_box))
+          << beside.sign->name << " " << beside.object->name;
     }
   }
 }
