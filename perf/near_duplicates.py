@@ -1,7 +1,7 @@
 """Near-duplicates: search among hashes against faiss's flat range search, and decoding, hashing and comparing pictures against imagehash.phash with
 Pillow, both sides in one run.
 
-    pip install faiss-cpu==1.12.0 ImageHash==4.3.2        # beside numpy and Pillow
+    pip install faiss-cpu==1.15.1 ImageHash==4.3.2        # beside numpy and Pillow
     python perf/near_duplicates.py build/tests/near_duplicates search [--hashes 100000] [--alone]
     python perf/near_duplicates.py build/tests/near_duplicates pictures [--pictures 1000] [--compared 100]
 
