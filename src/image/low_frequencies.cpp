@@ -138,8 +138,8 @@ void fill_query(const LowFrequencies& picture, CutQuery& query) {
   const auto cut = cut_usually(picture);
   for (std::size_t i = 0; i < cut.size(); ++i) {
     for (std::size_t k = 0; k < LowFrequencies::count; ++k) {
-      for (std::size_t lane = 0; lane < side_by_side; ++lane)
-        query.values[k][i][lane] = static_cast<std::int16_t>(cut[i].values[k]);
+      const std::int16_t value = cut[i].values[k];  // NOLINT(bugprone-signed-char-misuse): a number
+      for (std::size_t lane = 0; lane < side_by_side; ++lane) query.values[k][i][lane] = value;
     }
   }
 }
