@@ -4,13 +4,14 @@
 #include <array>
 #include <climits>
 #include <cmath>
+#include <limits>
 #include <list>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <numeric>
 #include <optional>
-#include <tuple>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -249,21 +250,37 @@ class NearDuplicateSearch {
             static_cast<int>(std::lround(mean(sketch.red)))};
   }
 
-  /// What has a picture of faint colours, which is as good as grey, among its own has its colouring.
+  /// A grey set joins the nearest of the colourings that half of it matches: what a single one of many
+  /// copies is like, a paler one say, is another picture. What has a picture of faint colours, which is as
+  /// good as grey, among its own has its colouring.
   void join_grey() {
     std::vector<bool> set_coloured(table_.size());
+    std::vector<std::uint32_t> set_size(table_.size());
     for (std::uint32_t i = 0; i < table_.size(); ++i) {
-      if (coloured_[i]) set_coloured[sets_.find(i)] = true;
+      const std::uint32_t set = sets_.find(i);
+      if (coloured_[i]) set_coloured[set] = true;
+      ++set_size[set];
     }
-    std::map<std::uint32_t, std::tuple<float, std::uint32_t>>
-        nearest;  // by grey set: difference, coloured set
+    struct Colouring {
+      float difference = std::numeric_limits<float>::max();
+      std::set<std::uint32_t> matching;  // of the grey set
+    };
+    std::map<std::pair<std::uint32_t, std::uint32_t>, Colouring> colourings;  // by grey and coloured set
     for (const GreyMatch& match : grey_matches_) {
-      if (set_coloured[sets_.find(match.grey)]) continue;
-      const std::tuple<float, std::uint32_t> found{match.difference, sets_.find(match.coloured)};
-      const auto [place, added] = nearest.try_emplace(sets_.find(match.grey), found);
+      const std::uint32_t grey = sets_.find(match.grey);
+      if (set_coloured[grey]) continue;
+      Colouring& found = colourings[{grey, sets_.find(match.coloured)}];
+      found.difference = std::min(found.difference, match.difference);
+      found.matching.insert(match.grey);
+    }
+    std::map<std::uint32_t, std::pair<float, std::uint32_t>> nearest;  // by grey set
+    for (const auto& [sets, colouring] : colourings) {
+      if (2 * colouring.matching.size() < set_size[sets.first]) continue;
+      const std::pair found{colouring.difference, sets.second};
+      const auto [place, added] = nearest.try_emplace(sets.first, found);
       if (!added) place->second = std::min(place->second, found);
     }
-    for (const auto& [grey, found] : nearest) sets_.join(grey, std::get<1>(found));
+    for (const auto& [grey, found] : nearest) sets_.join(grey, found.second);
   }
 
   std::vector<PictureCluster> clusters() {

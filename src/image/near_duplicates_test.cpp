@@ -252,6 +252,19 @@ TEST(NearDuplicates, GreyJoinsOneColouringOnly) {
                  std::count(cluster.begin(), cluster.end(), 2U) > 0);
 }
 
+TEST(NearDuplicates, GreyJoinsTheColouringThatHalfOfItMatches) {
+  const Image black = sign({20, 20, 20}, true);
+  Album album;
+  album.add(black);
+  album.add(through_jpeg(black, 60));
+  album.add(resize(black, 120, 120, Filter::bicubic));
+  album.add(changed_luma(black, 0.78, 55));
+  album.add(sign({20, 80, 150}, true));  // as dark as the last one, and no copy of the black one
+  ASSERT_TRUE(
+      compare(ComparablePicture(album.sketches[3]), ComparablePicture(album.sketches[4])).across_grey);
+  EXPECT_EQ(album.clusters().value(), (std::vector<PictureCluster>{{0, 1, 2, 3}}));
+}
+
 /// A sign whose one spot of colour is so strong.
 Image nearly_grey_sign(int strength) {
   Image out = sign({90, 90, 90}, true);
