@@ -141,6 +141,33 @@ TEST(SamePicture, ManySmallDifferencesCount) {
   EXPECT_TRUE(compared(card(1), through_jpeg(card(1), 60)).same);
 }
 
+/// A white stripe to be seen on violet, and a comb as dark as its ground.
+Image comb_of_one_luma(bool upright) {
+  constexpr Rgb white{255, 255, 255};
+  constexpr Rgb ink{24, 53, 220};
+  Image out = of_one_colour(192, 192, {90, 20, 215});
+  for (int y = 0; y < 192; ++y) {
+    for (int x = 0; x < 192; ++x) {
+      const bool in_comb =
+          std::max(std::abs(x - 96), std::abs(y - 112)) <= 48 && (upright ? x + 8 : y + 8) / 16 % 2 == 0;
+      if (y < 30 || in_comb) std::copy_n((y < 30 ? white : ink).begin(), 3, out.pixel(x, y));
+    }
+  }
+  return out;
+}
+
+TEST(SamePicture, WhatIsSeenByItsColourAloneCounts) {
+  const Image one = comb_of_one_luma(true);
+  const Agreement found = compared(one, comb_of_one_luma(false));
+  EXPECT_FALSE(found.same);
+  EXPECT_GT(found.correlation, 0.99F);
+  EXPECT_LT(found.unexplained, 0.02F);
+  EXPECT_LT(found.recoloured, 0.01F);
+  EXPECT_TRUE(compared(one, through_jpeg(one, 45)).same);
+  EXPECT_TRUE(compared(one, resize(one, 144, 144, Filter::bicubic)).same);
+  EXPECT_TRUE(compared(one, changed_luma(one, 0.8, 20)).same);
+}
+
 TEST(SamePicture, GreyIsToldApart) {
   const Agreement found = compared(sign(red, true), grey(sign(red, true)));
   EXPECT_TRUE(found.same);

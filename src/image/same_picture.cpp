@@ -21,6 +21,9 @@ constexpr float most_gain = 1.8F;  ///< and its inverse
 constexpr float most_of_a_tile = 0.68F;
 constexpr float most_of_fourth_tile = 0.12F;
 constexpr float most_unexplained = 0.035F;
+// Of colour, in one tile: what has the luma of its ground may be seen by its colour alone.
+constexpr float most_of_a_colour_tile = 0.75F;
+constexpr float colour_noise = 9;           ///< variance of chroma (as PixelSketch has it) in a tile
 constexpr float least_tile_variance = 4;    ///< of luma, of a tile, below which it is noise
 constexpr float least_tile_share = 0.001F;  ///< and of the picture's variance
 
@@ -104,11 +107,12 @@ struct TileMoments {
   float product = 0;
   float least = 255;  ///< of both
 
-  TileMoments(const Fine& x, const Fine& y, std::size_t top, std::size_t left) {
+  /// `x` and `y`: the tile's first samples, in rows of `side`.
+  TileMoments(const float* x, const float* y, std::size_t side) {
     float sum_x = 0;
     float sum_y = 0;
     for (std::size_t i = 0; i < tile_side * tile_side; ++i) {
-      const std::size_t at = (top + i / tile_side) * fine_side + left + i % tile_side;
+      const std::size_t at = i / tile_side * side + i % tile_side;
       sum_x += x[at];
       sum_y += y[at];
       square_x += x[at] * x[at];
@@ -122,6 +126,15 @@ struct TileMoments {
     product -= sum_x * sum_y / count;
   }
 };
+
+/// What of a tile's variation is not one picture's times a gain, as a share of what is to be seen there
+/// beside so much noise (all sums over the tile).
+float unexplained_share(float square_x, float square_y, float product, float noise) {
+  const float seen = std::max(square_x, square_y);
+  const float both = square_x * square_y;
+  const float explained = product > 0 && both > 0 ? product * product / both : 0;
+  return seen * (1 - explained) / (seen + noise);
+}
 
 /// What one of the pictures does not explain of the other in a tile, as a share of what is to be seen there:
 /// of the tile where it is worst, of the one where it is worst but for three, and of all of them together.
@@ -141,12 +154,12 @@ struct UnexplainedTiles {
     float to_be_seen = 1;  // a picture of less has no share worth speaking of
     for (std::size_t top = 0; top < fine_side; top += tile_side) {
       for (std::size_t left = 0; left < fine_side; left += tile_side) {
-        const TileMoments tile(x, y, top, left);
+        const std::size_t first = top * fine_side + left;
+        const TileMoments tile(x.data() + first, y.data() + first, fine_side);
         if (tile.least > near_white) continue;
         const float seen = std::max(gain * gain * tile.square_x, tile.square_y);
-        const float product = tile.square_x * tile.square_y;
-        const float explained = tile.product > 0 && product > 0 ? tile.product * tile.product / product : 0;
-        const float unexplained = seen * (1 - explained) / (seen + floor);
+        const float unexplained =
+            unexplained_share(gain * gain * tile.square_x, tile.square_y, gain * tile.product, floor);
         all += unexplained;
         to_be_seen += seen / (seen + floor);
         if (unexplained <= most[0]) continue;
@@ -278,10 +291,38 @@ class Comparison {
         out.unexplained > most_unexplained)
       return out;
     if (out.recoloured <= most_recoloured) {
-      out.same = true;
+      out.same = worst_colour_tile(candidate, cut) <= most_of_a_colour_tile;
     } else if (candidate.whole->grey_ != candidate.part->grey_) {
       out.across_grey = out.luma_difference <= most_grey_difference;
       out.same = out.across_grey;
+    }
+    return out;
+  }
+
+  /// Of colour, what one does not explain of the other in the tile where that is most.
+  [[nodiscard]] static float worst_colour_tile(const Candidate& candidate, const PictureCut& cut) {
+    constexpr std::size_t side = PixelSketch::chroma_side;
+    using Plane = std::array<float, PixelSketch::chroma_cells>;
+    const auto plane_of = [](const std::vector<float>& plane, const PictureCut& of, bool mirrored) {
+      Plane out;
+      resample(plane.data(), side, of, side, out.data());
+      if (mirrored) mirror_rows(out.data(), side);
+      return out;
+    };
+    const Plane blue = plane_of(candidate.whole->blue_, cut, false);
+    const Plane red = plane_of(candidate.whole->red_, cut, false);
+    const Plane target_blue = plane_of(candidate.part->blue_, {}, candidate.mirrored);
+    const Plane target_red = plane_of(candidate.part->red_, {}, candidate.mirrored);
+    float out = 0;
+    for (std::size_t top = 0; top < side; top += tile_side) {
+      for (std::size_t left = 0; left < side; left += tile_side) {
+        const std::size_t first = top * side + left;
+        const TileMoments of_blue(blue.data() + first, target_blue.data() + first, side);
+        const TileMoments of_red(red.data() + first, target_red.data() + first, side);
+        out = std::max(
+            out, unexplained_share(of_blue.square_x + of_red.square_x, of_blue.square_y + of_red.square_y,
+                                   of_blue.product + of_red.product, tile_side * tile_side * colour_noise));
+      }
     }
     return out;
   }
