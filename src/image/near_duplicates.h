@@ -22,11 +22,11 @@ namespace holisafe::image {
 using SketchSource = std::function<Result<PixelSketch>(std::size_t number)>;
 
 struct NearDuplicateOptions {
-  int threads = 0;                  ///< 0: as many as the machine has
-  std::size_t proposals = 48;       ///< so many nearest of each picture are looked at
-  float least_nearness = 0.8F;      ///< and only those that are so near
+  int threads = 0;                   ///< 0: as many as the machine has
+  std::size_t proposals = 48;        ///< so many nearest of each picture are looked at
+  float least_nearness = 0.8F;       ///< and only those that are so near
   std::size_t indexed_from = 65536;  ///< pictures, below which each is measured against all
-  std::size_t cached = 512;         ///< pictures held ready to be compared, 40 KB each
+  std::size_t cached = 512;          ///< pictures held ready to be compared, 40 KB each
   const StopFlag* stop = nullptr;
   Progress* progress = nullptr;  ///< pictures done
 };
