@@ -173,6 +173,8 @@ function(holisafe_precompiled target name)
                            "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
   endif()
   target_precompile_headers(${target} REUSE_FROM ${header})
+  # ccache preprocesses with Clang as if nothing were precompiled.
+  target_include_directories(${target} PRIVATE $<$<CXX_COMPILER_ID:Clang>:${PROJECT_SOURCE_DIR}/cmake>)
   # Under sanitizers Clang takes twice as long to optimise tests and flag tables as to compile them, and they run as fast without.
   if(HOLISAFE_SANITIZE AND name MATCHES "^(test|cli)$")
     target_compile_options(${header} PRIVATE -O0)
