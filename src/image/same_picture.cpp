@@ -299,20 +299,33 @@ class Comparison {
     return out;
   }
 
+  /// The chroma of both pictures in `side` x `side` samples, the one as it is cut, the other as it is turned.
+  template <std::size_t side>
+  struct BothChromas {
+    using Plane = std::array<float, side * side>;
+    Plane blue;
+    Plane red;
+    Plane target_blue;
+    Plane target_red;
+
+    BothChromas(const Candidate& candidate, const PictureCut& cut)
+        : blue(plane_of(candidate.whole->blue_, cut, false)),
+          red(plane_of(candidate.whole->red_, cut, false)),
+          target_blue(plane_of(candidate.part->blue_, {}, candidate.mirrored)),
+          target_red(plane_of(candidate.part->red_, {}, candidate.mirrored)) {}
+
+    static Plane plane_of(const std::vector<float>& plane, const PictureCut& cut, bool mirrored) {
+      Plane out;
+      resample(plane.data(), PixelSketch::chroma_side, cut, side, out.data());
+      if (mirrored) mirror_rows(out.data(), side);
+      return out;
+    }
+  };
+
   /// Of colour, what one does not explain of the other in the tile where that is most.
   [[nodiscard]] static float worst_colour_tile(const Candidate& candidate, const PictureCut& cut) {
     constexpr std::size_t side = PixelSketch::chroma_side;
-    using Plane = std::array<float, PixelSketch::chroma_cells>;
-    const auto plane_of = [](const std::vector<float>& plane, const PictureCut& of, bool mirrored) {
-      Plane out;
-      resample(plane.data(), side, of, side, out.data());
-      if (mirrored) mirror_rows(out.data(), side);
-      return out;
-    };
-    const Plane blue = plane_of(candidate.whole->blue_, cut, false);
-    const Plane red = plane_of(candidate.whole->red_, cut, false);
-    const Plane target_blue = plane_of(candidate.part->blue_, {}, candidate.mirrored);
-    const Plane target_red = plane_of(candidate.part->red_, {}, candidate.mirrored);
+    const auto& [blue, red, target_blue, target_red] = BothChromas<side>(candidate, cut);
     float out = 0;
     for (std::size_t top = 0; top < side; top += tile_side) {
       for (std::size_t left = 0; left < side; left += tile_side) {
@@ -336,16 +349,7 @@ class Comparison {
   /// Share of the area whose chroma differs by more. Colours may be stronger or weaker throughout.
   [[nodiscard]] static float recoloured(const Candidate& candidate, const PictureCut& cut,
                                         const ColourBound& bound) {
-    const auto part_of = [](const std::vector<float>& plane, const PictureCut& of, bool mirrored) {
-      Colours out;
-      resample(plane.data(), PixelSketch::chroma_side, of, colour_side, out.data());
-      if (mirrored) mirror_rows(out.data(), colour_side);
-      return out;
-    };
-    const Colours blue = part_of(candidate.whole->blue_, cut, false);
-    const Colours red = part_of(candidate.whole->red_, cut, false);
-    const Colours target_blue = part_of(candidate.part->blue_, {}, candidate.mirrored);
-    const Colours target_red = part_of(candidate.part->red_, {}, candidate.mirrored);
+    const auto& [blue, red, target_blue, target_red] = BothChromas<colour_side>(candidate, cut);
     const float product =
         dot(blue.data(), target_blue.data(), blue.size()) + dot(red.data(), target_red.data(), red.size());
     const float square = dot(blue.data(), blue.data(), blue.size()) + dot(red.data(), red.data(), red.size());
