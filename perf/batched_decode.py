@@ -14,7 +14,7 @@ generate() in float32, timed from the loaded model on.
 Rounds alternate between the sides, each a process of its own. Given are medians over the rounds, of wall and processor time (for machines that
 others use), and of each round's ratios. Our sides must give the same answers; how many of the others' are the same is said.
 
-    --preset small|NAME   small: LLaVA of 2048 x 4 layers, 16 bits; else a preset of `model synth --family`
+    --preset small|NAME   small: LLaVA of --hidden-size (2048) x 4 layers, 16 bits; else a preset of `model synth --family`
     --image-size N        of small, in pixels: 56 (16 tokens a picture) for decode, 224 (256 tokens) for images
     --rounds 5 --threads 2 --tokens N --questions N --dtype float32|bfloat16 --keep FOLDER (of the checkpoint, made where it is not there)
 """
@@ -40,7 +40,7 @@ NOT_DECODING = ("vision", "visual", "projector", "img_safety_head")
 
 # --- What is asked of whom.
 
-def make_small(program, folder, image_size):
+def make_small(program, folder, image_size, hidden_size):
     """The tiny LLaVA with the shapes of a larger one, and random weights that never end an answer."""
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools/fixtures"))
     import llava as fixtures
@@ -49,7 +49,8 @@ def make_small(program, folder, image_size):
 
     subprocess.run([program, "model", "synth", "--family", "llava", "--preset", "tiny", "--seed", "1", "--out", folder], check=True)
     config = json.loads((folder / "config.json").read_text())
-    config["text_config"] |= dict(hidden_size=2048, intermediate_size=5632, num_hidden_layers=4, num_attention_heads=16, num_key_value_heads=16)
+    heads = hidden_size // 128
+    config["text_config"] |= dict(hidden_size=hidden_size, intermediate_size=heads * 352, num_hidden_layers=4, num_attention_heads=heads, num_key_value_heads=heads)
     config["vision_config"] |= dict(hidden_size=1024, intermediate_size=4096, num_hidden_layers=6, num_attention_heads=16, image_size=image_size)
     (folder / "config.json").write_text(json.dumps(config | {"image_seq_length": (image_size // 14) ** 2, "torch_dtype": "float16"}))
     for name in ("preprocessor_config.json", "processor_config.json"):
@@ -60,7 +61,7 @@ def make_small(program, folder, image_size):
     with torch.no_grad():
         model.lm_head.weight[2] = 0  # </s>
     state = {name: tensor.half() for name, tensor in model.state_dict().items()}
-    state |= {name: tensor.half() for name, tensor in fixtures.guard_tensors(2048).items()}
+    state |= {name: tensor.half() for name, tensor in fixtures.guard_tensors(hidden_size).items()}
     fixtures.save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | fixtures.guard_keys()))
@@ -77,7 +78,8 @@ def make_model(flags, folder):
     if (folder / "config.json").exists():
         return folder
     if flags.preset == "small":
-        in_its_own_process(flags, "make", "--keep", folder, "--image-size", flags.image_size or (56 if flags.measure == "decode" else 224))
+        in_its_own_process(flags, "make", "--keep", folder, "--hidden-size", flags.hidden_size, "--image-size",
+                           flags.image_size or (56 if flags.measure == "decode" else 224))
     else:
         subprocess.run([flags.program, "model", "synth", "--family", flags.family, "--preset", flags.preset, "--seed", "1", "--out", folder, "--guard"], check=True)
     return folder
@@ -299,6 +301,7 @@ def main():
     parser.add_argument("--family", choices=model_speed.INPUTS, default="llava")
     parser.add_argument("--preset", default="small")
     parser.add_argument("--image-size", type=int)
+    parser.add_argument("--hidden-size", type=int, default=2048)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--questions", type=int, default=9)
@@ -313,7 +316,7 @@ def main():
     if flags.measure == "loop":
         loop(flags)
     elif flags.measure == "make":
-        make_small(flags.program, pathlib.Path(flags.keep), flags.image_size)
+        make_small(flags.program, pathlib.Path(flags.keep), flags.image_size, flags.hidden_size)
     elif flags.measure == "read":
         read_speed(flags.threads)
     else:

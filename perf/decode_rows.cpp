@@ -1,7 +1,7 @@
 // Products of few rows with a matrix of LLaVA-7B's feed-forward, as decoding makes them: how near one row
 // comes to a plain read of the weights, and what further rows cost.
 //
-//   ninja -C build decode_rows && build/perf/decode_rows [ROUNDS]
+//   ninja -C build decode_rows && build/perf/decode_rows [ROUNDS [avx512|avx2|plain]]
 //
 // Each pass goes over several matrices, more than the caches hold. Passes of all kinds alternate, round by
 // round, and every figure is the median over rounds of a ratio within one round, by wall time and by the
@@ -14,6 +14,7 @@
 #include <ctime>
 #include <functional>
 #include <map>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include <fmt/format.h>
 
 #include "nn/row_product.h"
+#include "nn/stored_matrix.h"
 #include "nn/tensor.h"
 #include "nn/threads.h"
 
@@ -51,6 +53,15 @@ Time timed(const std::function<void()>& work) {
   return {wall.count(), processor_seconds() - processor};
 }
 
+/// As wide as every processor with these instructions reads.
+[[gnu::target("avx2")]] std::uint64_t any_bit(const std::uint64_t* from, std::int64_t words) {
+  std::uint64_t all[32] = {};
+  for (std::int64_t i = 0; i < words; i += 32) {
+    for (int j = 0; j < 32; ++j) all[j] |= from[i + j];
+  }
+  return std::accumulate(std::begin(all), std::end(all), std::uint64_t{0}, std::bit_or());
+}
+
 /// Reads a tensor's bytes on all threads and does next to nothing with them.
 void read_plainly(const torch::Tensor& tensor) {
   constexpr std::int64_t piece = std::int64_t{1} << 15;  // words
@@ -58,14 +69,7 @@ void read_plainly(const torch::Tensor& tensor) {
   const auto count = static_cast<std::int64_t>(tensor.nbytes() / sizeof(std::uint64_t)) / piece;
   static std::atomic<std::uint64_t> kept{0};
   nn::on_threads(count, at::get_num_threads(), [&](nn::Tasks& tasks) {
-    std::uint64_t all[32] = {};
-    while (const auto task = tasks.take()) {
-      const std::uint64_t* const from = words + *task * piece;
-      for (std::int64_t i = 0; i < piece; i += 32) {
-        for (int j = 0; j < 32; ++j) all[j] |= from[i + j];
-      }
-    }
-    for (const std::uint64_t word : all) kept |= word;
+    while (const auto task = tasks.take()) kept |= any_bit(words + *task * piece, piece);
   });
 }
 
@@ -77,18 +81,21 @@ double median(std::vector<double> values) {
 /// By kind of pass, a time a round.
 using Times = std::map<std::string, std::vector<Time>>;
 
-void measure(torch::ScalarType type, const std::vector<torch::Tensor>& matrices, Times& times) {
+void measure(torch::ScalarType type, const std::vector<torch::Tensor>& matrices, nn::VectorSet set,
+             Times& times) {
   const auto pass = [&](const std::string& kind, const std::function<void(const torch::Tensor&)>& one) {
     times[kind].push_back(timed([&] {
       for (const torch::Tensor& matrix : matrices) one(matrix);
     }));
   };
   pass("read", read_plainly);
-  for (const std::int64_t rows : {1, 2, 4, 8}) {
+  for (const std::int64_t rows : {1, 2, 4, 8, 16, 32, 64, 96, 128}) {
     const auto x = at::ones({rows, in_features});
-    pass(fmt::format("rows {}", rows), [&](const auto& matrix) { nn::multiply_rows(x, matrix); });
+    pass(fmt::format("rows {}", rows), [&](const auto& matrix) { nn::multiply_rows(x, matrix, set); });
+    if (const auto stored = nn::stored_product(matrices.front(), set))
+      pass(fmt::format("stored {}", rows), [&](const auto& matrix) { stored(x, matrix); });
     const auto narrow = x.to(type);
-    if (rows == 1 || rows == 8)
+    if (rows == 1 || rows >= 8)
       pass(fmt::format("at::linear {}", rows), [&](const auto& matrix) { at::linear(narrow, matrix); });
   }
 }
@@ -120,6 +127,11 @@ void report(const std::string& type, double bytes, const Times& times) {
 
 int main(int count, char** arguments) {
   const int rounds = count > 1 ? std::max(1, std::atoi(arguments[1])) : 7;
+  const std::string asked = count > 2 ? arguments[2] : "";
+  const nn::VectorSet set = asked == "avx512"  ? nn::VectorSet::avx512
+                            : asked == "avx2"  ? nn::VectorSet::avx2
+                            : asked == "plain" ? nn::VectorSet::none
+                                               : nn::vector_set();
   const torch::NoGradGuard no_grad;
   std::map<std::string, Times> times;
   std::map<std::string, std::vector<torch::Tensor>> matrices;
@@ -133,11 +145,11 @@ int main(int count, char** arguments) {
       matrices[word].push_back(matrix);
     }
   }
-  fmt::print("{} kernels, {} threads, {} rounds, {} x {}\n", nn::name(nn::vector_set()),
-             at::get_num_threads(), rounds, out_features, in_features);
+  fmt::print("{} kernels, {} threads, {} rounds, {} x {}\n", nn::name(set), at::get_num_threads(), rounds,
+             out_features, in_features);
   for (int round = 0; round <= rounds; ++round) {
     if (round == 1) times.clear();  // the first one touches everything once
-    for (const auto& [word, type] : types) measure(type, matrices[word], times[word]);
+    for (const auto& [word, type] : types) measure(type, matrices[word], set, times[word]);
   }
   for (const auto& [word, of] : times) {
     const auto& all = matrices[word];

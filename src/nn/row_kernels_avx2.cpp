@@ -8,17 +8,18 @@ namespace {
 struct Avx2 {
   using Register = __m256;
   static constexpr int lanes = 8;
-  // Features whose sums stay in registers beside so many rows': eight sums at least, so that none waits for
-  // the one before it.
-  static constexpr int features_of_one = 8;
-  static constexpr int features_of_two = 4;
-  static constexpr int features_of_four = 3;
+  static constexpr int features_beside[] = {0, 8, 4, 3, 3, 2, 2, 1, 1};
 
   static Register all(float value) { return _mm256_set1_ps(value); }
   static Register load(const float* from) { return _mm256_loadu_ps(from); }
   static Register load(const Float16* from) { return _mm256_cvtph_ps(eight(from)); }
   static Register load(const BFloat16* from) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(eight(from)), 16));
+  }
+  /// In a register: the compiler would read it from memory again for each of its uses.
+  static Register kept(Register value) {
+    asm("" : "+v"(value));
+    return value;
   }
   static void store(float* to, Register value) { _mm256_storeu_ps(to, value); }
   static Register multiply_add(Register a, Register b, Register c) { return _mm256_fmadd_ps(a, b, c); }

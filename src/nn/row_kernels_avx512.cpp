@@ -8,15 +8,18 @@ namespace {
 struct Avx512 {
   using Register = __m512;
   static constexpr int lanes = 16;
-  static constexpr int features_of_one = 8;
-  static constexpr int features_of_two = 8;
-  static constexpr int features_of_four = 4;
+  static constexpr int features_beside[] = {0, 8, 8, 6, 6, 4, 4, 3, 3};
 
   static Register all(float value) { return _mm512_set1_ps(value); }
   static Register load(const float* from) { return _mm512_loadu_ps(from); }
   static Register load(const Float16* from) { return _mm512_cvtph_ps(sixteen(from)); }
   static Register load(const BFloat16* from) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(sixteen(from)), 16));
+  }
+  /// In a register: the compiler would read it from memory again for each of its uses.
+  static Register kept(Register value) {
+    asm("" : "+v"(value));
+    return value;
   }
   static void store(float* to, Register value) { _mm512_storeu_ps(to, value); }
   static Register multiply_add(Register a, Register b, Register c) { return _mm512_fmadd_ps(a, b, c); }

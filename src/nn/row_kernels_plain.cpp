@@ -10,12 +10,10 @@ namespace {
 /// For any processor: what the compiler makes of loops over four floats.
 struct Plain {
   static constexpr int lanes = 4;
+  static constexpr int features_beside[] = {0, 4, 2, 1, 1, 1, 1, 1, 1};
   struct Register {
     float lane[lanes];
   };
-  static constexpr int features_of_one = 4;
-  static constexpr int features_of_two = 2;
-  static constexpr int features_of_four = 1;
 
   template <class Lane>
   static Register each(const Lane& lane) {
@@ -35,6 +33,7 @@ struct Plain {
   static Register load(const Float16* from) {
     return each([&](int i) { return widened(from[i].bits); });
   }
+  static Register kept(Register value) { return value; }
   static void store(float* to, Register value) {
     for (int i = 0; i < lanes; ++i) to[i] = value.lane[i];
   }

@@ -16,6 +16,9 @@ constexpr std::int64_t block_numbers = 1024;
 /// Positions whose values are read at a time, to stay in the first level for all heads.
 constexpr std::int64_t block_positions = 32;
 
+/// Rows whose sums stay in registers, at most: so many share one widening of a weight.
+constexpr int rows_of_tile = 8;
+
 template <class Vector>
 using Register = typename Vector::Register;
 
@@ -44,10 +47,13 @@ struct Tile {
   [[gnu::always_inline]] void add(const float* x, std::int64_t x_stride, const Number* weight,
                                   std::int64_t weight_stride, const Read& read) {
     Register<Vector> factors[features];
+#pragma GCC unroll 8
     for (int feature = 0; feature < features; ++feature)
       factors[feature] = read(weight + feature * weight_stride);
+#pragma GCC unroll 8
     for (int row = 0; row < rows; ++row) {
-      const Register<Vector> of_x = read(x + row * x_stride);
+      const Register<Vector> of_x = Vector::kept(read(x + row * x_stride));
+#pragma GCC unroll 8
       for (int feature = 0; feature < features; ++feature)
         sums[row][feature] = Vector::multiply_add(factors[feature], of_x, sums[row][feature]);
     }
@@ -69,6 +75,8 @@ void add_block(const float* x, std::int64_t x_stride, const Number* weight, std:
   }
   std::int64_t i = 0;
   for (; i + line <= size; i += line) {
+    // Two places and their strides, where the compiler would keep a pointer for every row and run out.
+    asm("" : "+r"(x), "+r"(weight));
     for (int feature = 0; feature < features; ++feature)
       __builtin_prefetch(weight + feature * weight_stride + i + ahead, 0, 2);
     for (std::int64_t j = 0; j < line; j += lanes)
@@ -85,19 +93,32 @@ void add_block(const float* x, std::int64_t x_stride, const Number* weight, std:
   }
 }
 
-/// One block of `rows` rows with all features of the piece.
+/// One block of `rows` rows with all features of the piece. `next`: the weights that are read after it; null
+/// where these are not read from memory, or nothing comes after.
 template <class Vector, class Number, int rows, int features>
 void add_features(const ProductPiece& piece, const float* x, const Number* weight, std::int64_t size,
-                  bool first, float* kept) {
-  const std::int64_t ahead = first ? features * piece.weight_stride : 0;
-  const auto block = [&](auto add, std::int64_t feature) {
-    add(x, piece.in, weight + feature * piece.weight_stride, piece.weight_stride, size, ahead,
-        kept + feature * Vector::lanes);
+                  const Number* next, float* kept) {
+  const auto block = [&](auto add, std::int64_t feature, std::int64_t count) {
+    const Number* const here = weight + feature * piece.weight_stride;
+    const bool more = feature + count < piece.features;
+    const std::int64_t ahead = next == nullptr ? 0 : more ? count * piece.weight_stride : next - here;
+    add(x, piece.in, here, piece.weight_stride, size, ahead, kept + feature * Vector::lanes);
   };
   std::int64_t feature = 0;
   for (; feature + features <= piece.features; feature += features)
-    block(add_block<Vector, Number, rows, features>, feature);
-  for (; feature < piece.features; ++feature) block(add_block<Vector, Number, rows, 1>, feature);
+    block(add_block<Vector, Number, rows, features>, feature, features);
+  for (; feature < piece.features; ++feature) block(add_block<Vector, Number, rows, 1>, feature, 1);
+}
+
+/// One block of `rows` rows, 1 to rows_of_tile, with all features of the piece.
+template <class Vector, class Number, int most = rows_of_tile>
+void add_rows(const ProductPiece& piece, std::int64_t rows, const float* x, const Number* weight,
+              std::int64_t size, const Number* next, float* kept) {
+  if (rows == most) {
+    add_features<Vector, Number, most, Vector::features_beside[most]>(piece, x, weight, size, next, kept);
+  } else if constexpr (most > 1) {
+    add_rows<Vector, Number, most - 1>(piece, rows, x, weight, size, next, kept);
+  }
 }
 
 /// At most rows_at_once rows and features_at_once features.
@@ -110,17 +131,13 @@ void multiply_at_once(const ProductPiece& piece) {
   const auto* weight = static_cast<const Number*>(piece.weight);
   for (std::int64_t begin = 0; begin < piece.in; begin += block_numbers) {
     const std::int64_t size = piece.in - begin < block_numbers ? piece.in - begin : block_numbers;
+    const Number* const next = begin + size < piece.in ? weight + begin + size
+                                                           : weight + piece.features * piece.weight_stride;
     for (std::int64_t row = 0; row < piece.rows;) {
-      const auto add = [&](auto some) {
-        some(piece, piece.x + row * piece.in + begin, weight + begin, size, row == 0,
-             piece.sums + row * row_sums);
-      };
-      const std::int64_t left = piece.rows - row;
-      if (left >= 4) add(add_features<Vector, Number, 4, Vector::features_of_four>);
-      if (left == 3) add(add_features<Vector, Number, 3, Vector::features_of_four>);
-      if (left == 2) add(add_features<Vector, Number, 2, Vector::features_of_two>);
-      if (left == 1) add(add_features<Vector, Number, 1, Vector::features_of_one>);
-      row += left < 4 ? left : 4;
+      const std::int64_t rows = piece.rows - row < rows_of_tile ? piece.rows - row : rows_of_tile;
+      add_rows<Vector, Number>(piece, rows, piece.x + row * piece.in + begin, weight + begin, size,
+                               row == 0 ? next : nullptr, piece.sums + row * row_sums);
+      row += rows;
     }
   }
   for (std::int64_t row = 0; row < piece.rows; ++row) {

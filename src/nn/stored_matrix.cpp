@@ -8,8 +8,10 @@
 namespace holisafe::nn {
 namespace {
 
-/// Up to so many rows of x the products are memory bound: each weight is read once and widened in registers.
-constexpr std::int64_t few_rows = 8;
+/// Up to so many rows of x, reading each weight once and widening it in registers takes less time than
+/// widening it in memory for LibTorch's product: 0.3 of it at 16 rows, as long at a hundred
+/// (perf/decode_rows.cpp).
+constexpr std::int64_t few_rows(VectorSet set) { return set == VectorSet::none ? 8 : 64; }
 
 torch::Tensor multiply_many(const torch::Tensor& x, const torch::Tensor& weight) {
   const std::int64_t features = weight.size(0);
@@ -33,7 +35,8 @@ torch::Tensor multiply_stored(const torch::Tensor& x, const torch::Tensor& weigh
   const auto rows = x.reshape({-1, weight.size(1)});
   auto sizes = x.sizes().vec();
   sizes.back() = weight.size(0);
-  const auto y = rows.size(0) <= few_rows ? multiply_rows(rows, weight, set) : multiply_many(rows, weight);
+  const auto y =
+      rows.size(0) <= few_rows(set) ? multiply_rows(rows, weight, set) : multiply_many(rows, weight);
   return y.view(sizes);
 }
 

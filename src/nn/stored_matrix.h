@@ -14,7 +14,7 @@ namespace holisafe::nn {
 inline constexpr std::int64_t widened_floats = std::int64_t{1} << 22;
 
 /// x weight^T in float32, for x f32 [..., in] on the CPU and weight [out, in] as the kernel was chosen for;
-/// [..., out]. No gradient. Few rows (up to 8) are multiplied as multiply_rows does (nn/row_product.h), more
+/// [..., out]. No gradient. Few rows (up to 64) are multiplied as multiply_rows does (nn/row_product.h), more
 /// as one matrix product. Thread-safe.
 using StoredProduct = torch::Tensor (*)(const torch::Tensor& x, const torch::Tensor& weight);
 
