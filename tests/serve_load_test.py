@@ -227,7 +227,7 @@ class Load(unittest.TestCase):
     async def load(self, program, health):
         port, chance = port_of(program), random.Random(1)
         unloaded = Tally("unloaded")
-        for i in range(max(30, round(300 * SHARE))):
+        for i in range(max(30, round(3000 * SHARE))):
             client = Client(port)
             kind = KINDS[i % 3]
             unloaded.add(kind, await client.ask(question(kind, chance, unloaded.named(kind))))
