@@ -1,7 +1,6 @@
 #include "serve/event_scan.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/text.h"
@@ -13,12 +12,6 @@ namespace {
 constexpr std::size_t most_kept_of_line = std::size_t{1} << 20;
 /// OpenAI's bound on `n`.
 constexpr std::size_t most_choices = 128;
-
-std::optional<std::uint64_t> count_of(const nlohmann::json& usage, const char* name) {
-  const auto found = usage.find(name);
-  if (found == usage.end() || !found->is_number_unsigned()) return std::nullopt;
-  return found->get<std::uint64_t>();
-}
 
 /// Before it is parsed: whether a choice may have come to its end here, where most events say null.
 bool may_finish(std::string_view value) {
@@ -86,13 +79,9 @@ void EventScan::end_event() {
 
 void EventScan::read_members(std::string_view value) {
   if (nests_deeper(value, 64)) return;
-  const auto event = nlohmann::json::parse(value, nullptr, false);
+  const auto event = Json::parse(value, nullptr, false);
   if (!event.is_object()) return;
-  if (const auto usage = event.find("usage"); usage != event.end() && usage->is_object()) {
-    const auto prompt = count_of(*usage, "prompt_tokens");
-    const auto completion = count_of(*usage, "completion_tokens");
-    if (prompt && completion) tokens_ = Tokens{*prompt, *completion};
-  }
+  if (const auto tokens = tokens_of(event)) tokens_ = tokens;
   const auto choices = event.find("choices");
   if (choices == event.end() || !choices->is_array()) return;
   for (const auto& choice : *choices) {

@@ -8,17 +8,14 @@
 #include <string>
 #include <string_view>
 
+#include "serve/usage.h"
+
 namespace holisafe::serve {
 
 /// Takes a stream in any pieces, as the grammar of text/event-stream has it (lines end with LF, CR LF or CR).
 /// Remembers the first event, and of the rest no more than a line.
 class EventScan {
  public:
-  struct Tokens {
-    std::uint64_t prompt = 0;
-    std::uint64_t completion = 0;
-  };
-
   void take(std::string_view bytes);
   /// Data of the first event that has any, once it has ended.
   [[nodiscard]] const std::optional<std::string>& first() const { return first_; }

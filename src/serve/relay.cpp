@@ -132,7 +132,7 @@ void Relay::end_stream() {
 void Relay::answer_whole() {
   const bool good = status_ >= 200 && status_ < 300;
   if (!addition_ || !good) return visit_->respond(response(std::move(held_)));
-  std::optional<EventScan::Tokens> tokens;
+  std::optional<Tokens> tokens;
   auto body = with_addition(held_, *addition_, tokens);
   if (!body) return fail({Code::upstream_error, "the upstream server's answer is no JSON object", {}});
   if (tokens) visit_->tokens(tokens->prompt, tokens->completion);

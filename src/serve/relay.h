@@ -12,6 +12,7 @@
 #include "serve/answer_json.h"
 #include "serve/event_scan.h"
 #include "serve/upstream.h"
+#include "serve/usage.h"
 #include "serve/visit.h"
 
 namespace holisafe::serve {
@@ -29,7 +30,7 @@ struct Addition {
 /// A whole answer with `addition` in it, otherwise equal as JSON; nothing where it is no JSON object.
 /// `tokens`: its usage.
 std::optional<std::string> with_addition(const std::string& body, const Addition& addition,
-                                         std::optional<EventScan::Tokens>& tokens);
+                                         std::optional<Tokens>& tokens);
 /// What stands before a stream whose first event has this data: the verdict's chunk with that event's id,
 /// time and model, and the warning. Nothing where the data is neither JSON nor the end mark.
 std::optional<std::string> stream_opening(const std::string& first, const Addition& addition);

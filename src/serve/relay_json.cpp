@@ -18,11 +18,6 @@ std::optional<Json> object_of(std::string_view text) {
 
 std::string dumped(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-std::uint64_t count_in(const Json& usage, const char* name) {
-  const auto found = usage.find(name);
-  return found != usage.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
-}
-
 /// Before the text of every choice.
 void put_before(Json& answer, const std::string& warning) {
   if (!answer.contains("choices") || !answer["choices"].is_array()) return;
@@ -36,13 +31,10 @@ void put_before(Json& answer, const std::string& warning) {
 }  // namespace
 
 std::optional<std::string> with_addition(const std::string& body, const Addition& addition,
-                                         std::optional<EventScan::Tokens>& tokens) {
+                                         std::optional<Tokens>& tokens) {
   auto answer = object_of(body);
   if (!answer) return std::nullopt;
-  if (answer->contains("usage") && (*answer)["usage"].is_object()) {
-    const Json& usage = (*answer)["usage"];
-    tokens = EventScan::Tokens{count_in(usage, "prompt_tokens"), count_in(usage, "completion_tokens")};
-  }
+  tokens = tokens_of(*answer);
   if (!addition.warning.empty() || answer->contains("moderation")) {
     if (!addition.warning.empty()) put_before(*answer, addition.warning);
     (*answer)["moderation"] = addition.moderation;

@@ -105,6 +105,18 @@ TEST(EventScan, ReadsAStreamInAnyPieces) {
   }
 }
 
+TEST(Usage, IsBothCountsOrNothing) {
+  const auto found = tokens_of(Json::parse(R"({"usage": {"prompt_tokens": 3, "completion_tokens": 0}})"));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->prompt, 3);
+  EXPECT_EQ(found->completion, 0);
+  for (const char* answer :
+       {"{}", R"({"usage": null})", R"({"usage": [3, 4]})", R"({"usage": {"prompt_tokens": 3}})",
+        R"({"usage": {"prompt_tokens": -3, "completion_tokens": 4}})",
+        R"({"usage": {"prompt_tokens": 3, "completion_tokens": "4"}})"})
+    EXPECT_FALSE(tokens_of(Json::parse(answer))) << answer;
+}
+
 TEST(EventScan, CountsChoicesThatFinished) {
   EventScan scan;
   scan.take(
