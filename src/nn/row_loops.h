@@ -131,8 +131,8 @@ void multiply_at_once(const ProductPiece& piece) {
   const auto* weight = static_cast<const Number*>(piece.weight);
   for (std::int64_t begin = 0; begin < piece.in; begin += block_numbers) {
     const std::int64_t size = piece.in - begin < block_numbers ? piece.in - begin : block_numbers;
-    const Number* const next = begin + size < piece.in ? weight + begin + size
-                                                           : weight + piece.features * piece.weight_stride;
+    const Number* const next =
+        begin + size < piece.in ? weight + begin + size : weight + piece.features * piece.weight_stride;
     for (std::int64_t row = 0; row < piece.rows;) {
       const std::int64_t rows = piece.rows - row < rows_of_tile ? piece.rows - row : rows_of_tile;
       add_rows<Vector, Number>(piece, rows, piece.x + row * piece.in + begin, weight + begin, size,
