@@ -29,7 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   EventScan again;
   again.take(*opening);
   if (!again.first() || !Json::accept(*again.first())) std::abort();
-  std::optional<EventScan::Tokens> tokens;
+  std::optional<Tokens> tokens;
   if (const auto answer = with_addition(*whole.first(), addition, tokens); answer && !Json::accept(*answer))
     std::abort();
   return 0;
