@@ -10,13 +10,16 @@
 
 namespace holisafe::nn {
 
-/// Sums over a row are made in pieces of this many numbers, so that four rows of x stay in the first cache
-/// level. Sums go on from one piece to the next in the same register's lanes: results do not depend on this.
+/// Sums over a row are made in pieces of this many numbers, so that a tile's rows of x stay in the first
+/// cache level. Sums go on from one piece to the next in the same register's lanes: results do not depend on
+/// this.
 constexpr std::int64_t block_numbers = 1024;
 /// Positions whose values are read at a time, to stay in the first level for all heads.
 constexpr std::int64_t block_positions = 32;
 
-/// Rows whose sums stay in registers, at most: so many share one widening of a weight.
+/// Rows whose sums stay in registers, at most: so many share one widening of a weight. A Vector's
+/// features_beside[rows] says with how many features: as many as its registers hold, and where they can,
+/// eight sums at least, so that none waits for the one before it.
 constexpr int rows_of_tile = 8;
 
 template <class Vector>
