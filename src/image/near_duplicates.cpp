@@ -12,6 +12,7 @@
 #include <numeric>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -252,7 +253,8 @@ class NearDuplicateSearch {
 
   /// A grey set joins the nearest of the colourings that half of it matches: what a single one of many
   /// copies is like, a paler one say, is another picture. What has a picture of faint colours, which is as
-  /// good as grey, among its own has its colouring.
+  /// good as grey, among its own has its colouring. Colourings of one luma are told apart by nothing: of
+  /// those, the one that there are most copies of.
   void join_grey() {
     std::vector<bool> set_coloured(table_.size());
     std::vector<std::uint32_t> set_size(table_.size());
@@ -273,14 +275,17 @@ class NearDuplicateSearch {
       found.difference = std::min(found.difference, match.difference);
       found.matching.insert(match.grey);
     }
-    std::map<std::uint32_t, std::pair<float, std::uint32_t>> nearest;  // by grey set
+    constexpr float least_told = 1;  // of luma, a step
+    using Rank = std::tuple<float, std::int64_t, float, std::uint32_t>;
+    std::map<std::uint32_t, Rank> nearest;  // by grey set
     for (const auto& [sets, colouring] : colourings) {
       if (2 * colouring.matching.size() < set_size[sets.first]) continue;
-      const std::pair found{colouring.difference, sets.second};
+      const Rank found{std::max(colouring.difference, least_told), -std::int64_t{set_size[sets.second]},
+                       colouring.difference, sets.second};
       const auto [place, added] = nearest.try_emplace(sets.first, found);
       if (!added) place->second = std::min(place->second, found);
     }
-    for (const auto& [grey, found] : nearest) sets_.join(grey, found.second);
+    for (const auto& [grey, found] : nearest) sets_.join(grey, std::get<std::uint32_t>(found));
   }
 
   std::vector<PictureCluster> clusters() {

@@ -292,6 +292,16 @@ TEST(NearDuplicates, GreyJoinsTheColouringThatHalfOfItMatches) {
   EXPECT_EQ(album.clusters().value(), (std::vector<PictureCluster>{{0, 1, 2, 3}}));
 }
 
+TEST(NearDuplicates, GreyJoinsOfColouringsOfOneLumaTheOneWithMostCopies) {
+  const Image brown = sign({170, 40, 35}, true);  // luma 78.3; blue's is 78.2, and grey is 78
+  Album album;
+  album.add(sign(blue, true));
+  album.add(brown);
+  album.add(through_jpeg(brown, 75));
+  album.add(grey(brown));
+  EXPECT_EQ(album.clusters().value(), (std::vector<PictureCluster>{{1, 2, 3}}));
+}
+
 /// A sign whose one spot of colour is so strong.
 Image nearly_grey_sign(int strength) {
   Image out = sign({90, 90, 90}, true);
