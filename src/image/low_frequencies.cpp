@@ -5,21 +5,23 @@
 #include <cstring>
 #include <numbers>
 
+#include "image/lanes.h"
+
 namespace holisafe::image {
 namespace {
 
 constexpr std::size_t frequencies = 10;  ///< a side, 0 among them
-constexpr double unit = 127;             ///< length of a picture's coefficients
-constexpr double least_contrast = 1.0;   ///< standard deviation of luma below which a picture is flat
+constexpr float unit = 127;              ///< length of a picture's coefficients
+constexpr float least_contrast = 1.0F;   ///< standard deviation of luma below which a picture is flat
 
-using FrequencySquare = std::array<std::array<double, frequencies>, frequencies>;  ///< row: vertical
+using FrequencySquare = std::array<std::array<float, frequencies>, frequencies>;  ///< row: vertical
 
 /// The pairs of frequencies that are kept, even horizontal ones first; the three highest corners are left
 /// out.
 struct KeptFrequency {
   std::size_t vertical = 0;
   std::size_t horizontal = 0;
-  double weight = 0;
+  float weight = 0;
 };
 using KeptFrequencies = std::array<KeptFrequency, LowFrequencies::count>;
 
@@ -30,7 +32,7 @@ KeptFrequencies kept_frequencies() {
     for (std::size_t u = parity; u < frequencies; u += 2) {
       for (std::size_t v = 0; v < frequencies; ++v) {
         if (u + v == 0 || u + v > 16) continue;
-        const double radius = std::sqrt(static_cast<double>(u * u + v * v));
+        const float radius = std::sqrt(static_cast<float>(u * u + v * v));
         out[at++] = {v, u, std::sqrt(radius)};
       }
     }
@@ -43,84 +45,89 @@ const KeptFrequencies& kept() {
   return out;
 }
 
-double cosine(std::size_t frequency, double place) {
-  const double scale = frequency == 0 ? 1 : std::numbers::sqrt2;
-  return scale * std::cos(std::numbers::pi * static_cast<double>(frequency) * place);
-}
+/// The mean of each cosine over each sample's share of what a cut leaves along one axis, times that share:
+/// its product with a row of samples is a coefficient of what is left. What is cut off has no share.
+using CutAxis = std::array<std::array<float, LumaGrid::side>, frequencies>;
 
-/// How much of each side is cut off.
-struct SideCut {
-  double left = 0;
-  double right = 0;
-  double top = 0;
-  double bottom = 0;
-};
-
-constexpr std::array<SideCut, low_frequency_cuts> cuts{
-    {{}, {0.04, 0, 0, 0}, {0, 0.04, 0, 0}, {0, 0, 0.04, 0}, {0, 0, 0, 0.04}, {0.03, 0.03, 0.03, 0.03}}};
-
-/// What a cut along one axis makes of each frequency: coefficient i of the cut is the sum over j of
-/// [i][j] x coefficient j.
-FrequencySquare cut_axis(double before, double after) {
-  constexpr int steps = 64;
-  FrequencySquare out{};
+CutAxis cut_axis(double before, double after) {
+  const auto integral = [](std::size_t frequency, double end) {  // of the cosine, from 0
+    const double turn = std::numbers::pi * static_cast<double>(frequency);
+    return frequency == 0 ? end : std::numbers::sqrt2 * std::sin(turn * end) / turn;
+  };
+  const auto place = [&](std::size_t edge) {  // of a sample's edge, in what is left
+    const double in_picture = static_cast<double>(edge) / static_cast<double>(LumaGrid::side);
+    return std::clamp((in_picture - before) / (1 - before - after), 0.0, 1.0);
+  };
+  CutAxis out;
   for (std::size_t i = 0; i < frequencies; ++i) {
-    for (std::size_t j = 0; j < frequencies; ++j) {
-      double sum = 0;
-      for (int k = 0; k < steps; ++k) {
-        const double place = (k + 0.5) / steps;
-        sum += cosine(i, place) * cosine(j, before + (1 - before - after) * place);
-      }
-      out[i][j] = sum / steps;
-    }
+    for (std::size_t k = 0; k < LumaGrid::side; ++k)
+      out[i][k] = static_cast<float>(integral(i, place(k + 1)) - integral(i, place(k)));
   }
   return out;
 }
 
 struct CutAxes {
-  FrequencySquare across;
-  FrequencySquare down;
+  CutAxis across;
+  CutAxis down;
 };
 
-const std::array<CutAxes, cuts.size()>& cut_axes() {
-  static const std::array<CutAxes, cuts.size()> out = [] {
-    std::array<CutAxes, cuts.size()> axes;
-    for (std::size_t i = 0; i < cuts.size(); ++i)
-      axes[i] = {cut_axis(cuts[i].left, cuts[i].right), cut_axis(cuts[i].top, cuts[i].bottom)};
+const std::array<CutAxes, usual_cuts.size()>& cut_axes() {
+  static const auto out = [] {
+    std::array<CutAxes, usual_cuts.size()> axes;
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      const PictureCut& cut = usual_cuts[i];
+      axes[i] = {cut_axis(cut.left, cut.right), cut_axis(cut.top, cut.bottom)};
+    }
     return axes;
   }();
   return out;
 }
 
-/// The weighted coefficients, brought to length `unit`; all zero where there is nothing.
-std::array<double, LowFrequencies::count> weighted(const FrequencySquare& square) {
-  std::array<double, LowFrequencies::count> out{};
-  double length = 0;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const KeptFrequency& frequency = kept()[i];
-    out[i] = square[frequency.vertical][frequency.horizontal] * frequency.weight;
-    length += out[i] * out[i];
+/// Standard deviation squared of what a cut leaves.
+float variance(const LumaGrid::Square& luma, const CutAxes& axes, float mean) {
+  std::array<float, LumaGrid::side> rows;
+  for (std::size_t y = 0; y < LumaGrid::side; ++y) {
+    std::array<float, LumaGrid::side> squares;
+    for (std::size_t x = 0; x < LumaGrid::side; ++x) {
+      const float away = luma[y * LumaGrid::side + x] - mean;
+      squares[x] = away * away;
+    }
+    rows[y] = dot(squares.data(), axes.across[0].data(), squares.size());
   }
-  if (length <= 0) return out;
-  for (double& value : out) value *= unit / std::sqrt(length);
+  return dot(rows.data(), axes.down[0].data(), rows.size());
+}
+
+/// The weighted coefficients, brought to length `unit`; all zero where there is nothing.
+LowFrequencies weighted(const FrequencySquare& square) {
+  std::array<float, LowFrequencies::count> values{};
+  float squares = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const KeptFrequency& frequency = kept()[i];
+    values[i] = square[frequency.vertical][frequency.horizontal] * frequency.weight;
+    squares += values[i] * values[i];
+  }
+  LowFrequencies out;
+  if (squares <= 0) return out;
+  const float scale = unit / std::sqrt(squares);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    out.values[i] = static_cast<std::int8_t>(std::lround(values[i] * scale));
   return out;
 }
 
-FrequencySquare multiply(const FrequencySquare& down, const FrequencySquare& square,
-                         const FrequencySquare& across) {
-  FrequencySquare halfway{};
-  for (std::size_t i = 0; i < frequencies; ++i) {
-    for (std::size_t k = 0; k < frequencies; ++k) {
-      for (std::size_t j = 0; j < frequencies; ++j) halfway[i][j] += down[i][k] * square[k][j];
-    }
+LowFrequencies frequencies_of(const LumaGrid::Square& luma, const CutAxes& axes) {
+  std::array<std::array<float, LumaGrid::side>, frequencies> halfway;
+  for (std::size_t y = 0; y < LumaGrid::side; ++y) {
+    const float* const row = luma.data() + y * LumaGrid::side;
+    for (std::size_t j = 0; j < frequencies; ++j)
+      halfway[j][y] = dot(row, axes.across[j].data(), LumaGrid::side);
   }
-  FrequencySquare out{};
+  FrequencySquare square;
   for (std::size_t i = 0; i < frequencies; ++i) {
-    for (std::size_t j = 0; j < frequencies; ++j) {
-      for (std::size_t k = 0; k < frequencies; ++k) out[i][j] += halfway[i][k] * across[j][k];
-    }
+    for (std::size_t j = 0; j < frequencies; ++j)
+      square[i][j] = dot(axes.down[i].data(), halfway[j].data(), LumaGrid::side);
   }
-  return out;
+  if (variance(luma, axes, square[0][0]) < least_contrast * least_contrast) return {};
+  return weighted(square);
 }
 
 constexpr std::size_t side_by_side = 16;  ///< pictures
@@ -131,14 +138,13 @@ using Cosines16 = std::array<std::int16_t, side_by_side>;  ///< x unit²
 /// A picture's cuts, each coefficient 16 times side by side. No sum of products overflows 16 bits: it is at
 /// most the product of both lengths.
 struct CutQuery {
-  Words16 values[LowFrequencies::count][cuts.size()];
+  Words16 values[LowFrequencies::count][usual_cuts.size()];
 };
 
-void fill_query(const LowFrequencies& picture, CutQuery& query) {
-  const auto cut = cut_usually(picture);
-  for (std::size_t i = 0; i < cut.size(); ++i) {
+void fill_query(const SeenFrequencies& seen, CutQuery& query) {
+  for (std::size_t i = 0; i < seen.size(); ++i) {
     for (std::size_t k = 0; k < LowFrequencies::count; ++k) {
-      const std::int16_t value = cut[i].values[k];  // NOLINT(bugprone-signed-char-misuse): a number
+      const std::int16_t value = seen[i].values[k];  // NOLINT(bugprone-signed-char-misuse): a number
       for (std::size_t lane = 0; lane < side_by_side; ++lane) query.values[k][i][lane] = value;
     }
   }
@@ -147,12 +153,12 @@ void fill_query(const LowFrequencies& picture, CutQuery& query) {
 /// Products of the coefficients from `From` to `To`, added up by cut.
 template <std::size_t From, std::size_t To>
 [[gnu::always_inline]] inline void add_products(const CutQuery& query, const std::int8_t* pictures,
-                                                Words16 (&sums)[cuts.size()]) {
+                                                Words16 (&sums)[usual_cuts.size()]) {
   for (std::size_t i = From; i < To; ++i) {
     Bytes16 bytes;
     std::memcpy(&bytes, pictures + i * side_by_side, sizeof bytes);
     const Words16 words = __builtin_convertvector(bytes, Words16);
-    for (std::size_t cut = 0; cut < cuts.size(); ++cut) sums[cut] += query.values[i][cut] * words;
+    for (std::size_t cut = 0; cut < usual_cuts.size(); ++cut) sums[cut] += query.values[i][cut] * words;
   }
 }
 
@@ -160,12 +166,12 @@ template <std::size_t From, std::size_t To>
 /// coefficient.
 [[gnu::always_inline]] inline void best_cosines(const CutQuery& query, const std::int8_t* pictures,
                                                 Cosines16& out) {
-  Words16 symmetric[cuts.size()] = {};
-  Words16 others[cuts.size()] = {};
+  Words16 symmetric[usual_cuts.size()] = {};
+  Words16 others[usual_cuts.size()] = {};
   add_products<0, LowFrequencies::symmetric>(query, pictures, symmetric);
   add_products<LowFrequencies::symmetric, LowFrequencies::count>(query, pictures, others);
   Words16 best = {};
-  for (std::size_t cut = 0; cut < cuts.size(); ++cut) {
+  for (std::size_t cut = 0; cut < usual_cuts.size(); ++cut) {
     const Words16 sum = symmetric[cut] + (others[cut] > 0 ? others[cut] : -others[cut]);
     best = sum > best ? sum : best;
   }
@@ -231,7 +237,7 @@ class Nearest {
   std::vector<Found> found_;
 };
 
-constexpr auto cosine_scale = static_cast<float>(unit * unit);
+constexpr float cosine_scale = unit * unit;
 
 std::int16_t least_cosine(float least) {
   return static_cast<std::int16_t>(std::clamp(least, 0.01F, 1.0F) * cosine_scale);
@@ -246,52 +252,11 @@ std::vector<LowFrequencyTable::Near> in_order(Nearest& found) {
 
 }  // namespace
 
-std::array<LowFrequencies, low_frequency_cuts> cut_usually(const LowFrequencies& picture) {
-  FrequencySquare square{};
-  for (std::size_t i = 0; i < picture.values.size(); ++i) {
-    const KeptFrequency& frequency = kept()[i];
-    square[frequency.vertical][frequency.horizontal] = picture.values[i] / frequency.weight;
-  }
-  std::array<LowFrequencies, low_frequency_cuts> out;
-  for (std::size_t cut = 0; cut < cuts.size(); ++cut) {
-    const auto values = weighted(multiply(cut_axes()[cut].down, square, cut_axes()[cut].across));
-    for (std::size_t i = 0; i < values.size(); ++i)
-      out[cut].values[i] = static_cast<std::int8_t>(std::lround(values[i]));
-  }
-  return out;
-}
+LowFrequencies low_frequencies(const LumaGrid::Square& luma) { return frequencies_of(luma, cut_axes()[0]); }
 
-LowFrequencies low_frequencies(const LumaGrid& grid) {
-  static const auto cosines = [] {
-    std::array<std::array<double, LumaGrid::side>, frequencies> out;
-    for (std::size_t i = 0; i < frequencies; ++i) {
-      for (std::size_t k = 0; k < LumaGrid::side; ++k)
-        out[i][k] =
-            cosine(i, (static_cast<double>(k) + 0.5) / static_cast<double>(LumaGrid::side)) / LumaGrid::side;
-    }
-    return out;
-  }();
-  std::array<std::array<double, LumaGrid::side>, frequencies> halfway{};
-  double squares = 0;
-  for (std::size_t y = 0; y < LumaGrid::side; ++y) {
-    for (std::size_t x = 0; x < LumaGrid::side; ++x) {
-      const double luma = grid.area[y * LumaGrid::side + x];
-      squares += luma * luma;
-      for (std::size_t i = 0; i < frequencies; ++i) halfway[i][x] += cosines[i][y] * luma;
-    }
-  }
-  FrequencySquare square{};
-  for (std::size_t i = 0; i < frequencies; ++i) {
-    for (std::size_t j = 0; j < frequencies; ++j) {
-      for (std::size_t x = 0; x < LumaGrid::side; ++x) square[i][j] += halfway[i][x] * cosines[j][x];
-    }
-  }
-  const double variance = squares / static_cast<double>(grid.area.size()) - square[0][0] * square[0][0];
-  LowFrequencies out;
-  if (variance < least_contrast * least_contrast) return out;
-  const auto values = weighted(square);
-  for (std::size_t i = 0; i < values.size(); ++i)
-    out.values[i] = static_cast<std::int8_t>(std::lround(values[i]));
+SeenFrequencies seen_frequencies(const LumaGrid::Square& luma) {
+  SeenFrequencies out;
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = frequencies_of(luma, cut_axes()[i]);
   return out;
 }
 
@@ -309,12 +274,11 @@ LowFrequencies LowFrequencyTable::at(std::size_t number) const {
   return out;
 }
 
-std::vector<LowFrequencyTable::Near> LowFrequencyTable::nearest(std::uint32_t number, std::size_t most,
+std::vector<LowFrequencyTable::Near> LowFrequencyTable::nearest(const Wanted& wanted, std::size_t most,
                                                                 float least) const {
-  const LowFrequencies picture = at(number);
-  if (picture.flat() || most == 0) return {};
+  if (wanted.seen[0].flat() || most == 0) return {};
   CutQuery query;
-  fill_query(picture, query);
+  fill_query(wanted.seen, query);
   Nearest found(most, least_cosine(least));
   static const auto cosines_of = best_cosines_of_this_machine();
   std::uint32_t first = 0;
@@ -322,7 +286,8 @@ std::vector<LowFrequencyTable::Near> LowFrequencyTable::nearest(std::uint32_t nu
     Cosines16 cosines;
     cosines_of(query, block.values[0].data(), cosines);
     for (std::uint32_t lane = 0; lane < side_by_side; ++lane) {
-      if (cosines[lane] >= found.least() && first + lane != number) found.add(first + lane, cosines[lane]);
+      if (cosines[lane] >= found.least() && first + lane != wanted.number)
+        found.add(first + lane, cosines[lane]);
     }
     first += side_by_side;
   }
@@ -330,11 +295,10 @@ std::vector<LowFrequencyTable::Near> LowFrequencyTable::nearest(std::uint32_t nu
 }
 
 std::vector<LowFrequencyTable::Near> LowFrequencyTable::nearest_among(
-    std::uint32_t number, std::span<const std::uint32_t> candidates, std::size_t most, float least) const {
-  const LowFrequencies picture = at(number);
-  if (picture.flat() || most == 0 || candidates.empty()) return {};
+    const Wanted& wanted, std::span<const std::uint32_t> candidates, std::size_t most, float least) const {
+  if (wanted.seen[0].flat() || most == 0 || candidates.empty()) return {};
   CutQuery query;
-  fill_query(picture, query);
+  fill_query(wanted.seen, query);
   Nearest found(most, least_cosine(least));
   static const auto cosines_of = best_cosines_of_this_machine();
   Cosines16 cosines{};
@@ -345,7 +309,7 @@ std::vector<LowFrequencyTable::Near> LowFrequencyTable::nearest_among(
       cosines_of(query, blocks_[computed].values[0].data(), cosines);
     }
     const std::int16_t cosine = cosines[other % block_size];
-    if (cosine >= found.least() && other != number) found.add(other, cosine);
+    if (cosine >= found.least() && other != wanted.number) found.add(other, cosine);
   }
   return in_order(found);
 }

@@ -10,7 +10,8 @@
 #include <span>
 #include <vector>
 
-#include "image/perceptual_hash.h"
+#include "image/luma_grid.h"
+#include "image/picture_cut.h"
 
 namespace holisafe::image {
 
@@ -25,21 +26,28 @@ struct LowFrequencies {
   bool operator==(const LowFrequencies&) const = default;
 };
 
-LowFrequencies low_frequencies(const LumaGrid& grid);
+/// Of means over cells, such as LumaGrid::area. Thread-safe.
+LowFrequencies low_frequencies(const LumaGrid::Square& luma);
 
-/// None, and a cut at each side and all round: none of up to 5% at a side or 4% all round is more than 2%
-/// away.
-inline constexpr std::size_t low_frequency_cuts = 6;
-/// What those cuts leave of a picture, the uncut one first, as far as the kept frequencies tell.
-std::array<LowFrequencies, low_frequency_cuts> cut_usually(const LowFrequencies& picture);
+/// A picture as it is looked for among others: what each of usual_cuts leaves of it. A cut that leaves one
+/// luma only is all zero, which nothing is near to.
+using SeenFrequencies = std::array<LowFrequencies, usual_cuts.size()>;
+/// Of means over cells. Exact: a border that is cut off has as much in frequencies that are not kept as in
+/// those that are. Thread-safe, and holds nothing.
+SeenFrequencies seen_frequencies(const LumaGrid::Square& luma);
 
-/// Nearest pictures among many. Two are as near as the cosine of the angle between them, the best over one
-/// of the two cut at a side or all round, and mirrored.
+/// Nearest pictures among many. Two are as near as the cosine of the angle between them, the best over
+/// what is seen of the one that is looked for, and over the mirror.
 class LowFrequencyTable {
  public:
   struct Near {
     std::uint32_t number = 0;
     float nearness = 0;  ///< at most 1 but for rounding
+  };
+  /// What is looked for.
+  struct Wanted {
+    std::uint32_t number = 0;  ///< its own, which is left out
+    const SeenFrequencies& seen;
   };
 
   /// Pictures are numbered in order, from 0, at most 2^32 - 1 of them. Takes 97 bytes a picture.
@@ -47,11 +55,11 @@ class LowFrequencyTable {
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] LowFrequencies at(std::size_t number) const;
 
-  /// The `most` nearest of picture `number` that are at least `least` near, nearest first, then by number.
-  /// Without itself and without flat ones. Several threads may ask while none adds.
-  [[nodiscard]] std::vector<Near> nearest(std::uint32_t number, std::size_t most, float least) const;
+  /// The `most` nearest that are at least `least` near, nearest first, then by number. Without flat ones, and
+  /// none where what is looked for is flat. Several threads may ask while none adds.
+  [[nodiscard]] std::vector<Near> nearest(const Wanted& wanted, std::size_t most, float least) const;
   /// The same among `candidates`, which are ascending.
-  [[nodiscard]] std::vector<Near> nearest_among(std::uint32_t number,
+  [[nodiscard]] std::vector<Near> nearest_among(const Wanted& wanted,
                                                 std::span<const std::uint32_t> candidates, std::size_t most,
                                                 float least) const;
 

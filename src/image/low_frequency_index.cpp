@@ -88,12 +88,12 @@ FrequencyCode frequency_code(const LowFrequencies& picture) {
 }
 
 /// A picture cut and mirrored in all usual ways.
-using SeenCodes = std::array<FrequencyCode, 2 * low_frequency_cuts>;
+using SeenCodes = std::array<FrequencyCode, 2 * usual_cuts.size()>;
 
-SeenCodes seen_codes(const LowFrequencies& picture) {
+SeenCodes seen_codes(const SeenFrequencies& seen) {
   SeenCodes out;
   std::size_t at = 0;
-  for (LowFrequencies& cut : cut_usually(picture)) {
+  for (LowFrequencies cut : seen) {
     out[at++] = frequency_code(cut);
     for (std::size_t i = LowFrequencies::symmetric; i < LowFrequencies::count; ++i)
       cut.values[i] = static_cast<std::int8_t>(-cut.values[i]);
@@ -169,13 +169,12 @@ bool is_nearer(const LowFrequencyTable::Near& a, const LowFrequencyTable::Near& 
 
 }  // namespace
 
-std::vector<std::vector<LowFrequencyTable::Near>> LowFrequencyIndex::nearest(Range range, Wanted wanted,
-                                                                             int threads) const {
-  const std::size_t count = range.end - range.begin;
+std::vector<std::vector<LowFrequencyTable::Near>> LowFrequencyIndex::nearest(
+    std::uint32_t begin, std::span<const SeenFrequencies> wanted, Bounds bounds, int threads) const {
+  const std::size_t count = wanted.size();
   const std::size_t tasks = (count + pictures_a_task - 1) / pictures_a_task;
-  std::vector<SeenCodes> seen(count);
-  for_each_on_threads(count, threads,
-                      [&](std::size_t i) { seen[i] = seen_codes(table_.at(range.begin + i)); });
+  std::vector<SeenCodes> codes(count);
+  for_each_on_threads(count, threads, [&](std::size_t i) { codes[i] = seen_codes(wanted[i]); });
   std::vector<std::vector<LowFrequencyTable::Near>> out(count);
   for (std::size_t first = 0; first < table_.size(); first += shelf_size) {
     const Shelf shelf(table_, first, threads);
@@ -183,12 +182,12 @@ std::vector<std::vector<LowFrequencyTable::Near>> LowFrequencyIndex::nearest(Ran
       std::vector<std::uint32_t> candidates;
       const std::size_t end = std::min((task + 1) * pictures_a_task, count);
       for (std::size_t i = task * pictures_a_task; i < end; ++i) {
-        const std::uint32_t number = range.begin + static_cast<std::uint32_t>(i);
-        shelf.candidates(seen[i], candidates);
-        const auto found = table_.nearest_among(number, candidates, wanted.most, wanted.least);
+        const LowFrequencyTable::Wanted one{begin + static_cast<std::uint32_t>(i), wanted[i]};
+        shelf.candidates(codes[i], candidates);
+        const auto found = table_.nearest_among(one, candidates, bounds.most, bounds.least);
         out[i].insert(out[i].end(), found.begin(), found.end());
         std::sort(out[i].begin(), out[i].end(), is_nearer);
-        if (out[i].size() > wanted.most) out[i].resize(wanted.most);
+        if (out[i].size() > bounds.most) out[i].resize(bounds.most);
       }
     });
   }

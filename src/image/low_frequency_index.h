@@ -1,11 +1,12 @@
 // Nearest pictures among many without looking at all of them.
 //
 //   LowFrequencyIndex index(table);
-//   const auto proposals = index.nearest({begin, end}, {48, 0.8F}, threads);
+//   const auto proposals = index.nearest(begin, seen, {48, 0.8F}, threads);
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "image/low_frequencies.h"
@@ -19,11 +20,7 @@ namespace holisafe::image {
 /// have nothing in common one in 170 does.
 class LowFrequencyIndex {
  public:
-  struct Range {
-    std::uint32_t begin = 0;
-    std::uint32_t end = 0;
-  };
-  struct Wanted {
+  struct Bounds {
     std::size_t most = 0;
     float least = 0;
   };
@@ -31,11 +28,11 @@ class LowFrequencyIndex {
   /// `table` must outlive the index and not grow meanwhile.
   explicit LowFrequencyIndex(const LowFrequencyTable& table) : table_(table) {}
 
-  /// What the table's nearest() gives for each picture of a range, but for the few that share no band. Holds
-  /// 16 MB, 1.2 KB a picture of the range and what it gives, however many the table has. `threads` 0: as many
-  /// as the machine has. The answer is the same for any.
-  [[nodiscard]] std::vector<std::vector<LowFrequencyTable::Near>> nearest(Range range, Wanted wanted,
-                                                                          int threads) const;
+  /// What the table's nearest() gives for each of some pictures as they are seen, whose numbers go on from
+  /// `begin`, but for the few that share no band. Holds 16 MB, 1.2 KB for each of them and what it gives,
+  /// however many the table has. `threads` 0: as many as the machine has. The answer is the same for any.
+  [[nodiscard]] std::vector<std::vector<LowFrequencyTable::Near>> nearest(
+      std::uint32_t begin, std::span<const SeenFrequencies> wanted, Bounds bounds, int threads) const;
 
  private:
   const LowFrequencyTable& table_;

@@ -107,7 +107,8 @@ class NearDuplicateSearch {
       if (options_.stop != nullptr && options_.stop->requested())
         return fail(ErrorKind::interrupted, "stopped while looking for near-duplicates");
       const std::size_t end = std::min(begin + batch_size, table_.size());
-      HOLISAFE_CHECK(look_at(proposals(begin, end)));
+      HOLISAFE_TRY(auto queries, proposals(begin, end));
+      HOLISAFE_CHECK(look_at(std::move(queries)));
       if (options_.progress != nullptr) options_.progress->update(end, table_.size(), "");
     }
     HOLISAFE_CHECK(join_flat());
@@ -148,19 +149,36 @@ class NearDuplicateSearch {
     return Compared{found, a->grey(), b->grey()};
   }
 
-  std::vector<Query> proposals(std::size_t begin, std::size_t end) {
+  /// What pictures from `begin` to `end` are looked for as.
+  Result<std::vector<SeenFrequencies>> seen(std::size_t begin, std::size_t end) {
+    std::vector<SeenFrequencies> out(end - begin);
+    std::vector<Result<void>> read(out.size());
+    for_each_on_threads(out.size(), options_.threads, [&](std::size_t i) {
+      if (table_.at(begin + i).flat()) return;  // and so is what is left of it, which finds nothing
+      const auto sketch = sketch_of_(begin + i);
+      if (!sketch) {
+        read[i] = fail(sketch.error());
+        return;
+      }
+      out[i] = seen_frequencies(luma_of(*sketch));
+    });
+    for (const Result<void>& one : read) HOLISAFE_CHECK(one);
+    return out;
+  }
+
+  Result<std::vector<Query>> proposals(std::size_t begin, std::size_t end) {
     std::vector<Query> out(end - begin);
     if (table_.size() < options_.indexed_from) {
+      HOLISAFE_TRY(const auto wanted, seen(begin, end));
       for_each_on_threads(out.size(), options_.threads, [&](std::size_t i) {
-        out[i].proposals = table_.nearest(static_cast<std::uint32_t>(begin + i), options_.proposals,
-                                          options_.least_nearness);
+        out[i].proposals = table_.nearest({static_cast<std::uint32_t>(begin + i), wanted[i]},
+                                          options_.proposals, options_.least_nearness);
       });
     } else {
       if (begin % lookup_size == 0) {
-        const LowFrequencyIndex::Range range{
-            static_cast<std::uint32_t>(begin),
-            static_cast<std::uint32_t>(std::min(begin + lookup_size, table_.size()))};
-        looked_up_ = LowFrequencyIndex(table_).nearest(range, {options_.proposals, options_.least_nearness},
+        HOLISAFE_TRY(const auto wanted, seen(begin, std::min(begin + lookup_size, table_.size())));
+        looked_up_ = LowFrequencyIndex(table_).nearest(static_cast<std::uint32_t>(begin), wanted,
+                                                       {options_.proposals, options_.least_nearness},
                                                        options_.threads);
       }
       for (std::size_t i = 0; i < out.size(); ++i)

@@ -14,6 +14,14 @@ struct PictureCut {
   float bottom = 0;
 };
 
+/// None, and a cut at each side and all round, from which any of up to 5% at a side or 4% all round is found.
+inline constexpr std::array<PictureCut, 6> usual_cuts{{{0, 0, 0, 0},
+                                                       {0.05F, 0, 0, 0},
+                                                       {0, 0.05F, 0, 0},
+                                                       {0, 0, 0.05F, 0},
+                                                       {0, 0, 0, 0.05F},
+                                                       {0.04F, 0.04F, 0.04F, 0.04F}}};
+
 /// Means over `out_side` x `out_side` equal cells of what a cut leaves of a square of `side` x `side`
 /// samples, at least 4. A cell may cover at most 3 samples a side.
 void resample(const float* square, std::size_t side, const PictureCut& cut, std::size_t out_side, float* out);

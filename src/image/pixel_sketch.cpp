@@ -63,9 +63,16 @@ void sketch_luma(const LumaGrid::Square& means, PixelSketch& out) {
 
 }  // namespace
 
+LumaGrid::Square luma_of(const PixelSketch& sketch) {
+  LumaGrid::Square out;
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i] = sketch.darkest + sketch.luma_step * static_cast<float>(sketch.luma[i]);
+  return out;
+}
+
 Result<DescribedPicture> describe(const Image& image) {
   HOLISAFE_TRY(const LumaGrid grid, luma_grid(image));
-  DescribedPicture out{perceptual_hash(grid), low_frequencies(grid), {}};
+  DescribedPicture out{perceptual_hash(grid), low_frequencies(grid.area), {}};
   out.sketch.aspect = static_cast<float>(image.width) / static_cast<float>(image.height);
   sketch_luma(grid.area, out.sketch);
   sketch_chroma(image, out.sketch);

@@ -31,6 +31,9 @@ struct PixelSketch {
 };
 static_assert(std::is_trivially_copyable_v<PixelSketch>);
 
+/// The samples of luma, 0 to 255: LumaGrid::area but for rounding.
+LumaGrid::Square luma_of(const PixelSketch& sketch);
+
 /// All that near-duplicates are found by.
 struct DescribedPicture {
   HashedPicture hashed;

@@ -77,7 +77,8 @@ void print_comparison(const image::DescribedPicture& first, const image::Describ
   table.add(second.frequencies);
   float nearness = 0;
   for (const std::uint32_t i : {0U, 1U}) {
-    for (const auto& near : table.nearest(i, 1, 0)) nearness = std::max(nearness, near.nearness);
+    const auto seen = image::seen_frequencies(image::luma_of((i == 0 ? first : second).sketch));
+    for (const auto& near : table.nearest({i, seen}, 1, 0)) nearness = std::max(nearness, near.nearness);
   }
   fmt::print(
       "{{\"same\":{},\"across_grey\":{},\"mirrored\":{},\"correlation\":{},\"gain\":{},\"worst_tile\":{},"
