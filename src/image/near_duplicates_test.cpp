@@ -177,6 +177,10 @@ TEST(SamePicture, GreyIsToldApart) {
   EXPECT_FALSE(compared(sign(red, true), through_jpeg(sign(red, true), 80)).across_grey);
   // Black is not what red is without colour.
   EXPECT_FALSE(compared(sign(red, true), sign({0, 0, 0}, true)).same);
+  // Nor is a grey of luma 20 what a red of luma 28 is.
+  const Agreement darker = compared(sign({20, 20, 20}, true), sign({60, 14, 20}, true));
+  EXPECT_FALSE(darker.same);
+  EXPECT_LT(darker.luma_difference, 6);
 }
 
 TEST(SamePicture, FlatPicturesAreComparedByColour) {

@@ -32,7 +32,7 @@ constexpr float least_tile_share = 0.001F;  ///< and of the picture's variance
 
 constexpr float most_recoloured = 0.01F;
 constexpr float most_chroma_gain = 1.5F;   ///< and its inverse
-constexpr float most_grey_difference = 6;  ///< of luma, where colour cannot tell
+constexpr float most_grey_difference = 4;  ///< of luma, where colour cannot tell
 constexpr float most_flat_difference = 4;  ///< of luma where there is nothing else to see
 constexpr float most_aspect = 1.6F;
 constexpr float least_deviation = 1.0F;  ///< of luma, below which there is nothing to see
