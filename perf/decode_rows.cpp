@@ -1,7 +1,7 @@
-// Products of few rows with a matrix of LLaVA-7B's feed-forward, as decoding makes them: how near one row
-// comes to a plain read of the weights, and what further rows cost.
+// Products with a matrix of LLaVA-7B's feed-forward: how near one row comes to a plain read of the weights,
+// and what further rows cost, as decoding makes them, up to an image's.
 //
-//   ninja -C build decode_rows && build/perf/decode_rows [ROUNDS [avx512|avx2|plain]]
+//   ninja -C build decode_rows && build/perf/decode_rows [ROUNDS [amx|avx512|avx2|plain]]
 //
 // Each pass goes over several matrices, more than the caches hold. Passes of all kinds alternate, round by
 // round, and every figure is the median over rounds of a ratio within one round, by wall time and by the
@@ -89,7 +89,7 @@ void measure(torch::ScalarType type, const std::vector<torch::Tensor>& matrices,
     }));
   };
   pass("read", read_plainly);
-  for (const std::int64_t rows : {1, 2, 4, 8, 16, 32, 64, 96, 128}) {
+  for (const std::int64_t rows : {1, 2, 4, 8, 16, 32, 64, 96, 128, 256, 577}) {
     const auto x = at::ones({rows, in_features});
     pass(fmt::format("rows {}", rows), [&](const auto& matrix) { nn::multiply_rows(x, matrix, set); });
     if (const auto stored = nn::stored_product(matrices.front(), set))
@@ -127,11 +127,18 @@ void report(const std::string& type, double bytes, const Times& times) {
 
 int main(int count, char** arguments) {
   const int rounds = count > 1 ? std::max(1, std::atoi(arguments[1])) : 7;
-  const std::string asked = count > 2 ? arguments[2] : "";
-  const nn::VectorSet set = asked == "avx512"  ? nn::VectorSet::avx512
-                            : asked == "avx2"  ? nn::VectorSet::avx2
-                            : asked == "plain" ? nn::VectorSet::none
-                                               : nn::vector_set();
+  const std::map<std::string, nn::VectorSet> sets{{"", nn::vector_set()},
+                                                  {"amx", nn::VectorSet::amx},
+                                                  {"avx512", nn::VectorSet::avx512},
+                                                  {"avx2", nn::VectorSet::avx2},
+                                                  {"plain", nn::VectorSet::none}};
+  const auto asked = sets.find(count > 2 ? arguments[2] : "");
+  if (asked == sets.end() || asked->second > nn::vector_set()) {
+    fmt::print(stderr, "vector set: expected amx, avx512, avx2 or plain, and one of this machine: {}\n",
+               arguments[2]);
+    return 2;
+  }
+  const nn::VectorSet set = asked->second;
   const torch::NoGradGuard no_grad;
   std::map<std::string, Times> times;
   std::map<std::string, std::vector<torch::Tensor>> matrices;

@@ -81,7 +81,7 @@ extern const RowKernels avx2_row_kernels;
 extern const RowKernels avx512_row_kernels;
 
 inline const RowKernels& row_kernels(VectorSet set) {
-  if (set == VectorSet::avx512) return avx512_row_kernels;
+  if (set == VectorSet::avx512 || set == VectorSet::amx) return avx512_row_kernels;
   return set == VectorSet::avx2 ? avx2_row_kernels : plain_row_kernels;
 }
 

@@ -17,18 +17,6 @@ namespace {
 using Types = std::tuple<torch::ScalarType, torch::ScalarType>;
 class RowProduct : public testing::TestWithParam<Types> {};
 
-/// Largest error of an entry, in units of what rounding its sum of `in` products in any order may cost.
-double error_in_roundings(const torch::Tensor& y, const torch::Tensor& x, const torch::Tensor& weight) {
-  const auto wide_x = x.to(torch::kFloat64);
-  const auto wide = weight.to(torch::kFloat64);
-  const auto size = at::linear(wide_x.abs(), wide.abs());
-  const double result = y.scalar_type() == torch::kBFloat16 ? std::ldexp(1.0, -8) : std::ldexp(1.0, -24);
-  const auto allowed =
-      size * (std::sqrt(static_cast<double>(x.size(1))) * std::ldexp(1.0, -24)) + size * result;
-  const auto error = (y.to(torch::kFloat64) - at::linear(wide_x, wide)).abs();
-  return (error / allowed).max().item<double>();
-}
-
 void expect_product_of_each_row(torch::ScalarType x_type, torch::ScalarType type, std::int64_t in,
                                 std::int64_t features) {
   const auto weight = random_floats({features, in}, 1).to(type);

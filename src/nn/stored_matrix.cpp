@@ -4,14 +4,18 @@
 #include <cstdint>
 
 #include "nn/row_product.h"
+#include "nn/split_product.h"
 
 namespace holisafe::nn {
 namespace {
 
 /// Up to so many rows of x, reading each weight once and widening it in registers takes less time than
 /// widening it in memory for LibTorch's product: 0.3 of it at 16 rows, as long at a hundred
-/// (perf/decode_rows.cpp).
-constexpr std::int64_t few_rows(VectorSet set) { return set == VectorSet::none ? 8 : 64; }
+/// (perf/decode_rows.cpp). Tiles begin to pay off sooner.
+constexpr std::int64_t few_rows(VectorSet set) {
+  if (set == VectorSet::none) return 8;
+  return set == VectorSet::amx ? 16 : 64;
+}
 
 torch::Tensor multiply_many(const torch::Tensor& x, const torch::Tensor& weight) {
   const std::int64_t features = weight.size(0);
@@ -35,9 +39,9 @@ torch::Tensor multiply_stored(const torch::Tensor& x, const torch::Tensor& weigh
   const auto rows = x.reshape({-1, weight.size(1)});
   auto sizes = x.sizes().vec();
   sizes.back() = weight.size(0);
-  const auto y =
-      rows.size(0) <= few_rows(set) ? multiply_rows(rows, weight, set) : multiply_many(rows, weight);
-  return y.view(sizes);
+  if (rows.size(0) <= few_rows(set)) return multiply_rows(rows, weight, set).view(sizes);
+  return (set == VectorSet::amx ? multiply_split(rows.contiguous(), weight) : multiply_many(rows, weight))
+      .view(sizes);
 }
 
 }  // namespace
@@ -46,6 +50,8 @@ StoredProduct stored_product(const torch::Tensor& weight, VectorSet set) {
   if (!weight.is_cpu() || !weight.is_contiguous()) return nullptr;
   if (weight.scalar_type() != torch::kFloat16 && weight.scalar_type() != torch::kBFloat16) return nullptr;
   switch (set) {
+    case VectorSet::amx:
+      return multiply_stored<VectorSet::amx>;
     case VectorSet::avx512:
       return multiply_stored<VectorSet::avx512>;
     case VectorSet::avx2:
