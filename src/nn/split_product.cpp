@@ -103,7 +103,10 @@ class Multiplication {
     const std::int64_t row_blocks = std::min(most_row_blocks, x_.row_blocks() - first_row);
     for (std::int64_t step = 0; step < x_.steps(); step += steps_at_once) {
       take_weights(first_feature, step);
-      for (std::int64_t i = 0; i < row_blocks; ++i) multiply(step, first_row + i, sums_of(i));
+      for (std::int64_t i = 0; i < row_blocks; ++i) {
+        fetch_weights(first_feature, step + steps_at_once, i, row_blocks);
+        multiply(step, first_row + i, sums_of(i));
+      }
     }
     for (std::int64_t i = 0; i < row_blocks; ++i) write(first_row + i, first_feature, sums_of(i), out);
   }
@@ -122,6 +125,20 @@ class Multiplication {
       split_block(BlockSource<Number>{weight_ + feature * in_ + step * tile_columns, in_,
                                       std::min(block_side, features_ - feature), x_.columns(step)},
                   weights_.get() + i * block_weights);
+    }
+  }
+
+  /// A share of the weights that come next on their way: their rows lie too far apart for the processor to
+  /// see what will be read.
+  void fetch_weights(std::int64_t first_feature, std::int64_t step, std::int64_t share,
+                     std::int64_t shares) const {
+    if (step >= x_.steps()) return;
+    constexpr std::int64_t line_numbers = 64 / sizeof(Number);
+    const std::int64_t count = std::min(shares_.feature_blocks * block_side, features_ - first_feature);
+    for (std::int64_t i = share * count / shares; i < (share + 1) * count / shares; ++i) {
+      const Number* const row = weight_ + (first_feature + i) * in_ + step * tile_columns;
+      for (std::int64_t column = 0; column < x_.columns(step); column += line_numbers)
+        __builtin_prefetch(row + column);
     }
   }
 

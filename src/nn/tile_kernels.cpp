@@ -38,14 +38,13 @@ __m512 gather_pairs(const BlockSource<float>& x, std::int64_t row, std::int64_t 
 
 /// A tile's columns of one row, zero where there are none.
 template <class Number>
-std::array<Number, tile_columns> columns_of(const BlockSource<Number>& weight, std::int64_t row,
-                                            std::int64_t step) {
-  std::array<Number, tile_columns> out{};
+__m512i columns_of(const BlockSource<Number>& weight, std::int64_t row, std::int64_t step) {
   const std::int64_t first = step * tile_columns;
-  if (row < weight.rows)
-    std::copy_n(weight.first + row * weight.stride + first, std::min(tile_columns, weight.columns - first),
-                out.begin());
-  return out;
+  const Number* const from = weight.first + row * weight.stride + first;
+  if (row < weight.rows && first + tile_columns <= weight.columns) return _mm512_loadu_si512(from);
+  alignas(64) std::array<Number, tile_columns> some{};
+  if (row < weight.rows) std::copy(from, from + (weight.columns - first), some.begin());
+  return _mm512_load_si512(some.data());
 }
 
 /// Every tile at its full size.
@@ -121,25 +120,21 @@ void split_block(const BlockSource<float>& x, std::uint16_t* to) {
 
 void split_block(const BlockSource<BFloat16>& weight, std::uint16_t* to) {
   for (std::int64_t step = 0; step < weight.steps(); ++step) {
-    for (std::int64_t row = 0; row < block_side; ++row) {
-      const auto numbers = columns_of(weight, row, step);
-      for (const BFloat16 number : numbers) *to++ = number.bits;
-    }
+    for (std::int64_t row = 0; row < block_side; ++row, to += tile_columns)
+      _mm512_storeu_si512(to, columns_of(weight, row, step));
   }
 }
 
 void split_block(const BlockSource<Float16>& weight, std::uint16_t* to) {
   for (std::int64_t step = 0; step < weight.steps(); ++step) {
-    for (std::int64_t row = 0; row < block_side; ++row) {
-      const auto numbers = columns_of(weight, row, step);
-      for (std::int64_t half = 0; half < 2; ++half) {
-        const auto* const from =
-            reinterpret_cast<const __m256i*>(&numbers[static_cast<std::size_t>(half * 16)]);
-        __m512 floats = _mm512_cvtph_ps(_mm256_loadu_si256(from));
-        for (std::int64_t part = 0; part < 2; ++part)
-          floats = split_off(floats, to + 2 * part * tile_numbers + half * 16);
+    for (std::int64_t row = 0; row < block_side; ++row, to += tile_columns) {
+      const __m512i numbers = columns_of(weight, row, step);
+      __m512 left = _mm512_cvtph_ps(_mm512_castsi512_si256(numbers));
+      __m512 right = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(numbers, 1));
+      for (std::int64_t part = 0; part < 2; ++part) {
+        left = split_off(left, to + 2 * part * tile_numbers);
+        right = split_off(right, to + 2 * part * tile_numbers + tile_columns / 2);
       }
-      to += tile_columns;
     }
     to += 2 * tile_numbers;
   }
