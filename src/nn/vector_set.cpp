@@ -15,8 +15,8 @@ bool has_f16c() {
   return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
 }
 
-/// Its tiles, and that the system lets this process use them. Neither compiler's __builtin_cpu_supports knows
-/// both words.
+/// Its tiles, and that the system lets this process use them. Clang 14's __builtin_cpu_supports does not know
+/// the words.
 bool has_amx() {
   unsigned eax = 0;
   unsigned ebx = 0;
