@@ -16,14 +16,14 @@ constexpr float least_coarse = 0.70F;  ///< correlation at 24 x 24 worth a close
 /// By so much a cut must correlate better than the uncut picture: where luma varies along one axis alone,
 /// cuts across it change nothing in luma, but they do in colour.
 constexpr float least_gain_of_cut = 0.001F;
-constexpr float least_correlation = 0.98F;
+constexpr float least_correlation = 0.985F;
 constexpr float most_gain = 1.8F;  ///< and its inverse
 
 // What may be left unexplained. A picture made brighter may lose whole tiles to white, at a few places; what
 // is another picture differs at some more, if only a little at each: hence the fourth tile, and the sum.
 constexpr float most_of_a_tile = 0.68F;
 constexpr float most_of_fourth_tile = 0.12F;
-constexpr float most_unexplained = 0.035F;
+constexpr float most_unexplained = 0.023F;
 // Of colour, in one tile: what has the luma of its ground may be seen by its colour alone.
 constexpr float most_of_a_colour_tile = 0.75F;
 constexpr float colour_noise = 9;           ///< variance of chroma (as PixelSketch has it) in a tile
