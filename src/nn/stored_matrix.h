@@ -14,8 +14,9 @@ namespace holisafe::nn {
 inline constexpr std::int64_t widened_floats = std::int64_t{1} << 22;
 
 /// x weight^T in float32, for x f32 [..., in] on the CPU and weight [out, in] as the kernel was chosen for;
-/// [..., out]. No gradient. Few rows (up to 64; 8 without vector instructions) are multiplied as
-/// multiply_rows does (nn/row_product.h), more as one matrix product. Thread-safe.
+/// [..., out]. No gradient. Few rows (up to 64; 16 where there is AMX, 8 without vector instructions) are
+/// multiplied as multiply_rows does (nn/row_product.h), more as one matrix product: in tiles
+/// (nn/split_product.h), or LibTorch's of widened strips. Thread-safe.
 using StoredProduct = torch::Tensor (*)(const torch::Tensor& x, const torch::Tensor& weight);
 
 /// The kernel for a float16 or bfloat16 matrix on the CPU, written for `set`; null for any other.
