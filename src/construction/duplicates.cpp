@@ -127,6 +127,8 @@ Result<void> CopySettling::for_each_page(const std::function<Result<void>(std::v
 }
 
 Result<void> CopySettling::gather() {
+  HOLISAFE_TRY(const std::int64_t images, work_.image_count());
+  pictures_.reserve(static_cast<std::size_t>(images));
   return for_each_page([&](std::vector<ImageRow>& page) -> Result<void> {
     HOLISAFE_TRY(const auto pairs, work_.pair_types(page.front().id, page.back().id));
     for (const ImageRow& image : page) {

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
@@ -88,21 +86,9 @@ Result<Work> Work::in_memory() {
 }
 
 Result<Work> Work::temporary() {
-  std::error_code code;
-  std::string place = (std::filesystem::temp_directory_path(code) / "holisafe-XXXXXX").string();
-  if (::mkdtemp(place.data()) == nullptr)
-    return fail(system_error("cannot make a temporary folder", place, errno));
-  auto made = [&]() -> Result<Work> {
-    HOLISAFE_TRY(store::Database database,
-                 store::Database::open(std::filesystem::path(place) / file_name, store::Access::write));
-    // Nothing is opened by name again, so that the file can lose it.
-    HOLISAFE_CHECK(database.run(
-        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;"));
-    HOLISAFE_CHECK(make_build_tables(database));
-    return Work({}, std::move(database));
-  }();
-  std::filesystem::remove_all(place, code);
-  return made;
+  HOLISAFE_TRY(store::Database database, store::Database::temporary());
+  HOLISAFE_CHECK(make_build_tables(database));
+  return Work({}, std::move(database));
 }
 
 Result<void> Work::prepare(store::Access access) {

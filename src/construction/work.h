@@ -226,7 +226,7 @@ class Work {
   static Result<Work> open(const std::filesystem::path& folder, store::Access access);
   /// In memory, for small ones.
   static Result<Work> in_memory();
-  /// In a file that nobody sees and that goes with it, for a dry run over many pictures. Errors also: io.
+  /// In a file that nobody sees and that goes with it, for a dry run over many pictures.
   static Result<Work> temporary();
 
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <bitset>
 
 #include "base/random.h"
 #include "image/for_each.h"
@@ -12,10 +13,10 @@ namespace {
 
 constexpr std::size_t code_side = 16;  ///< of the square of bits
 constexpr std::size_t code_bands = 2 * code_side;
-constexpr std::size_t code_values = std::size_t{1} << code_side;
 constexpr std::size_t turned_count = 128;  ///< coefficients of a turned coordinate system
 constexpr std::size_t turned_systems = code_side * code_side / turned_count;
-constexpr std::size_t shelf_size = 65536;  ///< pictures whose bands are laid out at a time
+constexpr std::size_t shelf_size = 16384;  ///< pictures whose bands are laid out at a time
+constexpr unsigned drawer_bits = 12;       ///< of a band, its upper ones
 constexpr std::size_t pictures_a_task = 64;
 
 /// Bits in which a candidate may differ: 53 do where pictures are 0.8 near, 128 where they are strangers.
@@ -125,36 +126,50 @@ class Shelf {
   /// Numbers of those that share a band with one of the codes, ascending.
   void candidates(const SeenCodes& seen, std::vector<std::uint32_t>& out) const {
     out.clear();
+    std::bitset<shelf_size> taken;
     for (const FrequencyCode& code : seen) {
       for (std::size_t band = 0; band < bands_.size(); ++band) {
         const ShelfBand& laid = bands_[band];
-        const std::size_t value = code.bands[band];
-        for (std::uint32_t i = laid.begin[value]; i < laid.begin[value + 1]; ++i) {
-          if (apart(code, codes_[laid.places[i]]) <= most_apart) out.push_back(first_ + laid.places[i]);
+        const std::uint16_t value = code.bands[band];
+        const std::size_t drawer = drawer_of(value);
+        for (std::size_t i = laid.begin[drawer]; i < laid.begin[drawer + 1]; ++i) {
+          const auto [other, place] = laid.pictures[i];
+          if (other != value || taken[place] || apart(code, codes_[place]) > most_apart) continue;
+          taken.set(place);
+          out.push_back(first_ + place);
         }
       }
     }
     std::sort(out.begin(), out.end());
-    out.erase(std::unique(out.begin(), out.end()), out.end());
   }
 
  private:
-  /// Those with value v stand from begin[v] to begin[v + 1].
+  /// Pictures by the drawer that their band's value belongs in: those of drawer d stand from begin[d] to
+  /// begin[d + 1].
   struct ShelfBand {
-    std::vector<std::uint32_t> begin;
-    std::vector<std::uint16_t> places;
+    struct Picture {
+      std::uint16_t value = 0;
+      std::uint16_t place = 0;
+    };
+    std::array<std::uint16_t, (std::size_t{1} << drawer_bits) + 1> begin{};
+    std::vector<Picture> pictures;
   };
+
+  static std::size_t drawer_of(std::uint16_t value) { return value >> (code_side - drawer_bits); }
 
   void lay_out(std::size_t band) {
     ShelfBand& laid = bands_[band];
-    laid.begin.assign(code_values + 1, 0);
+    const auto drawer = [&](std::size_t i) { return drawer_of(codes_[i].bands[band]); };
     for (std::size_t i = 0; i < codes_.size(); ++i)
-      if (flat_[i] == 0) ++laid.begin[std::size_t{codes_[i].bands[band]} + 1];
-    for (std::size_t value = 0; value < code_values; ++value) laid.begin[value + 1] += laid.begin[value];
-    laid.places.resize(laid.begin.back());
-    std::vector<std::uint32_t> next(laid.begin.begin(), laid.begin.end() - 1);
-    for (std::size_t i = 0; i < codes_.size(); ++i)
-      if (flat_[i] == 0) laid.places[next[codes_[i].bands[band]]++] = static_cast<std::uint16_t>(i);
+      if (flat_[i] == 0) ++laid.begin[drawer(i) + 1];
+    for (std::size_t i = 1; i < laid.begin.size(); ++i)
+      laid.begin[i] = static_cast<std::uint16_t>(laid.begin[i] + laid.begin[i - 1]);
+    laid.pictures.resize(laid.begin.back());
+    auto next = laid.begin;
+    for (std::size_t i = 0; i < codes_.size(); ++i) {
+      if (flat_[i] == 0)
+        laid.pictures[next[drawer(i)]++] = {codes_[i].bands[band], static_cast<std::uint16_t>(i)};
+    }
   }
 
   std::uint32_t first_;

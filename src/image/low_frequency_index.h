@@ -29,7 +29,7 @@ class LowFrequencyIndex {
   explicit LowFrequencyIndex(const LowFrequencyTable& table) : table_(table) {}
 
   /// What the table's nearest() gives for each of some pictures as they are seen, whose numbers go on from
-  /// `begin`, but for the few that share no band. Holds 16 MB, 1.2 KB for each of them and what it gives,
+  /// `begin`, but for the few that share no band. Holds 4 MB, 1.3 KB for each of them and what it gives,
   /// however many the table has. `threads` 0: as many as the machine has. The answer is the same for any.
   [[nodiscard]] std::vector<std::vector<LowFrequencyTable::Near>> nearest(
       std::uint32_t begin, std::span<const SeenFrequencies> wanted, Bounds bounds, int threads) const;

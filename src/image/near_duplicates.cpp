@@ -26,7 +26,7 @@ namespace {
 /// Pictures whose proposals are looked at together.
 constexpr std::size_t batch_size = 256;
 /// And those whose proposals are looked up together in an index.
-constexpr std::size_t lookup_size = 64 * batch_size;
+constexpr std::size_t lookup_size = 8 * batch_size;
 
 /// Sets that grow together (union-find); each is known by its lowest number.
 class PictureSets {

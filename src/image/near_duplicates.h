@@ -37,7 +37,7 @@ using PictureCluster = std::vector<std::uint32_t>;
 /// Clusters of two and more, by their first. A picture belongs to a cluster with whatever it was confirmed to
 /// be one with, but a grey one, which any colouring of the same drawing would match, joins only the colouring
 /// nearest in luma, and none if it is one with a coloured picture already. The same pictures in the same
-/// order give the same clusters, whatever the threads. Beside the table it holds 4 bytes a picture, 60 MB,
+/// order give the same clusters, whatever the threads. Beside the table it holds 4 bytes a picture, 10 MB,
 /// and what the options say. Errors: the source's, interrupted.
 Result<std::vector<PictureCluster>> find_near_duplicates(const LowFrequencyTable& table,
                                                          const SketchSource& sketch_of,

@@ -200,6 +200,11 @@ Result<Database> Database::in_memory() {
   return connect(":memory:", ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 }
 
+Result<Database> Database::temporary() {
+  // SQLite's name for a file without one, whose journal, if it needs one, has none either.
+  return connect("", "a temporary file", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+}
+
 Result<void> Database::prepare_for_writing() const {
   return run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
 }

@@ -80,6 +80,8 @@ class Database {
   static Result<Database> open(const std::filesystem::path& path, Access access);
   /// An empty one without a file.
   static Result<Database> in_memory();
+  /// An empty one in a file without a name, where temporary files are, which goes with it.
+  static Result<Database> temporary();
 
   /// Has what a commit wrote on disk when it returns, and lets others read meanwhile. Before the first
   /// writing; changes the file.
