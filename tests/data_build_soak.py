@@ -2,6 +2,9 @@
 the three batch APIs. `make test` does a little of it (data_build_test.py).
 
     HOLISAFE_BIN=build/holisafe python3 tests/data_build_soak.py --kills 300 --calls 100000
+    HOLISAFE_BIN=build/holisafe python3 tests/data_build_soak.py --kills 0 --calls 0 --pictures 100000
+
+`--pictures N`: the largest memory of builds from 1,000 and from N tiny pictures with three pairs each, whose writer is asked, no more.
 
 Prints what was counted; ends with an error where two builds of the same pictures differ, a reply was lost, or something was asked
 again after a sound reply to it was kept. `--seed N` for other moments and faults, `--seconds N` to begin no further build after.
@@ -21,6 +24,9 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import numpy as np
+from PIL import Image
 
 os.environ.setdefault("HOLISAFE_BIN", "build/holisafe")
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -254,10 +260,38 @@ def call_under_faults(calls, folder, seed, deadline):
         assert found[0] == found[1], f"{provider}: batches came to something else"
 
 
+def draw_tiny(folder, count):
+    """Strangers, a thousand to a folder."""
+    numbers = np.random.default_rng(count)
+    for number in range(count):
+        place = folder / "safe" / str(number // 1000)
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(numbers.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(place / f"{number}.png", compress_level=1)
+    return folder
+
+
+def memory_by_pictures(counts, folder):
+    for count in counts:
+        images = draw_tiny(folder / str(count), count)
+        server = Server()
+        out = folder / f"work-{count}"
+        spec = f"openai:w@{server.url}/v1"
+        arguments = [case.PROGRAM, "data", "build", str(images), "--out", str(out), "--writer", spec, "--no-check", "--no-answers", "--concurrency", "32"]
+        _, dry = build_to_the_end([*arguments, "--dry-run"])
+        began = time.monotonic()
+        _, peak = build_to_the_end(arguments)
+        summary = json.loads((out / "summary.json").read_text())
+        print(json.dumps({"pictures": summary["images"]["kept"], "pairs": summary["pairs"]["planned"], "ready": summary["pairs"]["ready"],
+                          "dry_run_mib": round(dry, 1), "build_mib": round(peak, 1), "seconds": round(time.monotonic() - began, 1),
+                          "pairs_jsonl_mib": round((out / "pairs.jsonl").stat().st_size / 2**20, 1)}), flush=True)
+        server.close()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--calls", type=int, default=100_000)
+    parser.add_argument("--pictures", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -268,6 +302,9 @@ def main():
     if options.calls:
         with tempfile.TemporaryDirectory() as folder:
             call_under_faults(options.calls, pathlib.Path(folder), options.seed, deadline)
+    if options.pictures:
+        with tempfile.TemporaryDirectory() as folder:
+            memory_by_pictures([1000, options.pictures], pathlib.Path(folder))
 
 
 if __name__ == "__main__":
