@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <bitset>
+#include <cstdint>
 
 #include "base/random.h"
 #include "image/for_each.h"
@@ -154,6 +155,7 @@ class Shelf {
     std::array<std::uint16_t, (std::size_t{1} << drawer_bits) + 1> begin{};
     std::vector<Picture> pictures;
   };
+  static_assert(shelf_size <= UINT16_MAX);  // so many stand before the last drawer's end
 
   static std::size_t drawer_of(std::uint16_t value) { return value >> (code_side - drawer_bits); }
 
