@@ -9,62 +9,61 @@
 #include <fmt/format.h>
 
 #include "image/lanes.h"
+#include "image/strip_filter.h"
 
 namespace holisafe::image {
 namespace {
 
 constexpr int grid_side = static_cast<int>(LumaGrid::side);
-constexpr int strip =
-    8;  ///< rows that are filtered side by side, so that their sums do not wait for each other
 
-/// A column of a strip: a sample of each of its rows.
-struct Column {
-  Lanes upper;
-  Lanes lower;
+/// A column of a strip: a sample of each of its rows; a whole cache line.
+struct alignas(sizeof(float) * strip_rows) Column {
+  std::array<Lanes, strip_rows / lanes> parts{};
 
   Column& operator+=(const Column& other) {
-    upper += other.upper;
-    lower += other.lower;
+    for (std::size_t i = 0; i < parts.size(); ++i) parts[i] += other.parts[i];
     return *this;
   }
   Column& operator-=(const Column& other) {
-    upper -= other.upper;
-    lower -= other.lower;
+    for (std::size_t i = 0; i < parts.size(); ++i) parts[i] -= other.parts[i];
     return *this;
   }
-  [[nodiscard]] Column over(int size) const {
-    const auto divisor = static_cast<float>(size);
-    return {upper / divisor, lower / divisor};
+  [[nodiscard]] Column times(float factor) const {
+    Column out;
+    for (std::size_t i = 0; i < parts.size(); ++i) out.parts[i] = parts[i] * factor;
+    return out;
   }
-  [[nodiscard]] Column times(float factor) const { return {upper * factor, lower * factor}; }
-  [[nodiscard]] float row(int index) const { return index < 4 ? upper[index] : lower[index - 4]; }
+  [[nodiscard]] Column over(float divisor) const {
+    Column out;
+    for (std::size_t i = 0; i < parts.size(); ++i) out.parts[i] = parts[i] / divisor;
+    return out;
+  }
+  [[nodiscard]] float row(std::size_t index) const { return parts[index / lanes][index % lanes]; }
 };
-constexpr Column no_sums{{0, 0, 0, 0}, {0, 0, 0, 0}};
-
-/// Products of all samples with a weight of luma, in double as pdqhash makes them.
-constexpr std::array<double, 256> products(double weight) {
-  std::array<double, 256> out{};
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<double>(i) * weight;
-  return out;
-}
-constexpr auto red_share = products(0.299);
-constexpr auto green_share = products(0.587);
-constexpr auto blue_share = products(0.114);
 
 /// A box filter's geometry over `length` samples: output i is the mean of inputs i - before … i + after, as
 /// many as there are.
 struct Box {
-  explicit Box(int side)
-      : length(side),
-        window((side + 2 * grid_side - 1) / (2 * grid_side)),
-        after((window + 2) / 2 - 1),
-        before(window - after - 1) {}
+  explicit Box(int side) : length(side), window((side + 2 * grid_side - 1) / (2 * grid_side)) {
+    reach.after = (window + 2) / 2 - 1;
+    reach.before = window - reach.after - 1;
+  }
+  /// Of output i, which may lie outside.
+  [[nodiscard]] Divisor divisor(int i) const {
+    const int size = std::min(i + reach.after, length - 1) - std::max(i - reach.before, 0) + 1;
+    const auto whole = static_cast<float>(std::max(size, 1));
+    return {whole, 1 / whole};
+  }
 
   int length;
   int window;
-  int after;
-  int before;
+  BoxReach reach;
 };
+
+using Row = std::array<float, LumaGrid::side>;  ///< of the grid
+
+/// `length`, rounded up to strips.
+int whole_strips(int length) { return (length + strip_rows - 1) / strip_rows * strip_rows; }
 
 /// The input sample of each of the grid's: cell centres.
 std::array<int, LumaGrid::side> centres(int length) {
@@ -74,71 +73,25 @@ std::array<int, LumaGrid::side> centres(int length) {
   return out;
 }
 
-/// Filters the rows of a strip; write(x, sums, size) gets the sum of each output's window.
-template <class Write>
-void box_along_rows(const std::vector<Column>& in, const Box& box, const Write& write) {
-  const auto at = [&in](int x) -> const Column& { return in[static_cast<std::size_t>(x)]; };
-  Column sums = no_sums;
-  for (int x = 0; x < box.after; ++x) sums += at(x);
-  int size = box.after;
-  int out = 0;
-  for (; out <= box.before; ++out) {
-    sums += at(out + box.after);
-    write(out, sums, ++size);
-  }
-  for (; out + box.after < box.length; ++out) {
-    sums += at(out + box.after);
-    sums -= at(out - box.before - 1);
-    write(out, sums, size);
-  }
-  for (; out < box.length; ++out) {
-    sums -= at(out - box.before - 1);
-    write(out, sums, --size);
-  }
-}
-
-/// Filters down columns, row by row as they come, and holds no more of them than the window needs.
-class ColumnBox {
+/// Rows that come a strip at a time, of which no more are held than a box's window down them needs.
+class RowsInReach {
  public:
-  ColumnBox(int width, int height)
-      : box_(height),
-        width_(static_cast<std::size_t>(width)),
-        capacity_(static_cast<std::size_t>(box_.window + strip)),
-        rows_(width_ * capacity_),
-        sums_(width_) {}
+  RowsInReach(int width, const Box& box)
+      : lines_(static_cast<std::size_t>(width / strip_rows)),
+        capacity_(whole_strips(box.window + strip_rows)),
+        rows_(lines_ * static_cast<std::size_t>(capacity_)) {}
 
-  /// Where row y is to be written before take(y); those of a strip lie in different places.
-  float* row(int y) { return rows_.data() + static_cast<std::size_t>(y) % capacity_ * width_; }
-
-  /// Row y has been written; in order. write(y, sums, size) gets the output row that is now complete, the
-  /// last row also those after it.
-  template <class Write>
-  void take(int y, const Write& write) {
-    const float* const in = row(y);
-    const int out = y - box_.after;
-    if (out <= box_.before) {
-      for (std::size_t x = 0; x < width_; ++x) sums_[x] += in[x];
-      ++size_;
-    } else {
-      const float* const old = row(out - box_.before - 1);
-      for (std::size_t x = 0; x < width_; ++x) sums_[x] = (sums_[x] + in[x]) - old[x];
-    }
-    if (out >= 0) write(out, sums_.data(), size_);
-    if (y + 1 < box_.length) return;
-    for (int rest = out + 1; rest < box_.length; ++rest) {
-      const float* const old = row(rest - box_.before - 1);
-      for (std::size_t x = 0; x < width_; ++x) sums_[x] -= old[x];
-      write(rest, sums_.data(), --size_);
-    }
+  /// Row y of those that came, from 0: of the last strip, or what the window reaches behind it. Before them
+  /// are rows of 0.
+  float* row(int y) {
+    return reinterpret_cast<float*>(rows_.data() +
+                                    static_cast<std::size_t>((y + capacity_) % capacity_) * lines_);
   }
 
  private:
-  Box box_;
-  std::size_t width_;
-  std::size_t capacity_;
-  std::vector<float> rows_;
-  std::vector<float> sums_;
-  int size_ = 0;
+  std::size_t lines_;
+  int capacity_;
+  std::vector<Column> rows_;  ///< for their alignment
 };
 
 /// Means over the cells of the grid. A sample on a border counts for both cells by its share.
@@ -150,17 +103,18 @@ class AreaMeans {
   }
 
   /// `rows`: those of the strip at y that are in the picture.
-  void add(const std::vector<Column>& in, int y, int rows) {
-    const auto at = [&in](int x) -> const Column& { return in[static_cast<std::size_t>(x)]; };
-    std::array<Column, LumaGrid::side> means;
-    for (std::size_t i = 0; i < means.size(); ++i) {
+  void add(const Column* in, int y, int rows) {
+    const auto at = [in](int x) -> const Column& { return in[x]; };
+    std::array<Row, strip_rows> means;
+    for (std::size_t i = 0; i < LumaGrid::side; ++i) {
       const Cell& cell = columns_[i];
       Column sums = at(cell.first).times(cell.first_share);
       for (int x = cell.first + 1; x < cell.last; ++x) sums += at(x);
       if (cell.last > cell.first) sums += at(cell.last).times(cell.last_share);
-      means[i] = sums.times(cell.scale);
+      sums = sums.times(cell.scale);
+      for (std::size_t row = 0; row < means.size(); ++row) means[row][i] = sums.row(row);
     }
-    for (int row = 0; row < rows; ++row) add_row(means, row, y + row);
+    for (int row = 0; row < rows; ++row) add_row(means[static_cast<std::size_t>(row)], y + row);
   }
 
  private:
@@ -188,13 +142,13 @@ class AreaMeans {
     return out;
   }
 
-  void add_row(const std::array<Column, LumaGrid::side>& means, int row, int y) {
+  void add_row(const Row& means, int y) {
     while (rows_[reached_].last < y) ++reached_;  // the last cell ends with the last row
     for (std::size_t i = reached_; i < LumaGrid::side && rows_[i].first <= y; ++i) {
       const Cell& cell = rows_[i];
       const float share = y == cell.first ? cell.first_share : y == cell.last ? cell.last_share : 1;
       for (std::size_t x = 0; x < means.size(); ++x)
-        out_[i * LumaGrid::side + x] += means[x].row(row) * (share * cell.scale);
+        out_[i * LumaGrid::side + x] += means[x] * (share * cell.scale);
     }
   }
 
@@ -205,120 +159,136 @@ class AreaMeans {
 };
 
 /// The two passes of the tent filter, each along rows and then down columns, a strip of rows at a time. Of
-/// the second one only the samples at cell centres are made.
+/// the second one only the samples at cell centres are made. What lies outside of the picture counts as 0 in
+/// sums, which changes no bit of them, and not at all in the divisors.
 class TentFilter {
  public:
-  TentFilter(const Image& image, LumaGrid& grid)
+  TentFilter(const Image& image, const StripFilter& filter, LumaGrid& grid)
       : image_(image),
+        filter_(filter),
         grid_(grid),
-        box_(image.width),
+        across_(image.width),
+        down_(image.height),
         sampled_columns_(centres(image.width)),
         sampled_rows_(centres(image.height)),
-        luma_(static_cast<std::size_t>(image.width)),
-        once_(static_cast<std::size_t>(image.width) * strip),
-        first_(image.width, image.height),
-        second_(grid_side, image.height),
-        area_(image.width, image.height, grid.area) {}
+        padding_(static_cast<std::size_t>(across_.window)),
+        columns_(2 * padding_ + static_cast<std::size_t>(whole_strips(image.width))),
+        first_(whole_strips(image.width), down_),
+        sums_(static_cast<std::size_t>(whole_strips(image.width))),
+        second_(grid_side, down_),
+        area_(image.width, image.height, grid.area) {
+    for (int x = 0; x < whole_strips(image.width); ++x) divisors_.push_back(across_.divisor(x));
+  }
 
+  /// The last rows' means are complete when rows have come from below the picture, twice.
   void run() {
-    for (int y = 0; y < image_.height; y += strip) {
-      const int rows = std::min(strip, image_.height - y);
-      read(y, rows);
-      area_.add(luma_, y, rows);
-      filter_first(y);
-      for (int row = y; row < y + rows; ++row) {
-        first_.take(row, [this](int out, const float* sums, int size) { keep(out, sums, size); });
-      }
+    for (int y = 0; y < image_.height + 2 * down_.reach.after; y += strip_rows) {
+      read(y);
+      filter_along_rows(y);
+      filter_down_columns(y);
+      sample_along_rows(y);
+      for (int row = y; row < y + strip_rows; ++row) sample_down_columns(row);
     }
   }
 
  private:
-  /// Luma of a strip's rows; below the picture's end the last one stands again.
-  void read(int y, int rows) {
-    for (int row = 0; row < strip; ++row) {
-      const std::uint8_t* from = image_.pixel(0, y + std::min(row, rows - 1));
-      float* to = reinterpret_cast<float*>(luma_.data()) + row;
-      for (int x = 0; x < image_.width; ++x, from += 3, to += strip)
-        *to = static_cast<float>((red_share[from[0]] + green_share[from[1]]) + blue_share[from[2]]);
+  Column* columns() { return columns_.data() + padding_; }
+  float* samples() { return reinterpret_cast<float*>(columns()); }
+
+  void read(int y) {
+    const int rows = std::clamp(image_.height - y, 0, strip_rows);
+    const std::size_t row_bytes = 3 * static_cast<std::size_t>(image_.width);
+    filter_.luma(rows > 0 ? image_.pixel(0, y) : nullptr, row_bytes, rows, image_.width, samples());
+    if (rows > 0) area_.add(columns(), y, rows);
+  }
+
+  void filter_along_rows(int y) {
+    std::array<float*, strip_rows> to{};
+    for (int row = 0; row < strip_rows; ++row) to[static_cast<std::size_t>(row)] = first_.row(y + row);
+    filter_.means_along_rows(samples(), across_.reach, divisors_.data(), image_.width, to.data());
+  }
+
+  void filter_down_columns(int y) {
+    std::array<const float*, strip_rows> entering{};
+    std::array<const float*, strip_rows> leaving{};
+    std::array<Divisor, strip_rows> divisors{};
+    for (int row = 0; row < strip_rows; ++row) {
+      const auto i = static_cast<std::size_t>(row);
+      entering[i] = first_.row(y + row);
+      leaving[i] = first_.row(y + row - down_.window);
+      divisors[i] = down_.divisor(y + row - down_.reach.after);
     }
+    filter_.means_down_columns(entering.data(), leaving.data(), divisors.data(), image_.width, sums_.data(),
+                               samples());
+    std::fill(columns() + image_.width, columns() + whole_strips(image_.width), Column{});
   }
 
-  void filter_first(int y) {
-    std::array<float*, strip> to{};
-    for (int row = 0; row < strip; ++row) to[static_cast<std::size_t>(row)] = first_.row(y + row);
-    box_along_rows(luma_, box_, [&to](int x, const Column& sums, int size) {
-      const Column means = sums.over(size);
-      for (int row = 0; row < strip; ++row) to[static_cast<std::size_t>(row)][x] = means.row(row);
-    });
-  }
-
-  /// A row after the first pass: kept until there is a strip of them, or the last one has come.
-  void keep(int y, const float* sums, int size) {
-    float* const to = once_.data() + static_cast<std::size_t>(y % strip) * luma_.size();
-    const auto divisor = static_cast<float>(size);
-    for (std::size_t x = 0; x < luma_.size(); ++x) to[x] = sums[x] / divisor;
-    if (y % strip == strip - 1 || y + 1 == image_.height) filter_second(y - y % strip, y % strip + 1);
-  }
-
-  void filter_second(int y, int rows) {
-    turn();
-    std::array<float*, strip> to{};
-    for (int row = 0; row < strip; ++row) to[static_cast<std::size_t>(row)] = second_.row(y + row);
-    std::size_t next = 0;
-    box_along_rows(luma_, box_, [&](int x, const Column& sums, int size) {
-      for (; next < LumaGrid::side && sampled_columns_[next] == x; ++next) {
-        const Column means = sums.over(size);
-        for (int row = 0; row < strip; ++row) to[static_cast<std::size_t>(row)][next] = means.row(row);
+  /// Row y is of the picture's row y - after: it came when that row's window was complete.
+  void sample_along_rows(int y) {
+    std::array<float*, strip_rows> to{};
+    for (int row = 0; row < strip_rows; ++row) to[static_cast<std::size_t>(row)] = second_.row(y + row);
+    const int above = std::clamp(down_.reach.after - y, 0, strip_rows);
+    const int end = std::clamp(image_.height + down_.reach.after - y, 0, strip_rows);
+    const Column* entering = columns();
+    Column sums;
+    for (int x = 0; x < across_.reach.after; ++x) sums += *entering++;
+    const Column* leaving = columns() - across_.reach.before - 1;
+    int x = 0;
+    for (std::size_t i = 0; i < LumaGrid::side; ++i) {
+      for (; x <= sampled_columns_[i]; ++x) {
+        sums += *entering++;
+        sums -= *leaving++;
       }
-    });
-    for (int row = y; row < y + rows; ++row) {
-      second_.take(row, [this](int out, const float* sums, int size) { sample(out, sums, size); });
+      const Column means = sums.over(across_.divisor(sampled_columns_[i]).size);
+      for (int row = 0; row < strip_rows; ++row)
+        to[static_cast<std::size_t>(row)][i] =
+            row < above || row >= end ? 0 : means.row(static_cast<std::size_t>(row));
     }
   }
 
-  /// The kept rows as columns, in the place of the luma, which has been filtered.
-  void turn() {
-    const std::size_t width = luma_.size();
-    const float* const rows = once_.data();
-    for (std::size_t x = 0; x < width; ++x) {
-      const float* const at = rows + x;
-      const Lanes upper = {at[0], at[width], at[2 * width], at[3 * width]};
-      const Lanes lower = {at[4 * width], at[5 * width], at[6 * width], at[7 * width]};
-      luma_[x] = Column{upper, lower};
-    }
-  }
-
-  void sample(int y, const float* sums, int size) {
-    const auto divisor = static_cast<float>(size);
-    for (; sampled_ < LumaGrid::side && sampled_rows_[sampled_] == y; ++sampled_) {
+  void sample_down_columns(int y) {
+    const float* const entering = second_.row(y);
+    const float* const leaving = second_.row(y - down_.window);
+    for (std::size_t x = 0; x < LumaGrid::side; ++x)
+      second_sums_[x] = (second_sums_[x] + entering[x]) - leaving[x];
+    const int out = y - 2 * down_.reach.after;
+    const float size = down_.divisor(out).size;
+    for (; sampled_ < LumaGrid::side && sampled_rows_[sampled_] == out; ++sampled_) {
       for (std::size_t x = 0; x < LumaGrid::side; ++x)
-        grid_.tent[sampled_ * LumaGrid::side + x] = sums[x] / divisor;
+        grid_.tent[sampled_ * LumaGrid::side + x] = second_sums_[x] / size;
     }
   }
 
   const Image& image_;
+  const StripFilter& filter_;
   LumaGrid& grid_;
-  Box box_;
+  Box across_;
+  Box down_;
   std::array<int, LumaGrid::side> sampled_columns_;
   std::array<int, LumaGrid::side> sampled_rows_;
   std::size_t sampled_ = 0;
-  std::vector<Column> luma_;
-  std::vector<float> once_;
-  ColumnBox first_;
-  ColumnBox second_;
+  std::size_t padding_;          ///< columns of 0 on both sides
+  std::vector<Column> columns_;  ///< of a strip: luma, then its means after the first pass
+  std::vector<Divisor> divisors_;
+  RowsInReach first_;
+  std::vector<float> sums_;
+  RowsInReach second_;
+  Row second_sums_{};
   AreaMeans area_;
 };
 
 }  // namespace
 
-Result<LumaGrid> luma_grid(const Image& image) {
+Result<LumaGrid> luma_grid(const Image& image) { return luma_grid(image, *strip_filters().back()); }
+
+Result<LumaGrid> luma_grid(const Image& image, const StripFilter& filter) {
   if (image.width < least_hashed_side || image.height < least_hashed_side) {
     return fail(ErrorKind::out_of_range, "cannot hash image", "size",
                 fmt::format("expected at least {0} x {0} pixels, found {1} x {2}", least_hashed_side,
                             image.width, image.height));
   }
   LumaGrid grid;
-  TentFilter(image, grid).run();
+  TentFilter(image, filter, grid).run();
   // The reference hashes a picture of just this size as it is, but its mirror with the filter.
   const bool as_it_is = image.width == grid_side && image.height == grid_side;
   grid.hashed = as_it_is ? grid.area : grid.tent;

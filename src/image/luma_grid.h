@@ -10,6 +10,8 @@
 
 namespace holisafe::image {
 
+struct StripFilter;
+
 /// A picture's luma, reduced to squares of 64 x 64 samples, rows from the top, 0 to 255.
 struct LumaGrid {
   static constexpr std::size_t side = 64;
@@ -26,5 +28,7 @@ inline constexpr int least_hashed_side = 5;
 /// Holds a few rows and columns of floats beside the picture. Thread-safe. Errors: out_of_range (a side
 /// below least_hashed_side).
 Result<LumaGrid> luma_grid(const Image& image);
+/// With the loops of one set of vector instructions: the same bits as with any other.
+Result<LumaGrid> luma_grid(const Image& image, const StripFilter& filter);
 
 }  // namespace holisafe::image
