@@ -221,7 +221,7 @@ def run_rounds(sides, rounds, work):
     for number in range(rounds):
         for place, side in enumerate(sides):
             side.run(work / f"{place}-{number}")
-            print(f"round {number + 1}: {side.words}: {side.rounds[-1]['wall']:.2f} s, processor {side.rounds[-1]['processor']:.2f} s", file=sys.stderr)
+            print(f"round {len(side.rounds)}: {side.words}: {side.rounds[-1]['wall']:.2f} s, processor {side.rounds[-1]['processor']:.2f} s", file=sys.stderr)
 
 
 def same_answers(mine, side, must=False):
