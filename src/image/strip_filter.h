@@ -2,6 +2,7 @@
 // set of vector instructions (strip_plain.cpp and its like, all from strip_loops.h).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
