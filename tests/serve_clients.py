@@ -207,31 +207,28 @@ async def drip(port, seconds, chance, answers):
         client.close()
 
 
-async def walk_away(port, chance):
-    """A client that goes at a random moment: while it sends, while it waits, or while it is answered. Turned away, it asks again at once, so
-    that it is in flight when it goes."""
-    data = question(chance.choice(KINDS), chance, tokens=400)
-    sends_all = chance.random() < 0.8
-    until = time.monotonic() + 20
-    is_turned_away = True
-    while is_turned_away and time.monotonic() < until:
-        client, is_turned_away = Client(port), False
+async def walk_away(port, chance, until):
+    """A client that goes at a random moment: while it sends, while it waits, or while it is answered. Turned away, or answered whole before that
+    moment, it asks again at once, so that it is in flight when it goes; up to `until`."""
+    is_gone = False
+    while not is_gone and time.monotonic() < until:
+        client, kind, is_gone = Client(port), chance.choice(KINDS), True
+        data = question(kind, chance, tokens=400)
         try:
-            await client.send(data if sends_all else data[:chance.randrange(1, len(data))])
+            await client.send(data if chance.random() < 0.8 else data[:chance.randrange(1, len(data))])
             begun = await asyncio.wait_for(client.reader.read(chance.randrange(20, 4000)), chance.random() * 0.5)
-            is_turned_away = begun.startswith(b"HTTP/1.1 503")
+            is_gone = kind == "stream" and begun.startswith(b"HTTP/1.1 200")
         except (*CLOSED, asyncio.TimeoutError):
             pass
         client.close(with_reset=chance.random() < 0.5)
 
 
-# ---- a client in a process of its own, which the load's own processor time does not slow down
+# ---- clients in a process of their own, which the load's own processor time does not slow down
 
 
 def watch_health(port):
-    """Told a line, asks for /health until standard input ends; then prints, as JSON, seconds and what was not as it should be."""
+    """Asks for /health until standard input ends; then prints, as JSON, seconds and what was not as it should be."""
     import threading
-    sys.stdin.readline()
     ended = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
     seconds, wrong = [], []
@@ -251,5 +248,18 @@ def watch_health(port):
     print(json.dumps({"seconds": seconds, "wrong": wrong}))
 
 
+async def leave_evenly(port, count, seconds):
+    """So many clients walk away, evenly: each is in time, also where the load's own clients are late."""
+    chance, begun, away = random.Random(2), time.monotonic(), []
+    for i in range(count):
+        await asyncio.sleep(max(0, begun + seconds * i / count - time.monotonic()))
+        away.append(asyncio.ensure_future(walk_away(port, chance, begun + seconds)))
+    await asyncio.gather(*away)
+
+
 if __name__ == "__main__":
-    watch_health(int(sys.argv[1]))
+    sys.stdin.readline()  # when to begin
+    if sys.argv[1] == "health":
+        watch_health(int(sys.argv[2]))
+    else:
+        asyncio.run(leave_evenly(int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))

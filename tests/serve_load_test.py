@@ -28,8 +28,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import serve_clients  # noqa: E402
-from serve_clients import (CLOSED, KINDS, MODEL, MODERATIONS, Client, broken_requests, drip, fresh_image, question, request,  # noqa: E402
-                           walk_away)
+from serve_clients import CLOSED, KINDS, MODEL, MODERATIONS, Client, broken_requests, drip, fresh_image, question, request  # noqa: E402
 from serve_program import GENEROUS, Program, make_model  # noqa: E402
 
 
@@ -168,14 +167,6 @@ async def ask_wrongly(port, count, share, tally, chance, until):
         client.close()
 
 
-async def leave_evenly(port, count, chance, until):
-    begun, away = time.monotonic(), []
-    for i in range(count):
-        await asyncio.sleep(max(0, begun + (until - begun) * i / count - time.monotonic()))
-        away.append(asyncio.ensure_future(walk_away(port, chance)))
-    await asyncio.gather(*away)
-
-
 async def fill(port, images):
     """Judges so many pictures."""
     async def some(count):
@@ -208,13 +199,19 @@ class Load(unittest.TestCase):
         return Program("--model", self.model, "--threshold", "1", "--concurrency", CONCURRENCY, "--queue", QUEUE, "--queue-timeout", "300",
                        "--drain-seconds", "300", "--cache-memory", CACHE, *flags, access_log=self.root / name)
 
+    def clients(self, *arguments):
+        """In a process of their own, at the priority of this one: they wait for a line."""
+        process = subprocess.Popen([sys.executable, pathlib.Path(__file__).with_name("serve_clients.py"), *map(str, arguments)],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        return process
+
     def test_four_times_what_it_takes(self):
         # Within a short run too, slow clients are to be turned away.
         with self.program("load.jsonl", "--read-timeout", min(30, SECONDS / 4)) as program:
-            health = subprocess.Popen([sys.executable, pathlib.Path(__file__).with_name("serve_clients.py"), str(port_of(program))],
-                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            self.addCleanup(health.kill)
-            on_other_machines(self.load(program, health))
+            health = self.clients("health", port_of(program))
+            leaving = self.clients("leaving", port_of(program), LEAVING, SECONDS)
+            on_other_machines(self.load(program, health, leaving))
         close(program)
         self.assertEqual(program.code, 0)
         lines = [json.loads(line) for line in (self.root / "load.jsonl").read_text().splitlines()]
@@ -224,7 +221,7 @@ class Load(unittest.TestCase):
         self.assertGreater(seen[499], 0, "nobody went away in flight")
         self.assertFalse({status for status in seen if 500 <= status != 503})
 
-    async def load(self, program, health):
+    async def load(self, program, health, leaving):
         port, chance = port_of(program), random.Random(1)
         unloaded = Tally("unloaded")
         for i in range(max(30, round(3000 * SHARE))):
@@ -235,8 +232,11 @@ class Load(unittest.TestCase):
         self.assertEqual(unloaded.faults, [])
         await fill(port, FILLING)
         open_before = descriptors(program.process.pid)
-        print("begin", file=health.stdin, flush=True)
+        for others in (health, leaving):
+            print("begin", file=others.stdin, flush=True)
         loaded, broken, slow, memory = await self.press(program, port, chance)
+        leaving.communicate(timeout=GENEROUS)
+        self.assertEqual(leaving.returncode, 0)
         told = json.loads(health.communicate("", timeout=GENEROUS)[0])
         await self.look_after(program, port, open_before)
         self.report(unloaded, loaded, broken, slow, told["seconds"], memory)
@@ -258,7 +258,7 @@ class Load(unittest.TestCase):
             while time.monotonic() < until:
                 memory.append(resident(program.process.pid))
                 await asyncio.sleep(SECONDS / 100)
-        await asyncio.gather(look_at_memory(), leave_evenly(port, LEAVING, random.Random(2), until),
+        await asyncio.gather(look_at_memory(),
                              *(ask_on(port, loaded, random.Random(f"client {i}"), until) for i in range(CLIENTS)),
                              *(drip(port, SECONDS, random.Random(f"slow {i}"), slow) for i in range(SLOW_CLIENTS)),
                              *(ask_wrongly(port, BROKEN, i, broken, random.Random(f"broken {i}"), until) for i in range(8)))
