@@ -8,7 +8,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import data_build_test as case  # noqa: E402
+import data_build_case as case  # noqa: E402
 
 
 class GuardLabels(case.Build):

@@ -1,5 +1,5 @@
 """`data build` at length, by hand: builds that are killed with calls in flight, and many calls under every fault, live and through
-the three batch APIs. `make test` does a little of it (data_build_test.py).
+the three batch APIs. `make test` does a little of it (data_build_endpoint_test.py).
 
     HOLISAFE_BIN=build/holisafe python3 tests/data_build_soak.py --kills 300 --calls 100000
     HOLISAFE_BIN=build/holisafe python3 tests/data_build_soak.py --kills 0 --calls 0 --pictures 100000
@@ -30,7 +30,7 @@ from PIL import Image
 
 os.environ.setdefault("HOLISAFE_BIN", "build/holisafe")
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import data_build_test as case  # noqa: E402
+import data_build_case as case  # noqa: E402
 import fake_writer as fake  # noqa: E402
 import judge_server  # noqa: E402
 
