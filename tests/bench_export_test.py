@@ -18,7 +18,7 @@ import xml.etree.ElementTree
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import benchmark_data  # noqa: E402
 import score_test  # noqa: E402
-from bench_run_test import PROGRAM, Case, change_rows, environment  # noqa: E402
+from bench_run_case import PROGRAM, Case, change_rows, environment  # noqa: E402
 from bench_soak import make_data  # noqa: E402
 from fake_endpoint import FakeEndpoint, answer_to  # noqa: E402
 

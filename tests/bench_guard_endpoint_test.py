@@ -12,7 +12,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from bench_run_test import environment  # noqa: E402
+from bench_run_case import environment  # noqa: E402
 from bench_soak import PROGRAM  # noqa: E402
 from guard_answers import (IMAGES, POLICIES, Case, GuardEndpoint, chat, expected, llama_response, llama_text, llavaguard_text, moderation,  # noqa: E402
                            score_of, shares_of, token)

@@ -16,7 +16,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import import_data  # noqa: E402
-from bench_run_test import environment  # noqa: E402
+from bench_run_case import environment  # noqa: E402
 from bench_soak import PROGRAM, SOURCE, command, stored  # noqa: E402
 from fake_endpoint import FakeEndpoint, completion  # noqa: E402
 

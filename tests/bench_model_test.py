@@ -9,7 +9,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from bench_run_test import Case, environment  # noqa: E402
+from bench_run_case import Case, environment  # noqa: E402
 from bench_soak import OUTPUTS, PROGRAM, stored  # noqa: E402
 
 TOKENS = 6

@@ -9,7 +9,7 @@ import unittest
 import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from bench_run_test import Case, change_rows  # noqa: E402
+from bench_run_case import Case, change_rows  # noqa: E402
 from bench_soak import TYPES, make_data  # noqa: E402
 from fake_endpoint import FakeEndpoint, answer_to  # noqa: E402
 

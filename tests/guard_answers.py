@@ -15,7 +15,7 @@ import unittest
 from PIL import Image
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from bench_run_test import environment  # noqa: E402
+from bench_run_case import environment  # noqa: E402
 from bench_soak import PROGRAM  # noqa: E402
 from fake_endpoint import FakeEndpoint  # noqa: E402
 

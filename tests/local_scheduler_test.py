@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from bench_run_test import environment  # noqa: E402
+from bench_run_case import environment  # noqa: E402
 from bench_soak import OUTPUTS, PROGRAM, stored  # noqa: E402
 
 SYSTEM = "Be brief."

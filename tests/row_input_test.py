@@ -9,7 +9,7 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from bench_run_test import Case, environment  # noqa: E402
+from bench_run_case import Case, environment  # noqa: E402
 from bench_soak import PROGRAM, command, make_data  # noqa: E402
 from fake_endpoint import FakeEndpoint  # noqa: E402
 
