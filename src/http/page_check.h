@@ -8,13 +8,15 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "http/server.h"
 
 namespace holisafe::http {
 
-inline std::string header_of(const ServerResponse& page, std::string_view name) {
-  for (const auto& [key, value] : page.headers) {
-    if (key == name) return value;
+/// Of any answer, whatever the case of its name; "" where it has none.
+inline std::string header_of(const ServerResponse& answer, std::string_view name) {
+  for (const auto& [key, value] : answer.headers) {
+    if (ascii_lower(key) == ascii_lower(name)) return value;
   }
   return {};
 }
