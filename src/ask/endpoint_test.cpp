@@ -1,9 +1,7 @@
 // Asking over real sockets: faults, stops, and keys that stay secret.
 #include "ask/endpoint.h"
 
-#include <mutex>
 #include <set>
-#include <thread>
 
 #include <gmock/gmock.h>
 

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "nn/attention.h"
 #include "nn/kv_cache.h"
 #include "nn/module_case.h"
 

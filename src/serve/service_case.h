@@ -56,8 +56,6 @@ inline bool comes_true(const std::function<bool()>& holds) {
   return holds();
 }
 
-using http::header_of;
-
 class ServiceTest : public testing::Test {
  protected:
   void SetUp() override {

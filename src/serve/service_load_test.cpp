@@ -8,6 +8,7 @@
 namespace holisafe::serve {
 namespace {
 
+using http::header_of;
 using std::chrono::milliseconds;
 using testing::HasSubstr;
 

@@ -7,6 +7,7 @@
 namespace holisafe::serve {
 namespace {
 
+using http::header_of;
 using testing::HasSubstr;
 using testing::Not;
 

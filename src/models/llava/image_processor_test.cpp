@@ -1,13 +1,11 @@
 #include "models/llava/image_processor.h"
 
-#include <gmock/gmock.h>
-
 #include "models/llava/llava_case.h"
 
 namespace holisafe::models::llava {
 namespace {
 
-TEST_F(LlavaTest, PicturesAreCroppedOrPadded) {
+TEST(LlavaImageProcessor, PicturesAreCroppedOrPadded) {
   const Json plain{{"image_mean", {0.5, 0.5, 0.5}},
                    {"image_std", {1, 1, 1}},
                    {"resample", 4},
@@ -31,7 +29,7 @@ TEST_F(LlavaTest, PicturesAreCroppedOrPadded) {
   EXPECT_TRUE(at::equal(*ImageProcessor::make(pads, "anyres", 4)->pixel_values(wide), *cropped));
 }
 
-TEST_F(LlavaTest, FramesLieWhereTheyWereCut) {
+TEST(LlavaImageProcessor, FramesLieWhereTheyWereCut) {
   const ConfigFields fields(Json{{"size", 8}, {"crop_size", 8}}, "");
   // 30 x 20 becomes 12 x 8, of which the middle is left: 2 of 12 columns are cut at each side.
   const auto crop = ImageProcessor::make(fields, "crop", 8)->frame(30, 20, 2);
@@ -50,7 +48,7 @@ TEST_F(LlavaTest, FramesLieWhereTheyWereCut) {
   EXPECT_NEAR(cut.right, 60, 1e-9);
 }
 
-TEST_F(LlavaTest, PicturesTooNarrowToResizeAreErrors) {
+TEST(LlavaImageProcessor, PicturesTooNarrowToResizeAreErrors) {
   const ConfigFields fields(Json::object(), "");
   const auto crops = ImageProcessor::make(fields, "", 336);
   ASSERT_TRUE(crops);
@@ -63,7 +61,7 @@ TEST_F(LlavaTest, PicturesTooNarrowToResizeAreErrors) {
   EXPECT_EQ(padded.error().kind, ErrorKind::too_large);
 }
 
-TEST_F(LlavaTest, ProcessorsThatDoNotFitTheTowerAreErrors) {
+TEST(LlavaImageProcessor, ProcessorsThatDoNotFitTheTowerAreErrors) {
   const auto error = [](const Json& json) {
     const auto made = ImageProcessor::make(ConfigFields(json, "p.json"), "", 336);
     EXPECT_FALSE(made) << json;

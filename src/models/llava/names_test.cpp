@@ -1,6 +1,8 @@
 // Names and shapes of LLaVA's tensors, without weights of real size.
 #include "models/llava/names.h"
 
+#include <functional>
+#include <map>
 #include <numeric>
 
 #include <gmock/gmock.h>

@@ -1,8 +1,5 @@
 #include "models/llava/template.h"
 
-#include <fstream>
-#include <iterator>
-
 #include <gmock/gmock.h>
 
 #include "models/llava/llava_case.h"
